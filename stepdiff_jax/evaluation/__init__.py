@@ -1,0 +1,1 @@
+"""Evaluation of StepDiff on DiffCap, DiffMCQ and DiffRank (paper, section 4)."""
