@@ -1,0 +1,176 @@
+"""The frozen dataclasses of an experiment, and nothing else.
+
+A file in `configs/` builds one `Experiment`; the command line turns every field into a flag.
+Sizes are counts, rates are per step, times are seconds unless a field says otherwise.
+"""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class TextTowerConfig:
+    """The text transformer of CLIP and InternVideo."""
+
+    vocabulary_size: int = 49408
+    context: int = 77
+    width: int = 768
+    heads: int = 12
+    layers: int = 12
+    mlp_width: int = 3072
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """InternVideo-MM-L-14; CLIP ViT-L/14 is its case with `uniblock_layers=()`."""
+
+    image_size: int = 224
+    patch_size: int = 14
+    frames: int = 8
+    width: int = 1024
+    heads: int = 16
+    layers: int = 24
+    mlp_width: int = 4096
+    uniblock_layers: tuple[int, ...] = (20, 21, 22, 23)
+    embedding_width: int = 768
+    text: TextTowerConfig = TextTowerConfig()
+    dtype: str = "bfloat16"
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of one video: frames x patches (2048 for L/14)."""
+        return self.frames * (self.image_size // self.patch_size) ** 2
+
+
+@dataclass(frozen=True)
+class LlamaConfig:
+    """Llama-2-chat; the defaults are 7B."""
+
+    vocabulary_size: int = 32000
+    width: int = 4096
+    layers: int = 32
+    heads: int = 32
+    kv_heads: int = 32
+    mlp_width: int = 11008
+    rope_theta: float = 10000.0
+    norm_epsilon: float = 1e-5
+    tied_embeddings: bool = False
+    dtype: str = "bfloat16"
+    remat: bool = True
+
+    @property
+    def head_width(self) -> int:
+        return self.width // self.heads
+
+
+LLAMA_2_7B = LlamaConfig()
+LLAMA_2_13B = LlamaConfig(width=5120, layers=40, heads=40, kv_heads=40, mlp_width=13824)
+LLAMA_2_70B = LlamaConfig(width=8192, layers=80, heads=64, kv_heads=8, mlp_width=28672)
+
+
+@dataclass(frozen=True)
+class ResamplerConfig:
+    """The trained projection M_proj: a Perceiver resampler and a linear head (paper, section 4).
+
+    Two layers and 32 latents are the paper's; heads and MLP width are ours.
+    """
+
+    layers: int = 2
+    latents: int = 32
+    heads: int = 16
+    head_width: int = 64
+    mlp_width: int = 4096
+
+
+@dataclass(frozen=True)
+class Source:
+    """One part of the training mixture: a split of a dataset and its weight."""
+
+    name: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Packed training data.
+
+    `directory` holds the datasets that `stepdiff prep pack` writes; `mixture` names record sets in
+    it ("pairs", "sequences", "single"). A row has `row_length` tokens (visual tokens included), at
+    most `row_videos` videos and `row_answers` answer tokens.
+    """
+
+    directory: str = ""
+    split: str = "train"
+    mixture: tuple[Source, ...] = (Source("pairs"),)
+    row_length: int = 1024
+    row_videos: int = 4
+    row_answers: int = 256
+    batch_rows: int = 64
+    prefetch_threads: int = 4
+    visual_input: str = "frames"
+    """"frames" encodes online; "features" reads the cache that `stepdiff prep features` writes."""
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """AdamW with linear warm-up and cosine decay; all values are ours (the paper gives none)."""
+
+    steps: int = 2000
+    peak_rate: float = 1e-4
+    warmup_steps: int = 100
+    final_fraction: float = 0.05
+    b1: float = 0.9
+    b2: float = 0.98
+    weight_decay: float = 0.01
+    clip_norm: float = 1.0
+
+
+@dataclass(frozen=True)
+class WeightsConfig:
+    """Where the frozen weights and the tokenizer come from, and where training starts.
+
+    `initial_run` is a run directory whose newest trained weights are the starting point
+    (StepDiff starts from Interleaved, paper, section 4); empty: a fresh resampler.
+    """
+
+    llama: str = ""
+    encoder: str = ""
+    tokenizer: str = ""
+    initial_run: str = ""
+
+
+@dataclass(frozen=True)
+class MeshConfig:
+    """Devices along each mesh axis; -1 takes what is left."""
+
+    replica: int = 1
+    data: int = 1
+    fsdp: int = -1
+    tensor: int = 1
+
+
+@dataclass(frozen=True)
+class LoopConfig:
+    """The training loop: seeds, and how often to save and log, in steps."""
+
+    run_directory: str = "runs/experiment"
+    seed: int = 0
+    checkpoint_every: int = 100
+    keep_checkpoints: int = 2
+    log_every: int = 10
+    evaluate_every: int = 0
+    """0 never evaluates on the validation split during training."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A whole training program: `stepdiff train CONFIG` runs one of these."""
+
+    name: str
+    encoder: EncoderConfig = EncoderConfig()
+    llama: LlamaConfig = LLAMA_2_7B
+    resampler: ResamplerConfig = ResamplerConfig()
+    data: DataConfig = DataConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    weights: WeightsConfig = WeightsConfig()
+    mesh: MeshConfig = MeshConfig()
+    loop: LoopConfig = field(default_factory=LoopConfig)
