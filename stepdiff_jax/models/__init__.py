@@ -1,0 +1,1 @@
+"""The networks: video encoder, resampler, language model and their composition."""
