@@ -1,0 +1,1 @@
+"""From annotations, narrations and video files to records that training reads."""
