@@ -1,0 +1,111 @@
+"""Prompts as lists of segments: text with video slots, in Llama-2's chat format.
+
+The words are the paper's (sections 3.3 and 3.4; AnyMAL's for a single video); the line breaks of
+the chat format are Llama-2's own and therefore ours, since the paper's print cannot show them.
+A conversation is a shared prefix (system text and videos) and one branch for each question: the
+cut lies at the last video slot, where the text is tokenised anew anyway, so a branch reads
+exactly like the same question asked alone.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+SYSTEM = "You are a helpful AI assistant that answers questions about a pair of videos. "
+SINGLE_SENTENCE = "Answer in a single sentence. "
+ANYMAL_SYSTEM = (
+    "You are a multimodal assistant. Designed to provide direct answers to users' video-related "
+    "questions. \n\n Here is the video: "
+)
+
+
+@dataclass(frozen=True)
+class Text:
+    """Text tokenised by itself. `loss_weight` > 0 makes every token of it a training target."""
+
+    text: str
+    loss_weight: float = 0.0
+    end: bool = False
+    """True appends the end-of-sequence token (a target too, where the text is one)."""
+
+
+@dataclass(frozen=True)
+class Video:
+    """A slot for one video's latents; `clip` is an index into the clip records."""
+
+    clip: int
+
+
+Segment = Text | Video
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """A prefix that is shared, and the branches that each continue it on their own.
+
+    No branches: a plain sequence.
+    """
+
+    prefix: tuple[Segment, ...]
+    branches: tuple[tuple[Segment, ...], ...] = ()
+
+    @property
+    def clips(self) -> tuple[int, ...]:
+        """Clip indices in the order of their slots (videos stand in the prefix only)."""
+        return tuple(segment.clip for segment in self.prefix if isinstance(segment, Video))
+
+
+def answer_text(answer: str, weight: float = 1.0) -> Text:
+    """An answer as a training target, closed by the end-of-sequence token."""
+    return Text(answer, loss_weight=weight, end=True)
+
+
+def pair_prefix(reference: Segment, candidate: Segment) -> tuple[Segment, ...]:
+    """The system text around both videos (section 3.3). A slot may hold text (Socratic models)."""
+    return (
+        Text(f"[INST] <<SYS>>\n{SYSTEM}{SINGLE_SENTENCE}Here is the first video:"),
+        reference,
+        Text(". Here is the second video:"),
+        candidate,
+    )
+
+
+def question_branch(question: str, answer: Text | None = None) -> tuple[Segment, ...]:
+    """The end of the system text, the question, and the answer where it is known."""
+    asked = Text(f".\n<</SYS>>\n\n{question} [/INST]")
+    return (asked,) if answer is None else (asked, answer)
+
+
+def pair_conversation(
+    reference: int, candidate: int, questions: Iterable[tuple[str, Text | None]]
+) -> Conversation:
+    """Questions about one pair of clips that share its prefix."""
+    return Conversation(
+        pair_prefix(Video(reference), Video(candidate)),
+        tuple(question_branch(question, answer) for question, answer in questions),
+    )
+
+
+def single_conversation(clip: int, questions: Iterable[tuple[str, Text | None]]) -> Conversation:
+    """Questions about one video, in AnyMAL's words (arXiv 2309.16058)."""
+    return Conversation(
+        (Text(f"[INST] <<SYS>>\n{ANYMAL_SYSTEM}"), Video(clip)),
+        tuple(question_branch(question, answer) for question, answer in questions),
+    )
+
+
+def interleaved_conversation(clips: Sequence[int], narrations: Sequence[str]) -> Conversation:
+    """A sequence of (video, ASR) pairs; every narration is a target (section 4, Interleaved)."""
+    segments: list[Segment] = []
+    for clip, narration in zip(clips, narrations, strict=True):
+        segments += [Video(clip), Text(narration, loss_weight=1.0)]
+    return Conversation(tuple(segments))
+
+
+def difference_question(category: str) -> str:
+    """DiffCap and DiffMCQ (section 3.4)."""
+    return f"what is the main difference between these videos in the category {category}"
+
+
+def ranking_question(category: str) -> str:
+    """DiffRank (section 3.4); its score is the likelihood of "YES"."""
+    return f"do these two videos show the same {category}? Answer YES or NO."
