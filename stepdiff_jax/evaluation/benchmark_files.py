@@ -1,0 +1,196 @@
+"""The files of the StepDiff benchmark and of predictions for it, as the authors released them.
+
+All are JSON Lines; predictions stand in the order of the ground truth. Readers are strict: they
+raise `InputError` naming file, line, field and value.
+"""
+
+import dataclasses
+import os
+import re
+from collections.abc import Callable
+from typing import Literal, NamedTuple, TypeVar, get_args
+
+import numpy as np
+
+from stepdiff_jax.errors import InputError
+from stepdiff_jax.jsonl import JsonLine, read_jsonl, shorten, write_jsonl
+
+__all__ = [
+    "NUM_CHOICES",
+    "ClipId",
+    "DiffCap",
+    "DiffMCQ",
+    "DiffRank",
+    "Task",
+    "as_task",
+    "format_clip_id",
+    "parse_clip_id",
+    "read_diffcap",
+    "read_diffmcq",
+    "read_diffrank",
+    "read_generated_texts",
+    "read_predictions",
+    "read_scores",
+    "write_jsonl",
+]
+
+PathLike = str | os.PathLike[str]
+Task = Literal["diffcap", "diffmcq", "diffrank"]
+NUM_CHOICES = 4  # options of a DiffMCQ question, targets of a DiffRank line
+
+_SECONDS = r"([0-9]+(?:\.[0-9]+)?)"
+_CLIP_ID = re.compile(rf"(.+)_{_SECONDS}_{_SECONDS}", re.DOTALL)
+
+ClipPair = tuple[str, str]
+_Example = TypeVar("_Example")
+
+
+class ClipId(NamedTuple):
+    """A clip: the video's id, and the clip's start and end in seconds."""
+
+    video: str
+    start: float
+    end: float
+
+
+@dataclasses.dataclass(frozen=True)
+class DiffCap:
+    """Describe how `candidate` differs from `reference` in `category`; `text` are the captions."""
+
+    reference: str
+    candidate: str
+    category: str
+    text: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class DiffMCQ:
+    """Which of four (reference, candidate) pairs shows `difference`? `answer` is one of them."""
+
+    difference: str
+    category: str
+    options: tuple[ClipPair, ...]
+    answer: ClipPair
+
+    @property
+    def answer_index(self) -> int:
+        """Position of the (first) right option, 0 to 3."""
+        return self.options.index(self.answer)
+
+
+@dataclasses.dataclass(frozen=True)
+class DiffRank:
+    """Four targets and how similar people found each to `reference` in `category`, 0 to 5 (same)."""
+
+    reference: str
+    targets: tuple[str, ...]
+    category: str
+    scores: tuple[int, ...]
+
+
+def parse_clip_id(clip: str) -> ClipId:
+    """Splits `<video>_<start>_<end>` from the right, since video ids contain `_` themselves.
+
+    Raises:
+      InputError: not of that form, or the clip does not end after it starts.
+    """
+    match = _CLIP_ID.fullmatch(clip)
+    if match is None:
+        raise InputError(f"clip id must be <video>_<start>_<end>, got {shorten(clip)}")
+    parsed = ClipId(match[1], float(match[2]), float(match[3]))
+    if not parsed.start < parsed.end < float("inf"):
+        raise InputError(f"clip id must end after it starts, got {shorten(clip)}")
+    return parsed
+
+
+def format_clip_id(clip: ClipId) -> str:
+    """The inverse of `parse_clip_id`: shortest decimals, whole seconds without a point."""
+    start, end = (np.format_float_positional(value, trim="-") for value in (clip.start, clip.end))
+    return f"{clip.video}_{start}_{end}"
+
+
+def read_diffcap(path: PathLike) -> list[DiffCap]:
+    """Reads `{"reference", "candidate", "category", "text": [caption, ...]}` lines."""
+    return _read(path, _diffcap)
+
+
+def read_diffmcq(path: PathLike) -> list[DiffMCQ]:
+    """Reads `{"difference", "category", "options": [[ref, cand] x4], "answer": [ref, cand]}`."""
+    return _read(path, _diffmcq)
+
+
+def read_diffrank(path: PathLike) -> list[DiffRank]:
+    """Reads `{"reference", "targets": [clip x4], "category", "scores": [int x4]}` lines."""
+    return _read(path, _diffrank)
+
+
+def read_generated_texts(path: PathLike) -> list[str]:
+    """Predictions for DiffCap: the string of each `{"generated_text"}` line, empty ones too."""
+    return _read(path, lambda line: line.string("generated_text"))
+
+
+def read_scores(path: PathLike) -> list[tuple[float, ...]]:
+    """Predictions for DiffMCQ and DiffRank: the numbers of each `{"scores": [float x4]}` line."""
+    return _read(path, lambda line: line.finite_numbers("scores", NUM_CHOICES))
+
+
+def read_predictions(path: PathLike, task: str) -> list[str] | list[tuple[float, ...]]:
+    """Predictions for `task`: texts for diffcap, four scores a line for diffmcq and diffrank."""
+    return read_generated_texts(path) if as_task(task) == "diffcap" else read_scores(path)
+
+
+def as_task(task: str) -> Task:
+    """Checks the name of a task; raises `InputError` naming the known ones."""
+    for known in get_args(Task):
+        if task == known:
+            return known
+    raise InputError(f"task must be one of {', '.join(get_args(Task))}, got {shorten(task)}")
+
+
+def _read(path: PathLike, build: Callable[[JsonLine], _Example]) -> list[_Example]:
+    return [build(line) for line in read_jsonl(path)]
+
+
+def _diffcap(line: JsonLine) -> DiffCap:
+    reference, candidate = _clip(line, "reference"), _clip(line, "candidate")
+    return DiffCap(reference, candidate, line.string("category"), line.strings("text"))
+
+
+def _diffmcq(line: JsonLine) -> DiffMCQ:
+    difference, category = line.string("difference"), line.string("category")
+    pairs = line.items("options", NUM_CHOICES)
+    options = tuple(_clip_pair(line, "options", pair) for pair in pairs)
+    answer = _clip_pair(line, "answer", line.get("answer"))
+    if answer not in options:
+        line.fail("answer", "must be one of the options", list(answer))
+    return DiffMCQ(difference, category, options, answer)
+
+
+def _diffrank(line: JsonLine) -> DiffRank:
+    reference, category = _clip(line, "reference"), line.string("category")
+    targets = line.strings("targets", NUM_CHOICES)
+    for target in targets:
+        _check_clip(line, "targets", target)
+    return DiffRank(reference, targets, category, line.integers("scores", NUM_CHOICES))
+
+
+def _clip_pair(line: JsonLine, field: str, pair: object) -> ClipPair:
+    if not isinstance(pair, list) or [type(clip) for clip in pair] != [str, str]:
+        line.fail(field, "must hold pairs of clip ids [reference, candidate]", pair)
+    reference, candidate = pair
+    _check_clip(line, field, reference)
+    _check_clip(line, field, candidate)
+    return reference, candidate
+
+
+def _clip(line: JsonLine, field: str) -> str:
+    clip = line.string(field)
+    _check_clip(line, field, clip)
+    return clip
+
+
+def _check_clip(line: JsonLine, field: str, clip: str) -> None:
+    try:
+        parse_clip_id(clip)
+    except InputError as error:
+        raise InputError(f"{line.path}, line {line.number}: field {field!r}: {error}") from error

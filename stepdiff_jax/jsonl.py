@@ -1,0 +1,138 @@
+"""JSON Lines with errors that name the file, the line, the field and the value.
+
+Strict on reading: one JSON object a line, no blank lines, no NaN; what a line must hold is asked of
+its `JsonLine` field by field.
+"""
+
+import dataclasses
+import json
+import math
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from stepdiff_jax.errors import InputError
+
+_LONGEST_VALUE = 80
+
+
+def shorten(value: object) -> str:
+    """`repr` on one line, cut to what an error message can carry."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 3] + "..."
+
+
+@dataclasses.dataclass(frozen=True)
+class JsonLine:
+    """One object of a JSON Lines file; accessors raise `InputError` when the field is wrong."""
+
+    path: Path
+    number: int
+    fields: Mapping[str, Any]
+
+    def fail(self, field: str, problem: str, value: object) -> NoReturn:
+        """Raises the `InputError` for this line: file, line, field, problem and value."""
+        raise InputError(
+            f"{self.path}, line {self.number}: field {field!r} {problem}, got {shorten(value)}"
+        )
+
+    def get(self, field: str) -> Any:
+        """The field's value, whatever its type."""
+        if field not in self.fields:
+            self.fail(field, "is missing", sorted(self.fields))
+        return self.fields[field]
+
+    def string(self, field: str) -> str:
+        """A string, possibly empty."""
+        value = self.get(field)
+        if not isinstance(value, str):
+            self.fail(field, "must be a string", value)
+        return value
+
+    def items(self, field: str, length: int | None = None) -> list[Any]:
+        """A list of `length` items, or of any number but zero."""
+        value = self.get(field)
+        wanted = "a non-empty list" if length is None else f"a list of {length}"
+        if not isinstance(value, list) or (len(value) != length if length else not value):
+            self.fail(field, f"must be {wanted}", value)
+        return value
+
+    def strings(self, field: str, length: int | None = None) -> tuple[str, ...]:
+        """A list of strings, as a tuple."""
+        value = self.items(field, length)
+        if not all(isinstance(item, str) for item in value):
+            self.fail(field, "must hold strings only", value)
+        return tuple(value)
+
+    def integers(self, field: str, length: int | None = None) -> tuple[int, ...]:
+        """A list of integers, as a tuple."""
+        value = self.items(field, length)
+        if not all(type(item) is int for item in value):  # a bool is an int to isinstance
+            self.fail(field, "must hold integers only", value)
+        return tuple(value)
+
+    def finite_numbers(self, field: str, length: int | None = None) -> tuple[float, ...]:
+        """A list of finite numbers, as a tuple of floats."""
+        value = self.items(field, length)
+        if not all(type(item) in (int, float) for item in value):
+            self.fail(field, "must hold numbers only", value)
+        try:
+            numbers = tuple(float(item) for item in value)
+        except OverflowError:
+            numbers = (math.inf,)
+        if not all(map(math.isfinite, numbers)):
+            self.fail(field, "must hold finite numbers only", value)
+        return numbers
+
+
+def read_jsonl(path: str | os.PathLike[str]) -> list[JsonLine]:
+    """All lines of a UTF-8 JSON Lines file.
+
+    Raises:
+      InputError: the file cannot be read, is empty, or a line is not one JSON object.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is not UTF-8 at byte {error.start}") from error
+    # Not splitlines: JSON strings may hold U+2028 and others that it takes for line ends.
+    rows = text.removesuffix("\n").split("\n") if text.strip() else []
+    if not rows:
+        raise InputError(f"{path}: is empty")
+    return [_parse(path, number, row) for number, row in enumerate(rows, start=1)]
+
+
+def _parse(path: Path, number: int, row: str) -> JsonLine:
+    try:
+        value = json.loads(row)
+    except (ValueError, RecursionError) as error:
+        reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+        raise InputError(
+            f"{path}, line {number}: is not JSON ({reason}), got {shorten(row)}"
+        ) from error
+    if not isinstance(value, dict):
+        raise InputError(f"{path}, line {number}: must be a JSON object, got {shorten(row)}")
+    return JsonLine(path, number, value)
+
+
+def write_jsonl(path: str | os.PathLike[str], rows: Iterable[Any]) -> None:
+    """Writes dataclass instances or mappings, one a line; the file appears whole or not at all.
+
+    Raises:
+      ValueError: a row holds NaN or infinity, which JSON has no word for.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with unfinished.open("w", encoding="utf-8") as file:
+            for row in rows:
+                fields = row if isinstance(row, Mapping) else dataclasses.asdict(row)
+                file.write(json.dumps(fields, allow_nan=False) + "\n")
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
