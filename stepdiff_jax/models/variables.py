@@ -1,9 +1,9 @@
 """The two kinds of array that a model holds, each with a logical axis name per dimension.
 
-The names ("embed", "heads", "head_dim", "mlp", "vocab", "layers", or None for a small axis) stand in
-flax's own ``out_sharding`` metadata, where ``nnx.vmap`` adds the stacked axis and
-``nnx.get_partition_spec`` reads them. ``eager_sharding=False`` keeps flax from asking for a mesh when
-an array is made: on one device none is needed, and ``stepdiff_jax.sharding`` decides otherwise.
+The names ("embed", "heads", "head_dim", "mlp", "vocab", "layers", or None for a small axis) stand
+in flax's own ``out_sharding`` metadata, where ``nnx.vmap`` adds the stacked axis and
+``nnx.get_partition_spec`` reads them. ``eager_sharding=False`` keeps flax from asking for a mesh
+when an array is made: one device needs none, elsewhere ``stepdiff_jax.sharding`` decides.
 """
 
 from typing import Any

@@ -1,0 +1,78 @@
+"""InternVideo's global UniBlock: the temporal extractor beside the last blocks of the video tower.
+
+It reads the tokens of all frames and updates one pooled vector; the tokens stay as they are
+(UniFormerV2, Li et al. 2022, section 3.3).
+"""
+
+from math import sqrt
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax.nn.initializers import Initializer, zeros
+
+from stepdiff_jax.models.variables import frozen
+from stepdiff_jax.models.vit import Attention, LayerNorm, Mlp
+
+KERNEL = (3, 3, 3)
+
+
+def symmetric_uniform(limit: float) -> Initializer:
+    """Uniform between ``-limit`` and ``limit``."""
+
+    def init(key: jax.Array, shape: Any, dtype: Any = jnp.float32, **_: Any) -> jax.Array:
+        return jax.random.uniform(key, shape, dtype, -limit, limit)
+
+    return init
+
+
+class DepthwiseConv(nnx.Module):
+    """The "dynamic position encoding": 3x3x3 over time, rows, columns; zero padding, with bias."""
+
+    def __init__(self, width: int, *, dtype: Any, rngs: nnx.Rngs):
+        init = symmetric_uniform(27**-0.5)
+        axes = (None, None, None, "embed")
+        self.kernel = frozen(init, rngs.params(), (*KERNEL, width), dtype, axes)
+        self.bias = frozen(zeros, rngs.params(), (width,), dtype, ("embed",))
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """``[N, T, rows, columns, width]`` to the same shape."""
+        kernel = self.kernel[...][..., None, :]
+        convolved = jax.lax.conv_general_dilated(
+            x,
+            kernel,
+            window_strides=(1, 1, 1),
+            padding="SAME",
+            dimension_numbers=("NDHWC", "DHWIO", "NDHWC"),
+            feature_group_count=x.shape[-1],
+        )
+        return convolved + self.bias[...]
+
+
+class UniBlock(nnx.Module):
+    """One extractor: position encoding, then cross-attention of the pooled vector, then an MLP."""
+
+    def __init__(self, width: int, heads: int, mlp_width: int, *, dtype: Any, rngs: nnx.Rngs):
+        # Xavier limits of the original's fused [3 width, width] and [mlp, width] matrices.
+        attention_init = symmetric_uniform(sqrt(6 / (width + 3 * width)))
+        mlp_init = symmetric_uniform(sqrt(6 / (width + mlp_width)))
+        self.dpe = DepthwiseConv(width, dtype=dtype, rngs=rngs)
+        self.ln_1 = LayerNorm(width, dtype=dtype, rngs=rngs)
+        self.ln_3 = LayerNorm(width, dtype=dtype, rngs=rngs)
+        self.attention = Attention(width, heads, attention_init, zeros, dtype=dtype, rngs=rngs)
+        self.ln_2 = LayerNorm(width, dtype=dtype, rngs=rngs)
+        self.mlp = Mlp(width, mlp_width, mlp_init, zeros, dtype=dtype, rngs=rngs)
+
+    def __call__(self, pooled: jax.Array, x: jax.Array, frames: int) -> jax.Array:
+        """``pooled [N, width], x [N * frames, 1 + patches, width] -> [N, width]``."""
+        count, length, width = x.shape
+        side = round(sqrt(length - 1))
+        x = x.reshape(count // frames, frames, length, width)
+        grid = x[:, :, 1:].reshape(count // frames, frames, side, side, width)
+        grid = grid + self.dpe(grid)
+        # The order of keys does not matter to attention: all CLS tokens first saves a copy.
+        patches = grid.reshape(count // frames, -1, width)
+        keys = self.ln_3(jnp.concatenate([x[:, :, 0], patches], axis=1))
+        pooled = pooled + self.attention.pool(self.ln_1(pooled), keys)
+        return pooled + self.mlp(self.ln_2(pooled))

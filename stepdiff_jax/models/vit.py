@@ -1,0 +1,175 @@
+"""The transformer block of CLIP and InternVideo, whose weights are frozen.
+
+Layer norm with epsilon 1e-5 in float32, QuickGELU, fused-bias linear layers: as Radford et al. 2021
+and OpenGVLab/InternVideo. Initial values are CLIP's (section 2.4 of its paper's released code).
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax.nn.initializers import Initializer, normal, ones, zeros
+
+from stepdiff_jax.models.variables import LogicalAxes, frozen
+
+LAYER_NORM_EPSILON = 1e-5
+
+Module = TypeVar("Module", bound=nnx.Module)
+
+
+def quick_gelu(x: jax.Array) -> jax.Array:
+    """CLIP's approximation of GELU: ``x * sigmoid(1.702 x)``."""
+    return x * jax.nn.sigmoid(1.702 * x)
+
+
+class LayerNorm(nnx.Module):
+    """Affine layer norm over the last axis, computed in float32; returns the input's dtype."""
+
+    def __init__(self, width: int, *, dtype: Any, rngs: nnx.Rngs):
+        self.scale = frozen(ones, rngs.params(), (width,), dtype, ("embed",))
+        self.bias = frozen(zeros, rngs.params(), (width,), dtype, ("embed",))
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        x32 = x.astype(jnp.float32)
+        centred = x32 - x32.mean(-1, keepdims=True)
+        variance = jnp.square(centred).mean(-1, keepdims=True)
+        normed = centred * jax.lax.rsqrt(variance + LAYER_NORM_EPSILON)
+        return (normed * self.scale[...] + self.bias[...]).astype(x.dtype)
+
+
+class Linear(nnx.Module):
+    """``[..., *inputs] -> [..., *outputs]``: a linear layer over one or several axes, with bias."""
+
+    def __init__(
+        self,
+        inputs: tuple[int, ...],
+        outputs: tuple[int, ...],
+        axes: LogicalAxes,
+        kernel_init: Initializer,
+        *,
+        dtype: Any,
+        rngs: nnx.Rngs,
+    ):
+        self.kernel = frozen(kernel_init, rngs.params(), inputs + outputs, dtype, axes)
+        self.bias = frozen(zeros, rngs.params(), outputs, dtype, axes[len(inputs) :])
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        kernel, bias = self.kernel[...], self.bias[...]
+        contracted = kernel.ndim - bias.ndim
+        flat = x.reshape(*x.shape[: x.ndim - contracted], -1) @ kernel.reshape(-1, bias.size)
+        return flat.reshape(*flat.shape[:-1], *bias.shape) + bias
+
+
+class Attention(nnx.Module):
+    """Multi-head attention with biases; head width is ``width // heads``."""
+
+    def __init__(
+        self,
+        width: int,
+        heads: int,
+        in_init: Initializer,
+        out_init: Initializer,
+        *,
+        dtype: Any,
+        rngs: nnx.Rngs,
+    ):
+        per_head = (heads, width // heads)
+        axes = ("embed", "heads", "head_dim")
+
+        def projection() -> Linear:
+            return Linear((width,), per_head, axes, in_init, dtype=dtype, rngs=rngs)
+
+        self.query, self.key, self.value = projection(), projection(), projection()
+        self.out = Linear(
+            per_head, (width,), ("heads", "head_dim", "embed"), out_init, dtype=dtype, rngs=rngs
+        )
+
+    def __call__(self, x: jax.Array, *, causal: bool = False) -> jax.Array:
+        """Self-attention ``[B, L, width] -> [B, L, width]``."""
+        # Batched matmuls over [B, heads] are what the CPU runs fastest; a TPU does not mind.
+        query, key, value = (f(x).swapaxes(1, 2) for f in (self.query, self.key, self.value))
+        scores = (query * query.shape[-1] ** -0.5) @ key.swapaxes(2, 3)
+        scores = scores.astype(jnp.float32)
+        if causal:
+            visible = jnp.tri(scores.shape[-1], dtype=bool)
+            scores = jnp.where(visible, scores, -jnp.inf)
+        weights = jax.nn.softmax(scores).astype(value.dtype)
+        return self.out((weights @ value).swapaxes(1, 2))
+
+    def pool(self, query: jax.Array, keys: jax.Array) -> jax.Array:
+        """Cross-attention of one query: ``[N, width], [N, K, width] -> [N, width]``.
+
+        With a single query the key and value projections are applied to the query and to the
+        weighted mean instead of to all K keys: the same sums in another order. The key bias adds
+        the same amount to every score, so softmax drops it.
+        """
+        q = self.query(query) * self.query.bias.shape[-1] ** -0.5
+        q = jnp.einsum("nhd,chd->nhc", q, self.key.kernel[...])
+        scores = jnp.einsum("nhc,nkc->nhk", q, keys).astype(jnp.float32)
+        weights = jax.nn.softmax(scores).astype(keys.dtype)
+        mean = jnp.einsum("nhk,nkc->nhc", weights, keys)
+        value = jnp.einsum("nhc,chd->nhd", mean, self.value.kernel[...]) + self.value.bias[...]
+        return self.out(value)
+
+
+class Mlp(nnx.Module):
+    """``[..., width] -> [..., width]`` with one QuickGELU layer between."""
+
+    def __init__(
+        self,
+        width: int,
+        mlp_width: int,
+        in_init: Initializer,
+        out_init: Initializer,
+        *,
+        dtype: Any,
+        rngs: nnx.Rngs,
+    ):
+        self.up = Linear((width,), (mlp_width,), ("embed", "mlp"), in_init, dtype=dtype, rngs=rngs)
+        self.down = Linear(
+            (mlp_width,), (width,), ("mlp", "embed"), out_init, dtype=dtype, rngs=rngs
+        )
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return self.down(quick_gelu(self.up(x)))
+
+
+class Block(nnx.Module):
+    """Pre-norm residual attention block; ``depth`` is of the whole network, for CLIP's init."""
+
+    def __init__(
+        self, width: int, heads: int, mlp_width: int, depth: int, *, dtype: Any, rngs: nnx.Rngs
+    ):
+        attention_init, mlp_init = normal(width**-0.5), normal((2 * width) ** -0.5)
+        residual_init = normal((2 * depth * width) ** -0.5)
+        self.ln_1 = LayerNorm(width, dtype=dtype, rngs=rngs)
+        self.attention = Attention(
+            width, heads, attention_init, residual_init, dtype=dtype, rngs=rngs
+        )
+        self.ln_2 = LayerNorm(width, dtype=dtype, rngs=rngs)
+        self.mlp = Mlp(width, mlp_width, mlp_init, residual_init, dtype=dtype, rngs=rngs)
+
+    def __call__(self, x: jax.Array, *, causal: bool = False) -> jax.Array:
+        x = x + self.attention(self.ln_1(x), causal=causal)
+        return x + self.mlp(self.ln_2(x))
+
+
+def stack(count: int, make: Callable[[nnx.Rngs], Module], rngs: nnx.Rngs) -> Module | None:
+    """``count`` modules as one whose arrays have a leading "layers" axis; None for no module."""
+    if count == 0:
+        return None
+    vmapped = nnx.vmap(make, transform_metadata={nnx.PARTITION_NAME: "layers"})
+    return vmapped(rngs.split(count))
+
+
+def run_blocks(x: jax.Array, blocks: Block | None, *, causal: bool = False) -> jax.Array:
+    """``x [B, L, width]`` through stacked blocks, one after the other."""
+    if blocks is None:
+        return x
+
+    def step(x: jax.Array, block: Block) -> tuple[jax.Array, None]:
+        return block(x, causal=causal), None
+
+    return jax.lax.scan(step, x, blocks)[0]
