@@ -8,7 +8,7 @@ import dataclasses
 import os
 import re
 from collections.abc import Callable
-from typing import Literal, NamedTuple, TypeVar, get_args
+from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from stepdiff_jax.jsonl import JsonLine, read_jsonl, shorten, write_jsonl
 
 __all__ = [
     "NUM_CHOICES",
+    "TASKS",
     "ClipId",
     "DiffCap",
     "DiffMCQ",
@@ -36,6 +37,7 @@ __all__ = [
 
 PathLike = str | os.PathLike[str]
 Task = Literal["diffcap", "diffmcq", "diffrank"]
+TASKS: tuple[Task, ...] = ("diffcap", "diffmcq", "diffrank")
 NUM_CHOICES = 4  # options of a DiffMCQ question, targets of a DiffRank line
 
 _SECONDS = r"([0-9]+(?:\.[0-9]+)?)"
@@ -80,7 +82,7 @@ class DiffMCQ:
 
 @dataclasses.dataclass(frozen=True)
 class DiffRank:
-    """Four targets and how similar people found each to `reference` in `category`, 0 to 5 (same)."""
+    """Four targets and their similarity to `reference` in `category` as people see it, 0 to 5."""
 
     reference: str
     targets: tuple[str, ...]
@@ -141,10 +143,10 @@ def read_predictions(path: PathLike, task: str) -> list[str] | list[tuple[float,
 
 def as_task(task: str) -> Task:
     """Checks the name of a task; raises `InputError` naming the known ones."""
-    for known in get_args(Task):
+    for known in TASKS:
         if task == known:
             return known
-    raise InputError(f"task must be one of {', '.join(get_args(Task))}, got {shorten(task)}")
+    raise InputError(f"task must be one of {', '.join(TASKS)}, got {shorten(task)}")
 
 
 def _read(path: PathLike, build: Callable[[JsonLine], _Example]) -> list[_Example]:

@@ -52,7 +52,10 @@ CORPORA = {
     "repeated words": (["the the the the the", "pan pan"], [["the pan the"], ["pan", "pan a pan"]]),
     "one instance": ([ONION], [CHILI]),
     "the same everywhere": (["cut it", "cut it"], [["cut it"], ["cut it", "slice it"]]),
-    "not ASCII": (["crème brûlée instead of flan", "唐辛子 を 切る"], [["creme brûlée"], ["唐辛子 を 洗う"]]),
+    "not ASCII": (
+        ["crème brûlée instead of flan", "唐辛子 を 切る"],
+        [["creme brûlée"], ["唐辛子 を 洗う"]],
+    ),
 }
 
 

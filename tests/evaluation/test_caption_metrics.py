@@ -1,0 +1,89 @@
+"""Caption metrics against pycocoevalcap 1.2 (see make_golden_metrics.py), and their properties."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stepdiff_jax.evaluation.caption_metrics import bleu_1, caption_metrics, cider_d, rouge_l
+
+GOLDEN = json.loads(
+    Path(__file__).with_name("golden_caption_metrics.json").read_text(encoding="utf-8")
+)
+
+WORDS = st.sampled_from(["the", "pan", "bowl", "Red", "chili", "cuts", "of", ""])
+SENTENCES = st.lists(WORDS, max_size=9).map(" ".join)
+INSTANCES = st.lists(
+    st.tuples(SENTENCES, st.lists(SENTENCES, min_size=1, max_size=4)), min_size=1, max_size=6
+)
+
+
+@pytest.mark.parametrize("case", GOLDEN["cases"], ids=lambda case: case["name"])
+def test_equals_pycocoevalcap(case):
+    assert GOLDEN["made_by"] == "pycocoevalcap 1.2"
+    metrics = caption_metrics(case["hypotheses"], case["references"])
+    assert metrics == pytest.approx(case["metrics"], rel=0, abs=1e-12)
+
+
+@given(INSTANCES, st.randoms(use_true_random=False))
+def test_order_of_instances_does_not_matter(instances, rng):
+    shuffled = rng.sample(instances, len(instances))
+    expected = caption_metrics(*zip(*instances))
+    assert caption_metrics(*zip(*shuffled)) == pytest.approx(expected, abs=1e-12)
+
+
+@given(INSTANCES)
+def test_ranges(instances):
+    hypotheses, references = zip(*instances)
+    assert 0 <= bleu_1(hypotheses, references) <= 1
+    assert 0 <= cider_d(hypotheses, references) <= 10 + 1e-9
+    assert 0 <= rouge_l(hypotheses, references) <= 1 + 1e-9
+
+
+@given(st.lists(SENTENCES, min_size=2, max_size=6))
+def test_identical_single_references_are_perfect(sentences):
+    # A word of its own and four words at least, so that every n-gram order carries weight.
+    texts = [f"word{index} is here now {text}" for index, text in enumerate(sentences)]
+    metrics = caption_metrics(texts, [[text] for text in texts])
+    assert metrics == pytest.approx({"BLEU": 1.0, "CIDEr": 10.0, "ROUGE-L": 1.0}, abs=1e-8)
+
+
+@given(INSTANCES, SENTENCES)
+def test_another_reference_never_lowers_rouge(instances, extra):
+    hypotheses, references = zip(*instances)
+    more = [[*refs, extra] for refs in references]
+    assert rouge_l(hypotheses, more) >= rouge_l(hypotheses, references) - 1e-12
+
+
+def test_cider_penalizes_length_by_bigrams():
+    # 13 words have 12 bigrams; repeating the sentence makes 25. Counted in words it would be 13.
+    sentence = "a b c d e f g h i j k l m"
+    others = ["n o p q", "r s t u"]
+    doubled = cider_d([f"{sentence} {sentence}", "", ""], [[sentence], *[[o] for o in others]])
+    from_bigrams = pytest.approx(doubled, rel=1e-9)
+    order_cosines = [_cosine_of_doubled(order) for order in range(1, 5)]
+    assert 10 / 3 * sum(order_cosines) / 4 * 2.718281828459045 ** (-(13**2) / 72) == from_bigrams
+
+
+def _cosine_of_doubled(order: int) -> float:
+    """Cosine, with clipping, of 13 words said twice with said once; all n-grams weigh the same."""
+    shared = 13 - order + 1
+    across = order - 1  # n-grams that straddle the seam
+    return shared / ((4 * shared + across) ** 0.5 * shared**0.5)
+
+
+@pytest.mark.parametrize("metric", [bleu_1, cider_d, rouge_l, caption_metrics])
+@pytest.mark.parametrize(
+    ("hypotheses", "references", "message"),
+    [
+        (["a"], [["a"], ["b"]], "1 hypotheses for 2"),
+        ([], [], "empty corpus"),
+        (["a", "b"], [["a"], []], "hypothesis 1"),
+        (["a"], ["a"], "non-empty list"),
+    ],
+)
+def test_rejects_what_has_no_score(metric, hypotheses, references, message):
+    with pytest.raises(ValueError, match=message):
+        metric(hypotheses, references)
