@@ -15,7 +15,7 @@ FINISH = 0.7
 """The phase at which the finish begins; from .78 on it is fully there."""
 
 MATERIAL = {
-    "wooden": (146, 84, 34),
+    "wooden": (160, 94, 40),
     "steel": (204, 210, 218),
     "silicone": (255, 56, 156),
     "plastic": (36, 92, 238),
@@ -159,7 +159,7 @@ def _draw_hand(
 
 def _draw_lid(frames: Array, scene: Scene, x: Array, y: Array) -> Array:
     shape, _ = still.DISHES[scene.keystep]
-    lid = still.dish_distance(shape, x, y, -1.5)
+    lid = still.dish_distance(shape, x, y, -3.2)
     shapes.outlined(frames, lid, LID, width=1.2)
     shapes.paint(frames, np.abs(lid + 4) - 0.6, (206, 210, 216))
     shapes.outlined(frames, shapes.circle(x, y, 3.6), (40, 40, 44))

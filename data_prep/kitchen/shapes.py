@@ -75,7 +75,8 @@ def scatter(
 ) -> tuple[Array, Array, Array]:
     """Coordinates of every pixel in the axes of its nearest piece, and that piece's size.
 
-    `x`, `y` [P], `centres` [N, 2], `angles` [N] and `sizes` [N]; pieces that would overlap meet half-way.
+    `x`, `y` [P], `centres` [N, 2], `angles` [N] and `sizes` [N]; pieces that would overlap meet
+    half-way.
     """
     squared = (x - centres[:, :1]) ** 2 + (y - centres[:, 1:]) ** 2
     nearest = squared.argmin(0)
