@@ -62,8 +62,8 @@ def cider_d(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> f
     """CIDEr-D (Vedantam et al. 2015), 0 to 10: n-gram orders 1 to 4, sigma 6.
 
     Document frequencies are counted over `references` themselves, so the score of one instance
-    depends on the others, and a corpus of one instance scores 0. The Gaussian length penalty is on
-    the number of **bigrams**, as in the reference implementation.
+    depends on the others, and a corpus of one instance scores 0. As in the reference implementation
+    length is the number of **bigrams**; the penalty takes the difference, which is that in words.
     """
     _check(hypotheses, references)
     counted = [[_ngrams(ref) for ref in refs] for refs in references]

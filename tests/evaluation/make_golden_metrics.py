@@ -49,6 +49,7 @@ CORPORA = {
         [["the person chops an onion"], ["The Person chops AN onion", "THE PERSON"]],
     ),
     "equally close reference lengths": (["one two three"], [["one two", "one two three four"]]),
+    "nothing in common": (["a pan", "hot"], [["the bowl"], ["cold and wet"]]),
     "repeated words": (["the the the the the", "pan pan"], [["the pan the"], ["pan", "pan a pan"]]),
     "one instance": ([ONION], [CHILI]),
     "the same everywhere": (["cut it", "cut it"], [["cut it"], ["cut it", "slice it"]]),

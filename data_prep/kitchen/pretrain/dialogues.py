@@ -1,0 +1,119 @@
+"""The language model's training text: comparison dialogues with descriptions for videos.
+
+This is what Llama-2-chat brings along: it can read two step descriptions and compare them. Each
+dialogue is laid out exactly as training lays out videos, with a description in each video's slot.
+Only scenes of the training split occur.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from data_prep.kitchen import language
+from data_prep.kitchen.world import ATTRIBUTES, KEYSTEPS, VALUES, Scene, sample_scene
+from stepdiff_jax.data.prompts import (
+    ANYMAL_SYSTEM,
+    Conversation,
+    Segment,
+    Text,
+    answer_text,
+    pair_prefix,
+    question_branch,
+)
+
+DESCRIPTION_WEIGHT = 0.1
+VERDICT_WEIGHT = 4.0
+NARRATION_QUESTION = "what does the person say"
+
+
+def similar_scene(scene: Scene, rng: np.random.Generator) -> Scene:
+    """A training scene of the same keystep that shares each value with probability 1/2 or more."""
+    while True:
+        values = tuple(
+            value if rng.random() < 0.5 else int(rng.integers(len(VALUES[name])))
+            for name, value in zip(ATTRIBUTES, scene.values)
+        )
+        other = Scene(scene.keystep, values)
+        if other.split == "train":
+            return other
+
+
+def description(scene: Scene, rng: np.random.Generator) -> str:
+    """Sentences or bare keywords, in random order: the model must not count on a form."""
+    if rng.random() < 0.4:
+        return language.describe(scene, rng)
+    words = [scene.word(name) for name in ATTRIBUTES]
+    if rng.random() < 0.5:
+        words.append(KEYSTEPS[scene.keystep])
+    rng.shuffle(words)
+    return " ".join(words)
+
+
+def described(scene: Scene, rng: np.random.Generator) -> Text:
+    return Text(description(scene, rng), loss_weight=DESCRIPTION_WEIGHT)
+
+
+def narrated(scene: Scene, rng: np.random.Generator) -> str:
+    """What the person says, with an off-topic sentence now and then."""
+    sentences = language.narration(scene, rng)
+    if rng.random() < 0.3:
+        off_topic = language.OFF_TOPIC[rng.integers(len(language.OFF_TOPIC))]
+        sentences.insert(int(rng.integers(len(sentences) + 1)), off_topic)
+    return ". ".join(sentences)
+
+
+def pair_dialogue(rng: np.random.Generator) -> Conversation:
+    """Two scenes and six questions about them."""
+    reference = sample_scene(rng, "train")
+    candidate = similar_scene(reference, rng)
+    branches: list[tuple[Segment, ...]] = []
+    for ask in (
+        language.ask_difference,
+        language.ask_difference,
+        language.ask_same,
+        language.ask_same,
+        language.ask_contrast,
+        language.ask_summary,
+    ):
+        question, answer = ask(reference, candidate, rng)
+        weight = VERDICT_WEIGHT if ask is language.ask_same else 1.0
+        branches.append(question_branch(question, answer_text(answer, weight)))
+    prefix = pair_prefix(described(reference, rng), described(candidate, rng))
+    return Conversation(prefix, tuple(branches))
+
+
+def single_dialogue(rng: np.random.Generator) -> Conversation:
+    """One scene and what the person says."""
+    scene = sample_scene(rng, "train")
+    return Conversation(
+        (Text(f"[INST] <<SYS>>\n{ANYMAL_SYSTEM}"), described(scene, rng)),
+        (
+            question_branch(NARRATION_QUESTION, answer_text(narrated(scene, rng))),
+        ),
+    )
+
+
+def interleaved_text(rng: np.random.Generator) -> Conversation:
+    """Two or three scenes of one video, each followed by its narration."""
+    segments: list[Segment] = []
+    for _ in range(int(rng.integers(2, 4))):
+        scene = sample_scene(rng, "train")
+        segments += [described(scene, rng), Text(narrated(scene, rng), loss_weight=1.0)]
+    return Conversation(tuple(segments))
+
+
+def dialogues(seed: int) -> Iterator[Conversation]:
+    """An endless, seeded stream: three quarters pair dialogues."""
+    rng = np.random.default_rng(seed)
+    kinds = 6 * [pair_dialogue] + [single_dialogue, interleaved_text]
+    while True:
+        yield kinds[rng.integers(len(kinds))](rng)
+
+
+def corpus(seed: int, conversations: int) -> Iterator[str]:
+    """The texts of some dialogues, segment by segment, for the tokenizer."""
+    yield from language.OFF_TOPIC * 20
+    for _, conversation in zip(range(conversations), dialogues(seed)):
+        for part in (*conversation.prefix, *(p for b in conversation.branches for p in b)):
+            if isinstance(part, Text):
+                yield part.text

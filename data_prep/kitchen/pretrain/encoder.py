@@ -1,0 +1,2 @@
+def train_encoder(*a, **k):
+    raise NotImplementedError

@@ -1,0 +1,147 @@
+"""Llama-2 (arXiv 2307.09288) as a frozen decoder that takes embeddings, any mask and a cache."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax.nn.initializers import Initializer, normal, ones
+
+from stepdiff_jax.config import LlamaConfig
+from stepdiff_jax.models.attention import attend, rotary_tables, rotate
+from stepdiff_jax.models.variables import Frozen, LogicalAxes, frozen
+
+
+class KeyValues(NamedTuple):
+    """Keys and values of every layer: [layers, B, S, kv_heads, head_width] each."""
+
+    key: jax.Array
+    value: jax.Array
+
+
+def rms_norm(x: jax.Array, scale: jax.Array, epsilon: float) -> jax.Array:
+    """Root mean square norm over the last axis, in float32 (arXiv 1910.07467)."""
+    wide = x.astype(jnp.float32)
+    wide *= jax.lax.rsqrt(jnp.mean(jnp.square(wide), axis=-1, keepdims=True) + epsilon)
+    return scale * wide.astype(x.dtype)
+
+
+class Block(nnx.Module):
+    """One decoder layer: grouped-query attention and a SwiGLU MLP, both behind an RMS norm."""
+
+    def __init__(self, config: LlamaConfig, *, rngs: nnx.Rngs):
+        self.config = config
+        width, head = config.width, config.head_width
+        weight = _weights(rngs, jnp.dtype(config.dtype))
+        self.attention_norm = weight((width,), ("embed",), ones)
+        self.query = weight((width, config.heads * head), ("embed", "heads"))
+        self.key = weight((width, config.kv_heads * head), ("embed", "heads"))
+        self.value = weight((width, config.kv_heads * head), ("embed", "heads"))
+        self.output = weight((config.heads * head, width), ("heads", "embed"))
+        self.mlp_norm = weight((width,), ("embed",), ones)
+        self.gate = weight((width, config.mlp_width), ("embed", "mlp"))
+        self.up = weight((width, config.mlp_width), ("embed", "mlp"))
+        self.down = weight((config.mlp_width, width), ("mlp", "embed"))
+
+    def keys_values(
+        self, x: jax.Array, tables: tuple[jax.Array, jax.Array]
+    ) -> tuple[jax.Array, jax.Array]:
+        """Rotated keys and values of a normed input: [B, L, kv_heads, head_width] each."""
+        shape = (*x.shape[:-1], self.config.kv_heads, self.config.head_width)
+        key = (x @ self.key[...]).reshape(shape)
+        return rotate(key, tables), (x @ self.value[...]).reshape(shape)
+
+    def __call__(
+        self,
+        x: jax.Array,
+        tables: tuple[jax.Array, jax.Array],
+        mask: jax.Array,
+        past: tuple[jax.Array, jax.Array] | None,
+        slot: jax.Array | int,
+    ) -> tuple[jax.Array, tuple[jax.Array, jax.Array] | None]:
+        """[B, L, E] -> [B, L, E], and `past` with the new keys and values at `slot`."""
+        config = self.config
+        normed = rms_norm(x, self.attention_norm[...], config.norm_epsilon)
+        query = (normed @ self.query[...]).reshape(*x.shape[:-1], config.heads, config.head_width)
+        key, value = self.keys_values(normed, tables)
+        if past is not None:
+            key = jax.lax.dynamic_update_slice_in_dim(past[0], key, slot, axis=1)
+            value = jax.lax.dynamic_update_slice_in_dim(past[1], value, slot, axis=1)
+            past = (key, value)
+        attended = attend(rotate(query, tables), key, value, mask)
+        x = x + attended.reshape(*x.shape[:-1], -1) @ self.output[...]
+        normed = rms_norm(x, self.mlp_norm[...], config.norm_epsilon)
+        gated = jax.nn.silu(normed @ self.gate[...]) * (normed @ self.up[...])
+        return x + gated @ self.down[...], past
+
+
+class Llama(nnx.Module):
+    """The decoder. Layers are stacked on a leading axis and scanned: 80 trace as one."""
+
+    def __init__(self, config: LlamaConfig, *, rngs: nnx.Rngs):
+        self.config = config
+        weight = _weights(rngs, jnp.dtype(config.dtype))
+        self.embedding = weight((config.vocabulary_size, config.width), ("vocab", "embed"))
+        make = nnx.vmap(
+            lambda keys: Block(config, rngs=keys),
+            transform_metadata={nnx.PARTITION_NAME: "layers"},
+        )
+        self.blocks = make(rngs.fork(split=config.layers))
+        self.norm = weight((config.width,), ("embed",), ones)
+        if not config.tied_embeddings:
+            self.head = weight((config.width, config.vocabulary_size), ("embed", "vocab"))
+
+    def embed(self, tokens: jax.Array) -> jax.Array:
+        """Embeddings [..., E] of token ids [...]."""
+        return self.embedding[...][tokens]
+
+    def __call__(
+        self,
+        embeddings: jax.Array,
+        positions: jax.Array,
+        mask: jax.Array,
+        cache: KeyValues | None = None,
+        slot: jax.Array | int = 0,
+    ) -> tuple[jax.Array, KeyValues | None]:
+        """Final normed hidden states.
+
+        Args:
+            embeddings: [B, L, E]; positions: int [B, L].
+            mask: bool [B, L, S]; S is L, or the cache's capacity.
+            cache: where there is one, this call's keys and values go into it from `slot` on.
+        Returns:
+            [B, L, E] and the cache.
+        """
+        config = self.config
+        tables = rotary_tables(positions, config.head_width, config.rope_theta)
+
+        def layer(x: jax.Array, inputs: tuple) -> tuple[jax.Array, tuple]:
+            block, past = inputs
+            return block(x, tables, mask, past, slot)
+
+        if config.remat:
+            layer = jax.checkpoint(layer)
+        x, filled = jax.lax.scan(layer, embeddings, (self.blocks, cache))
+        cache = None if filled is None else KeyValues(*filled)
+        return rms_norm(x, self.norm[...], config.norm_epsilon), cache
+
+    def logits(self, hidden: jax.Array) -> jax.Array:
+        """float32 [..., vocabulary] of hidden states [..., E]."""
+        head = self.embedding[...].T if self.config.tied_embeddings else self.head[...]
+        return jnp.matmul(hidden, head, preferred_element_type=jnp.float32)
+
+
+def empty_cache(config: LlamaConfig, batch: int, capacity: int) -> KeyValues:
+    """A cache of zeros for `capacity` tokens a row."""
+    shape = (config.layers, batch, capacity, config.kv_heads, config.head_width)
+    zeros = jnp.zeros(shape, jnp.dtype(config.dtype))
+    return KeyValues(zeros, zeros)
+
+
+def _weights(rngs: nnx.Rngs, dtype: jnp.dtype):
+    def make(
+        shape: tuple[int, ...], axes: LogicalAxes, initializer: Initializer | None = None
+    ) -> Frozen:
+        return frozen(initializer or normal(0.02), rngs.params(), shape, dtype, axes)
+
+    return make
