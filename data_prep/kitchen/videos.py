@@ -42,7 +42,7 @@ def render_video(plan: VideoPlan) -> np.ndarray:
     card = np.random.default_rng((*plan.seed, 1)).integers(40, 200, 3)
     frames[title] = card.astype(np.uint8)
     for number, segment in enumerate(plan.segments, start=2):
-        # Half a frame wider than the annotation, so that the frames nearest to its two ends show it.
+        # Half a frame wider than annotated, so that the frames nearest to both ends show it.
         inside = (times >= segment.start - HALF_FRAME) & (times <= segment.end + HALF_FRAME)
         phases = (times[inside] - segment.start) / (segment.end - segment.start)
         rng = np.random.default_rng((*plan.seed, number))

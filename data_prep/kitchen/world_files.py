@@ -30,6 +30,15 @@ from data_prep.kitchen.world import (
 from stepdiff_jax.errors import InputError
 
 ACTIVITY = "Cook in the Kitchen"
+TAXONOMY_COLUMNS = (
+    "global_step_index",
+    "activity",
+    "step_index",
+    "variation",
+    "variation_index",
+    "headline",
+    "paragraph",
+)
 PARTIAL_MATCHES = 0.04
 """Share of segments that an annotator would call partial."""
 
@@ -183,9 +192,7 @@ def _annotation(split: str, plan: VideoPlan) -> dict:
 def _taxonomy() -> str:
     rows = io.StringIO()
     writer = csv.writer(rows, lineterminator="\n")
-    writer.writerow(
-        "global_step_index activity step_index variation variation_index headline paragraph".split()
-    )
+    writer.writerow(TAXONOMY_COLUMNS)
     for index, keystep in enumerate(KEYSTEPS):
         headline = f"{keystep.capitalize()}."
         writer.writerow([index, ACTIVITY, index, "none", 1, headline, f"Now {keystep}."])
