@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from stepdiff_jax.config import EncoderConfig, TextTowerConfig
@@ -24,7 +25,7 @@ State = Mapping[str, np.ndarray]
 
 
 def from_state_dict(state: State, config: EncoderConfig) -> dict[str, Any]:
-    """The arrays of ``InternVideo(config)``, nested by attribute, in the checkpoint's dtypes.
+    """The arrays of ``InternVideo(config)``, nested by attribute, in ``config.dtype``.
 
     ``state`` has InternVideo's names without their ``clip.`` prefix, or those of
     ``transformers.CLIPModel``. Put the result into a model with ``nnx.update(model, arrays)``.
@@ -33,15 +34,20 @@ def from_state_dict(state: State, config: EncoderConfig) -> dict[str, Any]:
     table = source_table(config, naming_of(state))
     _check_tensors(state, table)
     arrays: dict[str, Any] = {}
+
+    def read(source: Source) -> np.ndarray:
+        dtype = np.float32 if source.key == "logit_scale" else jnp.dtype(config.dtype)
+        return source.convert(state[source.key]).astype(dtype, copy=False)
+
     for path, source in table.items():
         *parents, leaf = path
         node = arrays
         for name in parents:
             node = node.setdefault(name, {})
         if isinstance(source, Source):
-            node[leaf] = source.convert(state[source.key])
+            node[leaf] = read(source)
         else:
-            node[leaf] = np.stack([layer.convert(state[layer.key]) for layer in source])
+            node[leaf] = np.stack([read(layer) for layer in source])
     return arrays
 
 
