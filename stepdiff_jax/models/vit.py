@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax.nn.initializers import Initializer, normal, ones, zeros
 
+from stepdiff_jax.models.attention import attend
 from stepdiff_jax.models.variables import LogicalAxes, frozen
 
 LAYER_NORM_EPSILON = 1e-5
@@ -88,15 +89,8 @@ class Attention(nnx.Module):
 
     def __call__(self, x: jax.Array, *, causal: bool = False) -> jax.Array:
         """Self-attention ``[B, L, width] -> [B, L, width]``."""
-        # Batched matmuls over [B, heads] are what the CPU runs fastest; a TPU does not mind.
-        query, key, value = (f(x).swapaxes(1, 2) for f in (self.query, self.key, self.value))
-        scores = (query * query.shape[-1] ** -0.5) @ key.swapaxes(2, 3)
-        scores = scores.astype(jnp.float32)
-        if causal:
-            visible = jnp.tri(scores.shape[-1], dtype=bool)
-            scores = jnp.where(visible, scores, -jnp.inf)
-        weights = jax.nn.softmax(scores).astype(value.dtype)
-        return self.out((weights @ value).swapaxes(1, 2))
+        mask = jnp.tri(x.shape[1], dtype=bool)[None] if causal else None
+        return self.out(attend(self.query(x), self.key(x), self.value(x), mask))
 
     def pool(self, query: jax.Array, keys: jax.Array) -> jax.Array:
         """Cross-attention of one query: ``[N, width], [N, K, width] -> [N, width]``.
