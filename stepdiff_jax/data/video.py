@@ -1,0 +1,267 @@
+"""Frames of video files by presentation time, and JPEG frames, with PyAV and Pillow.
+
+Frames are chosen by their presentation times, never by an average rate. Only packets that a chosen
+frame may depend on are decoded: each group of pictures from its keyframe to its last chosen frame.
+"""
+
+import io
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from stepdiff_jax.errors import InputError
+
+TRUNCATION_SECONDS = 1.0
+"""A video that ends this much earlier than its header says, inside the asked span, is truncated."""
+
+
+@dataclass(frozen=True)
+class SampledFrames:
+    """`frames` uint8 [T, H, W, 3] and their presentation `times` float64 [T] in seconds."""
+
+    frames: np.ndarray
+    times: np.ndarray
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """A video stream: `duration` in seconds; size as stored, before any rotation.
+
+    `frames` is 0 where the file does not say.
+    """
+
+    duration: float
+    width: int
+    height: int
+    frames: int
+    codec: str
+
+
+def probe(path: Path | str) -> VideoInfo:
+    """Reads the header of a video file.
+
+    Raises:
+        InputError: no such file, not readable as video, no video stream, or an unknown duration.
+    """
+    with _open(path) as (container, stream):
+        duration = _header_end(container, stream)
+        if duration is None:
+            raise InputError(f"{path}: the file does not say how long the video is")
+        return VideoInfo(
+            duration=duration,
+            width=stream.codec_context.width,
+            height=stream.codec_context.height,
+            frames=stream.frames,
+            codec=stream.codec_context.name,
+        )
+
+
+def sample_frames(
+    path: Path | str, start: float | None = None, end: float | None = None, frames: int = 8
+) -> SampledFrames:
+    """The frames nearest to `frames` times spread evenly over [start, end], both ends included.
+
+    Times count in seconds from the video's first frame. `end` is clamped to the last frame; None
+    is the video's own start or end. A span of fewer frames than asked repeats frames. Rotation
+    metadata is applied.
+
+    Raises:
+        InputError: a span that is empty or outside the video, or a file that is missing, is not
+            a video, or is cut off before the span's end.
+    """
+    if frames < 1:
+        raise InputError(f"{path}: frames: {frames}, must be at least 1")
+    first = 0.0 if start is None else float(start)
+    last = np.inf if end is None else float(end)
+    if not 0 <= first <= last:
+        raise InputError(f"{path}: no such span of time: {start} to {end} seconds")
+    with _open(path) as (container, stream):
+        read = _read_packets(path, container, stream, first, last)
+        if not first < read.end:
+            raise InputError(f"{path}: the span starts at {first:g} s, after the video's end")
+        promised = _header_end(container, stream) or 0.0
+        if read.end + TRUNCATION_SECONDS < min(last, promised):
+            raise InputError(f"{path}: cut off at {read.end:g} s of {promised:g} s")
+        newest = read.times[np.isfinite(read.times)].max()
+        targets = np.linspace(min(first, newest), min(last, newest), frames)
+        chosen = np.abs(read.times - targets[:, None]).argmin(1).tolist()
+        images = _decode(path, stream, read, sorted(set(chosen)))
+    return SampledFrames(np.stack([images[index] for index in chosen]), read.times[chosen])
+
+
+def encode_jpeg(frames: np.ndarray, short_side: int = 256, quality: int = 92) -> list[bytes]:
+    """JPEG bytes of uint8 frames [T, H, W, 3], shrunk to `short_side` where they are larger."""
+    height, width = frames.shape[1:3]
+    scale = min(1.0, short_side / min(height, width))
+    size = (round(width * scale), round(height * scale))
+    return [_encode_one(frame, size, quality) for frame in frames]
+
+
+def decode_jpeg(data: bytes) -> np.ndarray:
+    """The image as uint8 [H, W, 3].
+
+    Raises:
+        InputError: `data` is not an image.
+    """
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return np.asarray(image.convert("RGB"))
+    except (UnidentifiedImageError, OSError) as error:
+        raise InputError(f"stored frame of {len(data)} bytes is not an image: {error}") from error
+
+
+def _encode_one(frame: np.ndarray, size: tuple[int, int], quality: int) -> bytes:
+    image = Image.fromarray(frame)
+    if image.size != size:
+        image = image.resize(size, Image.Resampling.BICUBIC)
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
+
+
+@contextmanager
+def _open(path: Path | str) -> Iterator[tuple]:
+    """The container and its video stream; what FFmpeg cannot read becomes an InputError."""
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such video file")
+    if Path(path).stat().st_size == 0:
+        raise InputError(f"{path}: the file is empty")
+    try:
+        with av.open(str(path)) as container:
+            streams = [
+                stream
+                for stream in container.streams.video
+                if not stream.disposition & av.stream.Disposition.attached_pic
+            ]
+            if not streams:
+                raise InputError(f"{path}: has no video stream")
+            stream = streams[0]
+            if stream.codec_context is None:
+                raise InputError(f"{path}: no decoder for its video stream")
+            yield container, stream
+    except (av.error.FFmpegError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"{path}: not readable as video ({reason})") from error
+
+
+def _seconds(stream, stamp: int) -> float:
+    """A time stamp as seconds after the stream's start."""
+    return float((stamp - (stream.start_time or 0)) * stream.time_base)
+
+
+def _header_end(container, stream) -> float | None:
+    """The video's duration as its header has it; the container's only where nothing else plays."""
+    if stream.duration:
+        return float(stream.duration * stream.time_base)
+    if container.duration and len(container.streams) == 1:
+        return container.duration / av.time_base
+    return None
+
+
+@dataclass(frozen=True)
+class _Packets:
+    """Compressed frames in decoding order with their times in seconds.
+
+    `times` is infinite where a packet's frame is not shown or cannot be decoded from here.
+    `key_time` is the first keyframe's, `end` the end of the last frame shown.
+    """
+
+    packets: list
+    times: np.ndarray
+    key_time: float
+    end: float
+
+
+def _read_packets(path, container, stream, first: float, last: float) -> _Packets:
+    """The packets of all frames that may be nearest to a time in the span, and those they need."""
+    back = 0.0
+    while first - back > 0:
+        offset = round((first - back) / stream.time_base) + (stream.start_time or 0)
+        container.seek(offset, stream=stream)
+        read = _demux(path, container, stream, last)
+        if read.key_time <= first:
+            return read
+        # Some demuxers seek by decoding time, and so a few frames too late.
+        back = 2 * back + 1.0
+    if back:
+        container.seek(stream.start_time or 0, stream=stream)
+    return _demux(path, container, stream, last)
+
+
+def _demux(path, container, stream, last: float) -> _Packets:
+    packets: list = []
+    times: list[float] = []
+    key_time, end = np.inf, -np.inf
+    for packet in container.demux(stream):
+        if not packet.size:
+            continue
+        time = _seconds(stream, _stamp(path, packet))
+        if packet.is_keyframe and key_time == np.inf:
+            key_time = time
+        # What precedes the first keyframe in time leans on frames that were not read.
+        shown = time >= key_time and not packet.is_discard
+        packets.append(packet)
+        times.append(time if shown else np.inf)
+        if shown:
+            end = max(end, time + float((packet.duration or 0) * stream.time_base))
+        # No frame is shown before it is decoded, so what follows is shown later still.
+        if shown and time > last and (packet.dts is None or _seconds(stream, packet.dts) > last):
+            break
+    return _Packets(packets, np.asarray(times), key_time, end)
+
+
+def _stamp(path, packet_or_frame) -> int:
+    stamp = packet_or_frame.dts if packet_or_frame.pts is None else packet_or_frame.pts
+    if stamp is None:
+        raise InputError(f"{path}: its frames have no time stamps")
+    return stamp
+
+
+def _decode(path, stream, read: _Packets, chosen: Sequence[int]) -> dict[int, np.ndarray]:
+    """Index of a chosen packet -> its frame, uint8 [H, W, 3]; `chosen` is in decoding order."""
+    decoder = stream.codec_context
+    wanted = {_stamp(path, read.packets[index]): index for index in chosen}
+    images: dict[int, np.ndarray] = {}
+    for begin, end in _runs(read, chosen):
+        for position in range(begin, end + 2):
+            packet = read.packets[position] if position <= end else None
+            # Nothing leans on a frame that is no reference: those not chosen are passed over.
+            decoder.skip_frame = "DEFAULT" if position in wanted.values() else "NONREF"
+            for frame in decoder.decode(packet):
+                index = wanted.get(_stamp(path, frame))
+                if index is not None:
+                    images[index] = _upright(frame)
+        decoder.flush_buffers()
+    for index in chosen:
+        if index not in images:
+            raise InputError(f"{path}: the frame at {read.times[index]:g} s cannot be decoded")
+    return images
+
+
+def _runs(read: _Packets, chosen: Sequence[int]) -> list[tuple[int, int]]:
+    """The runs of packets [begin, end] to decode: from keyframes to chosen frames, merged."""
+    keys = [index for index, packet in enumerate(read.packets) if packet.is_keyframe]
+    runs: list[tuple[int, int]] = []
+    for index in chosen:
+        group = bisect_right(keys, index) - 1
+        # A frame shown before its group's keyframe leans on the group before, too.
+        if group > 0 and read.times[index] < read.times[keys[group]]:
+            group -= 1
+        begin = keys[group] if group >= 0 else 0
+        if runs and begin <= runs[-1][1]:
+            runs[-1] = (runs[-1][0], index)
+        else:
+            runs.append((begin, index))
+    return runs
+
+
+def _upright(frame) -> np.ndarray:
+    """The frame as it is to be shown: its display matrix turns it counter-clockwise."""
+    image = frame.to_ndarray(format="rgb24")
+    return np.rot90(image, round(frame.rotation / 90) % 4)
