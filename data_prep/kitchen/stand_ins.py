@@ -1,5 +1,6 @@
 """The shipped stand-ins: where they lie, their configurations, reading and writing them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import jax
@@ -8,6 +9,7 @@ from flax import nnx
 from safetensors.numpy import load_file, save_file
 
 from stepdiff_jax.config import EncoderConfig, LlamaConfig, TextTowerConfig
+from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.errors import InputError
 
 DIRECTORY = Path(__file__).parent / "stand_ins"
@@ -33,10 +35,23 @@ ENCODER = EncoderConfig(
     uniblock_layers=(2, 3),
     embedding_width=128,
     text=TextTowerConfig(
-        vocabulary_size=768, context=77, width=128, heads=4, layers=2, mlp_width=512
+        vocabulary_size=770, context=77, width=128, heads=4, layers=2, mlp_width=512
     ),
     dtype="float32",
 )
+
+
+def text_ids(texts: Sequence[str], tokenizer: Tokenizer, config: TextTowerConfig) -> np.ndarray:
+    """int32 [N, context] for the text tower: start, the tokenizer's ids, end, zeros.
+
+    As in CLIP, the end token has the largest id of all. Texts are cut to the context.
+    """
+    start, end = config.vocabulary_size - 2, config.vocabulary_size - 1
+    ids = np.zeros((len(texts), config.context), np.int32)
+    for row, text in zip(ids, texts):
+        tokens = [start, *tokenizer.encode(text)[: config.context - 2], end]
+        row[: len(tokens)] = tokens
+    return ids
 
 
 def save_weights(model: nnx.Module, path: Path) -> None:

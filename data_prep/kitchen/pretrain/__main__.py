@@ -23,7 +23,7 @@ class Pretrain:
     """Checkpoints."""
     output: Path = stand_ins.DIRECTORY
     language_model_steps: int = 2700
-    encoder_steps: int = 2000
+    encoder_steps: int = 1300
     seed: int = 0
 
 

@@ -1,2 +1,146 @@
-def train_encoder(*a, **k):
-    raise NotImplementedError
+"""The stand-in for InternVideo: a tiny one of the same architecture, trained on rendered clips.
+
+As the original, it learns from a contrastive loss between videos and texts and from a captioning
+loss through a decoder that is thrown away. Ours: the decoder is a resampler with one latent for
+each word of a fixed caption (keystep and attributes), read by a linear classifier.
+"""
+
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from data_prep.kitchen import language
+from data_prep.kitchen.pretrain.dialogues import narrated
+from data_prep.kitchen.pretrain.fit import fit
+from data_prep.kitchen.render import render_frames
+from data_prep.kitchen.stand_ins import text_ids
+from data_prep.kitchen.world import ATTRIBUTES, KEYSTEPS, VALUES, Scene, sample_scene
+from stepdiff_jax.config import EncoderConfig, ResamplerConfig
+from stepdiff_jax.data.preprocess import normalize
+from stepdiff_jax.data.tokenizer import Tokenizer
+from stepdiff_jax.models.internvideo import InternVideo
+from stepdiff_jax.models.resampler import Resampler
+
+CLIPS = 8000
+BATCH = 32
+SHORT = 4
+SHORT_SHARE = 0.8
+"""The first 80 % of the steps see four of the eight frames, at half the cost: the blocks never mix
+frames, so what they learn does not depend on how many there are."""
+SLOTS = (len(KEYSTEPS), *(len(VALUES[name]) for name in ATTRIBUTES))
+
+
+class Captioner(nnx.Module):
+    """The encoder and the decoder that only its training needs."""
+
+    def __init__(self, config: EncoderConfig, *, rngs: nnx.Rngs):
+        self.encoder = InternVideo(config, rngs=rngs)
+        self.decoder = Resampler(
+            ResamplerConfig(layers=2, latents=len(SLOTS), heads=4, head_width=32, mlp_width=256),
+            input_width=config.width,
+            output_width=sum(SLOTS),
+            frames=config.frames,
+            rngs=rngs,
+        )
+
+
+def caption_loss(logits: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Mean cross-entropy over the caption's words, each among its slot's words.
+
+    Args:
+        logits: [N, slots, sum(SLOTS)]; labels: int [N, slots], index within the slot.
+    Returns:
+        the loss, and the share of right words of each slot.
+    """
+    starts = np.cumsum((0, *SLOTS[:-1]))
+    losses, right = [], []
+    for slot, (start, count) in enumerate(zip(starts, SLOTS)):
+        scores = jax.nn.log_softmax(logits[:, slot, start : start + count])
+        label = labels[:, slot]
+        losses.append(-jnp.mean(jnp.take_along_axis(scores, label[:, None], 1)))
+        right.append(jnp.mean(jnp.argmax(scores, 1) == label))
+    return jnp.mean(jnp.stack(losses)), jnp.stack(right)
+
+
+def encoder_loss(
+    model: Captioner, batch: tuple[jax.Array, jax.Array, jax.Array], key: jax.Array
+) -> tuple[jax.Array, dict[str, jax.Array]]:
+    """Contrastive loss in both directions, plus twice the captioning loss."""
+    frames, ids, labels = batch
+    tokens, video = model.encoder.tokens_and_feature(normalize(frames))
+    repeats = model.decoder.frames // frames.shape[1]
+    by_frame = tokens.reshape(*frames.shape[:2], -1, tokens.shape[-1])
+    decoded = jnp.repeat(by_frame, repeats, axis=1).reshape(len(frames), -1, tokens.shape[-1])
+    scores = model.encoder.similarity(video, model.encoder.text_feature(ids))
+    order = jnp.arange(len(frames))
+    contrastive = -0.5 * sum(
+        jnp.mean(jax.nn.log_softmax(table)[order, order]) for table in (scores, scores.T)
+    )
+    caption, right = caption_loss(model.decoder(decoded), labels)
+    figures = {"contrastive": contrastive, "caption": caption}
+    shares = dict(zip(("keystep", *ATTRIBUTES), right))
+    return contrastive + 2.0 * caption, {**figures, **shares}
+
+
+def render_training_clip(seed: tuple[int, int], frames: int) -> tuple[Scene, np.ndarray]:
+    """A seeded training scene and its frames at uniform phases, slightly jittered."""
+    rng = np.random.default_rng(seed)
+    scene = sample_scene(rng, "train")
+    phases = np.clip(np.linspace(0, 1, frames) + rng.uniform(-0.02, 0.02, frames), 0, 1)
+    return scene, render_frames(scene, rng, phases)
+
+
+class Clips:
+    """Rendered training clips, and batches of them with texts as a pure function of the step."""
+
+    def __init__(self, config: EncoderConfig, tokenizer: Tokenizer, steps: int, seed: int):
+        self.config, self.tokenizer, self.steps, self.seed = config, tokenizer, steps, seed
+        seeds = [(seed, number) for number in range(CLIPS)]
+        with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+            drawn = pool.map(render_training_clip, seeds, [config.frames] * CLIPS, chunksize=64)
+            self.scenes, frames = zip(*drawn)
+        self.frames = np.stack(frames)
+        self.labels = np.array([(s.keystep, *s.values) for s in self.scenes], np.int32)
+
+    def batch(self, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """frames uint8 [B, T, H, W, 3], text ids int32 [B, context], labels int32 [B, slots].
+
+        Every second batch holds two keysteps only, which makes the contrast fine-grained.
+        """
+        rng = np.random.default_rng((self.seed, step, 1))
+        allowed = rng.permutation(len(KEYSTEPS))[: 2 if step % 2 else None]
+        pool = np.flatnonzero(np.isin(self.labels[:, 0], allowed))
+        chosen = rng.choice(pool, BATCH, replace=False)
+        scenes = [self.scenes[index] for index in chosen]
+        texts = [
+            narrated(s, rng) if rng.random() < 0.4 else language.describe(s, rng) for s in scenes
+        ]
+        ids = text_ids(texts, self.tokenizer, self.config.text)
+        frames = self.frames[chosen]
+        if step < SHORT_SHARE * self.steps:
+            group = self.config.frames // SHORT
+            frames = frames[:, np.arange(SHORT) * group + rng.integers(group, size=SHORT)]
+        return frames, ids, self.labels[chosen]
+
+
+def train_encoder(
+    config: EncoderConfig, tokenizer: Tokenizer, *, steps: int, seed: int, directory: Path
+) -> InternVideo:
+    """Train from random weights and return the encoder without its decoder."""
+    clips = Clips(config, tokenizer, steps, seed)
+    model = fit(
+        Captioner(config, rngs=nnx.Rngs(seed)),
+        encoder_loss,
+        clips.batch,
+        steps=steps,
+        peak_rate=1.5e-3,
+        seed=seed,
+        directory=directory,
+        save_every=100,
+    )
+    return model.encoder
