@@ -4,19 +4,17 @@ It reads the tokens of all frames and updates one pooled vector; the tokens stay
 (UniFormerV2, Li et al. 2022, section 3.3).
 """
 
-from math import sqrt
+from math import prod, sqrt
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import nnx
 from jax.nn.initializers import Initializer, zeros
 
+from stepdiff_jax.models.depthwise import KERNEL, depthwise_conv
 from stepdiff_jax.models.variables import frozen
 from stepdiff_jax.models.vit import Attention, LayerNorm, Mlp
-
-KERNEL = (3, 3, 3)
 
 
 def symmetric_uniform(limit: float) -> Initializer:
@@ -32,23 +30,14 @@ class DepthwiseConv(nnx.Module):
     """The "dynamic position encoding": 3x3x3 over time, rows, columns; zero padding, with bias."""
 
     def __init__(self, width: int, *, dtype: Any, rngs: nnx.Rngs):
-        init = symmetric_uniform(27**-0.5)
+        init = symmetric_uniform(prod(KERNEL) ** -0.5)
         axes = (None, None, None, "embed")
         self.kernel = frozen(init, rngs.params(), (*KERNEL, width), dtype, axes)
         self.bias = frozen(zeros, rngs.params(), (width,), dtype, ("embed",))
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """``[N, T, rows, columns, width]`` to the same shape."""
-        padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (1, 1), (0, 0)))
-        convolved = self.bias[...]
-        # A sum of 27 shifted products: on a CPU the gradient of lax's grouped convolution takes
-        # a hundred times as long.
-        for t, row, column in np.ndindex(KERNEL):
-            window = padded[
-                :, t : t + x.shape[1], row : row + x.shape[2], column : column + x.shape[3]
-            ]
-            convolved = convolved + window * self.kernel[t, row, column]
-        return convolved
+        return depthwise_conv(x, self.kernel[...]) + self.bias[...]
 
 
 class UniBlock(nnx.Module):

@@ -32,6 +32,7 @@ def main(options: Pretrain) -> None:
     from data_prep.kitchen.pretrain.encoder import train_encoder
     from data_prep.kitchen.pretrain.language_model import train_language_model
     from stepdiff_jax.data.tokenizer import Tokenizer, train_tokenizer
+    from stepdiff_jax.models.weights import save_weights
 
     logging.getLogger("absl").setLevel(logging.WARNING)
     directory = options.directory.absolute()
@@ -49,7 +50,7 @@ def main(options: Pretrain) -> None:
             seed=options.seed,
             directory=directory / "language_model",
         )
-        stand_ins.save_weights(model, options.output / "language_model.safetensors")
+        save_weights(model, options.output / "language_model.safetensors")
     if options.part != "language-model":
         encoder = train_encoder(
             stand_ins.ENCODER,
@@ -58,7 +59,7 @@ def main(options: Pretrain) -> None:
             seed=options.seed,
             directory=directory / "encoder",
         )
-        stand_ins.save_weights(encoder, options.output / "encoder.safetensors")
+        save_weights(encoder, options.output / "encoder.safetensors")
 
 
 if __name__ == "__main__":
