@@ -1,0 +1,186 @@
+"""Record types, and reading them from the ArrayRecord datasets that `stepdiff prep pack` writes.
+
+A record set is a TFDS dataset `stepdiff_pairs/<kind>`; records stand in the order of the lines that
+they were packed from, so clips are referred to by index. TensorFlow is never imported.
+"""
+
+import json
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar, overload
+
+import numpy as np
+
+from stepdiff_jax.data.prompts import (
+    Conversation,
+    answer_text,
+    interleaved_conversation,
+    pair_conversation,
+    single_conversation,
+)
+from stepdiff_jax.errors import InputError
+
+DATASET = "stepdiff_pairs"
+VERSION = "1.0.0"
+KINDS = ("clips", "pairs", "sequences", "single")
+
+NARRATION_QUESTION = "what does the person say"
+"""Asked about a single video; its answer is the narration (ours)."""
+
+
+@dataclass(frozen=True)
+class ClipRecord:
+    """A clip of one keystep: `frames` JPEG [T], `times` float32 [T] seconds since the video's start."""
+
+    id: str
+    keystep: str
+    activity: str
+    narration: str
+    frames: tuple[bytes, ...]
+    times: np.ndarray
+
+
+@dataclass(frozen=True)
+class QuestionAnswer:
+    """A question about a pair; `weight` scales the loss of its answer's tokens."""
+
+    question: str
+    answer: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class PairRecord:
+    """Questions about two clips, which are indices into the clips of the same split."""
+
+    reference: int
+    candidate: int
+    questions: tuple[QuestionAnswer, ...]
+
+
+@dataclass(frozen=True)
+class SequenceRecord:
+    """Consecutive clips of one video (indices, as in `PairRecord`) and what is said in each."""
+
+    clips: tuple[int, ...]
+    narrations: tuple[str, ...]
+
+
+Record = TypeVar("Record")
+
+
+class Records(Sequence[Record], Generic[Record]):
+    """Records by index, read from disk when asked for; safe to read from several threads."""
+
+    def __init__(self, source: Any, parse: Callable[[Mapping[str, Any]], Record]):
+        self._source, self._parse = source, parse
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    @overload
+    def __getitem__(self, index: int) -> Record: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Record]: ...
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        place = operator.index(index)
+        if not -len(self) <= place < len(self):
+            raise IndexError(f"record {place} of {len(self)}")
+        return self._parse(self._source[place % len(self)])
+
+
+def open_records(directory: Path | str, kind: str, split: str) -> Records[Any]:
+    """The records of one kind ("clips", "pairs", "sequences" or "single") and split.
+
+    Raises:
+        InputError: the dataset or the split is missing or empty.
+    """
+    # TFDS takes a second to import, which commands that read no records need not wait for.
+    import tensorflow_datasets as tfds
+
+    path = _dataset_path(directory, kind)
+    builder = tfds.builder_from_directory(str(path))
+    splits = {name: info.num_examples for name, info in builder.info.splits.items()}
+    if not splits.get(split):
+        raise InputError(f"{path}: no records of split {split!r}, it has {sorted(splits)}")
+    return Records(builder.as_data_source(split), _PARSERS[kind])
+
+
+def dataset_digest(directory: Path | str, kind: str) -> str:
+    """SHA-256 of the files that a record set was packed from, InputError where there is none."""
+    return _metadata(directory, kind)["source"]
+
+
+def clip_ids(directory: Path | str, split: str) -> tuple[str, ...]:
+    """Ids of the clips of one split in the order of their indices, without reading frames.
+
+    Raises:
+        InputError: the dataset or the split is missing.
+    """
+    ids = _metadata(directory, "clips")["clip_ids"]
+    if split not in ids:
+        path = _dataset_path(directory, "clips")
+        raise InputError(f"{path}: no records of split {split!r}, it has {sorted(ids)}")
+    return tuple(ids[split])
+
+
+def conversation_of(record: PairRecord | SequenceRecord) -> Conversation:
+    """The training conversation of a record; a sequence of one clip asks what is said in it."""
+    if isinstance(record, PairRecord):
+        questions = [(q.question, answer_text(q.answer, q.weight)) for q in record.questions]
+        return pair_conversation(record.reference, record.candidate, questions)
+    if len(record.clips) == 1:
+        answer = answer_text(record.narrations[0])
+        return single_conversation(record.clips[0], [(NARRATION_QUESTION, answer)])
+    return interleaved_conversation(record.clips, record.narrations)
+
+
+def dataset_path(directory: Path | str, kind: str) -> Path:
+    """Where the dataset of one kind lies under a directory of datasets."""
+    return Path(directory) / DATASET / kind / VERSION
+
+
+def _dataset_path(directory: Path | str, kind: str) -> Path:
+    if kind not in KINDS:
+        raise InputError(f"{directory}: no record set is named {kind!r}: {', '.join(KINDS)}")
+    path = dataset_path(directory, kind)
+    if not (path / "dataset_info.json").is_file():
+        raise InputError(f"{path}: no dataset here (stepdiff prep pack writes it)")
+    return path
+
+
+def _metadata(directory: Path | str, kind: str) -> dict[str, Any]:
+    return json.loads((_dataset_path(directory, kind) / "metadata.json").read_text())
+
+
+def _clip(fields: Mapping[str, Any]) -> ClipRecord:
+    texts = {name: fields[name].decode() for name in ("id", "keystep", "activity", "narration")}
+    return ClipRecord(**texts, frames=tuple(fields["frames"]), times=fields["times"])
+
+
+def _pair(fields: Mapping[str, Any]) -> PairRecord:
+    columns = (fields["questions"][name] for name in ("question", "answer", "weight"))
+    questions = (
+        QuestionAnswer(question.decode(), answer.decode(), float(weight))
+        for question, answer, weight in zip(*columns, strict=True)
+    )
+    return PairRecord(int(fields["reference"]), int(fields["candidate"]), tuple(questions))
+
+
+def _sequence(fields: Mapping[str, Any]) -> SequenceRecord:
+    return SequenceRecord(
+        tuple(int(clip) for clip in fields["clips"]),
+        tuple(narration.decode() for narration in fields["narrations"]),
+    )
+
+
+_PARSERS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
+    "clips": _clip,
+    "pairs": _pair,
+    "sequences": _sequence,
+    "single": _sequence,
+}
