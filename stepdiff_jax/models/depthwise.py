@@ -1,6 +1,6 @@
 """Depthwise 3x3x3 convolution as shifted products, with a gradient to match.
 
-XLA's grouped convolution is slow on a CPU, and its gradient is a hundred times slower still; sums of
+XLA's grouped convolution is slow on a CPU, and its gradient a hundred times slower still; sums of
 shifted products are memory-bound everywhere and need no special kernel.
 """
 
