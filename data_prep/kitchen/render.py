@@ -53,17 +53,20 @@ def render_frames(scene: Scene, rng: np.random.Generator, phases: Array) -> Arra
     from in a way that does not depend on `phases`: one seed is one clip, at any frame times.
     """
     phases = np.asarray(phases, np.float32)
-    x, y = _camera(rng)
-    image = still.draw_counter(scene.word("counter"), rng, x, y)
-    still.draw_surroundings(image, scene, rng, x, y)
-    still.draw_dish(image, scene, x, y, rng.uniform(-12, 12, 3))
-    still.draw_contents(image, scene, rng, x, y)
-    motion = Motion(rng.uniform(1.3, 2.7), rng.random(), rng.uniform(5.5, 7.0))
-    tilt = rng.uniform(-0.95, -0.55)
-    skin = np.asarray(SKIN[rng.integers(len(SKIN))], np.float32)
-    sleeve = rng.uniform(30, 220, 3)
-    material = np.asarray(MATERIAL[scene.word("material")], np.float32) + rng.uniform(-10, 10, 3)
-    light, noise = _light(rng), _noise(rng)
+    # One generator for each part: what one attribute's value draws shifts nothing elsewhere.
+    camera, ground, around, dish, contents, actor = _generators(rng, 6)
+    x, y = _camera(camera)
+    image = still.draw_counter(scene.word("counter"), ground, x, y)
+    still.draw_surroundings(image, scene, around, x, y)
+    still.draw_dish(image, scene, x, y, dish.uniform(-12, 12, 3))
+    still.draw_contents(image, scene, contents, x, y)
+    motion = Motion(actor.uniform(1.3, 2.7), actor.random(), actor.uniform(5.5, 7.0))
+    tilt = actor.uniform(-0.95, -0.55)
+    skin = np.asarray(SKIN[actor.integers(len(SKIN))], np.float32)
+    sleeve = actor.uniform(30, 220, 3)
+    material = np.asarray(MATERIAL[scene.word("material")], np.float32)
+    material += actor.uniform(-10, 10, 3)
+    light, noise = _light(camera), _noise(camera)
 
     if scene.word("hands") == "both":
         rim = still.HALF_AXES[still.DISHES[scene.keystep][0]][0] + 1
@@ -89,10 +92,15 @@ def render_frames(scene: Scene, rng: np.random.Generator, phases: Array) -> Arra
 
 def render_counter(scene: Scene, rng: np.random.Generator, phases: Array) -> Array:
     """The scene's counter with nothing on it, uint8 [T, 64, 64, 3]."""
-    x, y = _camera(rng)
-    image = still.draw_counter(scene.word("counter"), rng, x, y)
-    light, noise = _light(rng), _noise(rng)
+    camera, ground = _generators(rng, 2)
+    x, y = _camera(camera)
+    image = still.draw_counter(scene.word("counter"), ground, x, y)
+    light, noise = _light(camera), _noise(camera)
     return _develop(np.repeat(image[:, None], len(phases), 1), light, noise, phases)
+
+
+def _generators(rng: np.random.Generator, count: int) -> list[np.random.Generator]:
+    return [np.random.default_rng(seed) for seed in rng.integers(2**63, size=count)]
 
 
 def _camera(rng: np.random.Generator) -> tuple[Array, Array]:

@@ -9,10 +9,13 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
+from av.container import InputContainer
+from av.video.stream import VideoStream
 from PIL import Image, UnidentifiedImageError
 
 from stepdiff_jax.errors import InputError
@@ -126,7 +129,7 @@ def _encode_one(frame: np.ndarray, size: tuple[int, int], quality: int) -> bytes
 
 
 @contextmanager
-def _open(path: Path | str) -> Iterator[tuple]:
+def _open(path: Path | str) -> Iterator[tuple[InputContainer, VideoStream]]:
     """The container and its video stream; what FFmpeg cannot read becomes an InputError."""
     if not Path(path).is_file():
         raise InputError(f"{path}: no such video file")
@@ -150,15 +153,20 @@ def _open(path: Path | str) -> Iterator[tuple]:
         raise InputError(f"{path}: not readable as video ({reason})") from error
 
 
-def _seconds(stream, stamp: int) -> float:
+def _tick(stream: VideoStream) -> Fraction:
+    """Seconds to a unit of the stream's time stamps."""
+    return stream.time_base or Fraction(1, av.time_base)
+
+
+def _seconds(stream: VideoStream, stamp: int) -> float:
     """A time stamp as seconds after the stream's start."""
-    return float((stamp - (stream.start_time or 0)) * stream.time_base)
+    return float((stamp - (stream.start_time or 0)) * _tick(stream))
 
 
-def _header_end(container, stream) -> float | None:
+def _header_end(container: InputContainer, stream: VideoStream) -> float | None:
     """The video's duration as its header has it; the container's only where nothing else plays."""
     if stream.duration:
-        return float(stream.duration * stream.time_base)
+        return float(stream.duration * _tick(stream))
     if container.duration and len(container.streams) == 1:
         return container.duration / av.time_base
     return None
@@ -178,11 +186,13 @@ class _Packets:
     end: float
 
 
-def _read_packets(path, container, stream, first: float, last: float) -> _Packets:
+def _read_packets(
+    path: Path | str, container: InputContainer, stream: VideoStream, first: float, last: float
+) -> _Packets:
     """The packets of all frames that may be nearest to a time in the span, and those they need."""
     back = 0.0
     while first - back > 0:
-        offset = round((first - back) / stream.time_base) + (stream.start_time or 0)
+        offset = round((first - back) / _tick(stream)) + (stream.start_time or 0)
         container.seek(offset, stream=stream)
         read = _demux(path, container, stream, last)
         if read.key_time <= first:
@@ -194,7 +204,9 @@ def _read_packets(path, container, stream, first: float, last: float) -> _Packet
     return _demux(path, container, stream, last)
 
 
-def _demux(path, container, stream, last: float) -> _Packets:
+def _demux(
+    path: Path | str, container: InputContainer, stream: VideoStream, last: float
+) -> _Packets:
     packets: list = []
     times: list[float] = []
     key_time, end = np.inf, -np.inf
@@ -209,23 +221,26 @@ def _demux(path, container, stream, last: float) -> _Packets:
         packets.append(packet)
         times.append(time if shown else np.inf)
         if shown:
-            end = max(end, time + float((packet.duration or 0) * stream.time_base))
+            end = max(end, time + float((packet.duration or 0) * _tick(stream)))
         # No frame is shown before it is decoded, so what follows is shown later still.
         if shown and time > last and (packet.dts is None or _seconds(stream, packet.dts) > last):
             break
     return _Packets(packets, np.asarray(times), key_time, end)
 
 
-def _stamp(path, packet_or_frame) -> int:
+def _stamp(path: Path | str, packet_or_frame: av.Packet | av.VideoFrame) -> int:
     stamp = packet_or_frame.dts if packet_or_frame.pts is None else packet_or_frame.pts
     if stamp is None:
         raise InputError(f"{path}: its frames have no time stamps")
     return stamp
 
 
-def _decode(path, stream, read: _Packets, chosen: Sequence[int]) -> dict[int, np.ndarray]:
+def _decode(
+    path: Path | str, stream: VideoStream, read: _Packets, chosen: Sequence[int]
+) -> dict[int, np.ndarray]:
     """Index of a chosen packet -> its frame, uint8 [H, W, 3]; `chosen` is in decoding order."""
     decoder = stream.codec_context
+    size = (decoder.width, decoder.height)  # of all frames, should it change on the way
     wanted = {_stamp(path, read.packets[index]): index for index in chosen}
     images: dict[int, np.ndarray] = {}
     for begin, end in _runs(read, chosen):
@@ -236,7 +251,7 @@ def _decode(path, stream, read: _Packets, chosen: Sequence[int]) -> dict[int, np
             for frame in decoder.decode(packet):
                 index = wanted.get(_stamp(path, frame))
                 if index is not None:
-                    images[index] = _upright(frame)
+                    images[index] = _upright(frame, size)
         decoder.flush_buffers()
     for index in chosen:
         if index not in images:
@@ -261,7 +276,7 @@ def _runs(read: _Packets, chosen: Sequence[int]) -> list[tuple[int, int]]:
     return runs
 
 
-def _upright(frame) -> np.ndarray:
-    """The frame as it is to be shown: its display matrix turns it counter-clockwise."""
-    image = frame.to_ndarray(format="rgb24")
+def _upright(frame: av.VideoFrame, size: tuple[int, int]) -> np.ndarray:
+    """The frame at `size` (width, height), turned as its display matrix says."""
+    image = frame.to_ndarray(format="rgb24", width=size[0], height=size[1])
     return np.rot90(image, round(frame.rotation / 90) % 4)
