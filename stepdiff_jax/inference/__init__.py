@@ -1,0 +1,1 @@
+"""Around a trained model: likelihoods, generation, and the `StepDiff` class."""

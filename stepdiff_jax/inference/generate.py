@@ -1,0 +1,131 @@
+"""Greedy generation: one prefill, then one compiled loop over all branches of all rows."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from stepdiff_jax.data.tokenizer import Tokenizer
+from stepdiff_jax.inference.requests import ClipTable, Request, batch_requests
+from stepdiff_jax.layout import PackedRows, attention_mask, segments_visible
+from stepdiff_jax.models.llama import KeyValues, empty_cache
+from stepdiff_jax.models.vclm import VCLM
+
+
+class _Decoding(NamedTuple):
+    """The loop's state; S branches a row, T new tokens at most, C = L + S * T cache slots."""
+
+    step: jax.Array
+    token: jax.Array  # [B, S], the newest
+    done: jax.Array  # bool [B, S]
+    output: jax.Array  # [B, S, T]
+    cache: KeyValues
+    key_segment: jax.Array  # [B, C], 0 where the cache is empty
+
+
+@partial(jax.jit, static_argnames=("branches", "new_tokens", "end"))
+def generate_tokens(
+    model: VCLM, rows: PackedRows, latents: jax.Array, *, branches: int, new_tokens: int, end: int
+) -> jax.Array:
+    """Continue every branch of rows that hold one conversation each.
+
+    All branches of a row advance together and share the prefix's keys and values: branch s of a
+    row is segment s + 2, and its t-th token goes to cache slot L + t * S + s.
+
+    Args:
+        rows: [B, L]; latents: [B, V, latents, E].
+        end: id of the end token; a branch stops there.
+    Returns:
+        int32 [B, branches, new_tokens]; `end` from the end on, and for absent branches.
+    """
+    batch, length = rows.tokens.shape
+    capacity = length + branches * new_tokens
+    widened = ((0, 0), (0, 0), (0, capacity - length))
+    hidden, cache = model.llama(
+        model.embed(rows, latents),
+        rows.positions,
+        jnp.pad(attention_mask(rows, rows), widened),
+        empty_cache(model.llama.config, batch, capacity),
+    )
+    segment = jnp.broadcast_to(jnp.arange(2, branches + 2), (batch, branches))
+    parent = jnp.ones_like(segment)
+    places = rows.segment[:, None] == segment[..., None]
+    last = jnp.max(jnp.where(places, jnp.arange(length), -1), axis=-1)
+    absent = last < 0
+    last = jnp.maximum(last, 0)
+    position = jnp.take_along_axis(rows.positions, last, 1)
+    logits = model.llama.logits(jnp.take_along_axis(hidden, last[..., None], 1))
+
+    def record(state: _Decoding, logits: jax.Array) -> _Decoding:
+        token = jnp.where(state.done, end, jnp.argmax(logits, -1))
+        return state._replace(
+            token=token,
+            done=state.done | (token == end),
+            output=state.output.at[:, :, state.step].set(token),
+        )
+
+    def advance(state: _Decoding) -> _Decoding:
+        slot = length + state.step * branches
+        key_segment = jax.lax.dynamic_update_slice_in_dim(state.key_segment, segment, slot, 1)
+        hidden, cache = model.llama(
+            model.llama.embed(state.token),
+            position + 1 + state.step,
+            segments_visible(segment, parent, key_segment),
+            state.cache,
+            slot,
+        )
+        moved = state._replace(step=state.step + 1, cache=cache, key_segment=key_segment)
+        return record(moved, model.llama.logits(hidden))
+
+    def unfinished(state: _Decoding) -> jax.Array:
+        return (state.step < new_tokens - 1) & ~jnp.all(state.done)
+
+    start = _Decoding(
+        step=jnp.zeros((), jnp.int32),
+        token=jnp.zeros((batch, branches), jnp.int32),
+        done=absent,
+        output=jnp.full((batch, branches, new_tokens), end, jnp.int32),
+        cache=cache,
+        key_segment=jnp.pad(rows.segment, ((0, 0), (0, capacity - length))),
+    )
+    return jax.lax.while_loop(unfinished, advance, record(start, logits)).output
+
+
+def generate(
+    model: VCLM,
+    tokenizer: Tokenizer,
+    table: ClipTable,
+    requests: Sequence[Request],
+    *,
+    new_tokens: int = 64,
+    batch_rows: int = 16,
+    branches: int = 4,
+) -> list[str]:
+    """The greedy answer to each request; at most `new_tokens` tokens."""
+    answers = [""] * len(requests)
+    batches = batch_requests(
+        requests, table, tokenizer, batch_rows=batch_rows, branches=branches
+    )
+    for batch in batches:
+        tokens = np.asarray(
+            generate_tokens(
+                model,
+                batch.rows,
+                table.latents[batch.clips],
+                branches=branches,
+                new_tokens=new_tokens,
+                end=tokenizer.eos,
+            )
+        )
+        for number, ids in zip(batch.requests.ravel(), tokens.reshape(-1, new_tokens)):
+            if number >= 0:
+                answers[number] = tokenizer.decode(ids[: _length(ids, tokenizer.eos)]).strip()
+    return answers
+
+
+def _length(ids: np.ndarray, end: int) -> int:
+    stops = np.flatnonzero(ids == end)
+    return int(stops[0]) if len(stops) else len(ids)

@@ -1,0 +1,59 @@
+"""Likelihoods of answers (paper, section 3.4: DiffMCQ and DiffRank)."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from stepdiff_jax.data.tokenizer import Tokenizer
+from stepdiff_jax.inference.requests import ClipTable, Request, batch_requests
+from stepdiff_jax.layout import PackedRows
+from stepdiff_jax.models.vclm import VCLM, answer_tokens
+
+
+@partial(jax.jit, static_argnames="segments")
+def segment_log_likelihoods(
+    model: VCLM, rows: PackedRows, latents: jax.Array, segments: int
+) -> jax.Array:
+    """Sum of the log-probabilities of each segment's answer tokens.
+
+    Args:
+        rows: [B, L]; tokens with a loss mask are answers, whatever their weight.
+        latents: [B, V, latents, E].
+    Returns:
+        float32 [B, segments]: of segments 1, 2, ...; 0 where a segment has no answer.
+    """
+    scored = answer_tokens(model, rows, latents, answers=rows.tokens.shape[1])
+    segment = jnp.take_along_axis(rows.segment, scored.index, 1)
+    log_probability = jnp.where(scored.weight > 0, scored.log_probability, 0.0)
+    belongs = segment[:, None] == jnp.arange(1, segments + 1)[None, :, None]
+    return jnp.sum(jnp.where(belongs, log_probability[:, None], 0.0), axis=-1)
+
+
+def log_likelihoods(
+    model: VCLM,
+    tokenizer: Tokenizer,
+    table: ClipTable,
+    requests: Sequence[Request],
+    *,
+    batch_rows: int = 16,
+    branches: int = 4,
+) -> np.ndarray:
+    """log p(answer | pair, question) of each request, in nats, without the end token.
+
+    Returns:
+        float32 [requests]; the sum over all tokens of the answer.
+    """
+    scores = np.zeros(len(requests), np.float32)
+    batches = batch_requests(
+        requests, table, tokenizer, batch_rows=batch_rows, branches=branches
+    )
+    for batch in batches:
+        by_segment = segment_log_likelihoods(
+            model, batch.rows, table.latents[batch.clips], branches + 1
+        )
+        asked = batch.requests >= 0
+        scores[batch.requests[asked]] = np.asarray(by_segment)[:, 1:][asked]
+    return scores
