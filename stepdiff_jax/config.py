@@ -21,9 +21,13 @@ class TextTowerConfig:
 
 @dataclass(frozen=True)
 class EncoderConfig:
-    """InternVideo-MM-L-14; CLIP ViT-L/14 is its case with `uniblock_layers=()`."""
+    """InternVideo-MM-L-14; CLIP ViT-L/14 is its case with `uniblock_layers=()`.
+
+    A frame's short side becomes `resized_side` pixels, then its centre is cut to `image_size`.
+    """
 
     image_size: int = 224
+    resized_side: int = 256
     patch_size: int = 14
     frames: int = 8
     width: int = 1024

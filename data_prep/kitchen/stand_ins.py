@@ -22,6 +22,7 @@ LLAMA = LlamaConfig(
 )
 ENCODER = EncoderConfig(
     image_size=64,
+    resized_side=64,
     patch_size=8,
     frames=8,
     width=128,
