@@ -1,0 +1,152 @@
+"""The device mesh, and the rules that lay arrays with named dimensions out on it.
+
+Weights are sharded by the logical names of their dimensions (`stepdiff_jax.models.variables`),
+batches by their rows. The table of rules is ours: fully sharded over "fsdp" along the embedding,
+split over "tensor" along heads, MLP width and vocabulary, as Megatron (arXiv 1909.08053) does.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import jax
+import numpy as np
+from flax import nnx
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from stepdiff_jax.config import MeshConfig
+from stepdiff_jax.errors import InputError
+
+MESH_AXES = ("replica", "data", "fsdp", "tensor")
+DATA_AXES = ("replica", "data", "fsdp")
+"""Mesh axes over which the rows of a batch are spread."""
+
+SMALL = 1 << 20
+"""Bytes below which an array that does not divide is replicated instead of refused."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Pairs (logical axis, mesh axis or None for replicated); the first match wins."""
+
+    table: tuple[tuple[str, str | None], ...] = (
+        ("layers", None),
+        ("embed", "fsdp"),
+        ("heads", "tensor"),
+        ("mlp", "tensor"),
+        ("vocab", "tensor"),
+        ("head_dim", None),
+    )
+
+    def mesh_axis(self, name: str | None) -> str | None:
+        """The mesh axis of one logical axis; raises ValueError where no rule names it."""
+        if name is None:
+            return None
+        for logical, axis in self.table:
+            if logical == name:
+                return axis
+        raise ValueError(f"no sharding rule for the logical axis {name!r}")
+
+    def spec(self, names: Sequence[str | None]) -> PartitionSpec:
+        """The partition of an array whose dimensions have these names.
+
+        Raises ValueError for an unknown name, or where two dimensions fall on one mesh axis.
+        """
+        axes = [self.mesh_axis(name) for name in names]
+        used = [axis for axis in axes if axis is not None]
+        if len(set(used)) < len(used):
+            raise ValueError(f"two of the logical axes {tuple(names)} fall on one mesh axis: {axes}")
+        return PartitionSpec(*axes)
+
+
+def make_mesh(config: MeshConfig, devices: Sequence[jax.Device] | None = None) -> Mesh:
+    """A mesh with axes `MESH_AXES` over `devices` (all devices by default).
+
+    Raises:
+        InputError: the sizes are not positive, several are -1, or they do not make up the devices.
+    """
+    devices = jax.devices() if devices is None else devices
+    sizes = {axis: getattr(config, axis) for axis in MESH_AXES}
+    for axis, size in sizes.items():
+        if size < 1 and size != -1:
+            raise InputError(f"mesh.{axis} must be positive, or -1 for what is left, got {size}")
+    open_axes = [axis for axis, size in sizes.items() if size == -1]
+    if len(open_axes) > 1:
+        raise InputError(f"only one mesh axis can be -1, got {' and '.join(open_axes)}")
+    given = prod(size for size in sizes.values() if size != -1)
+    if len(devices) % given or (not open_axes and given != len(devices)):
+        raise InputError(f"mesh sizes {sizes} do not make up {len(devices)} devices")
+    shape = tuple(len(devices) // given if size == -1 else size for size in sizes.values())
+    if list(devices) == list(jax.devices()):
+        # Orders the devices so that inner axes lie on the fastest links.
+        return jax.make_mesh(shape, MESH_AXES, axis_types=(AxisType.Auto,) * len(MESH_AXES))
+    return Mesh(np.array(devices).reshape(shape), MESH_AXES)
+
+
+def state_shardings(state: Any, mesh: Mesh, rules: Rules | None = None) -> Any:
+    """Shardings of all arrays of `state`, from the logical axes of its variables.
+
+    Args:
+        state: any tree with `nnx.Variable`s in it (a model's state, or an optimizer's), of arrays
+            or of `jax.ShapeDtypeStruct`s. Arrays outside of variables are replicated.
+    Returns:
+        the same tree with a NamedSharding for each array.
+    Raises:
+        ValueError: a dimension without a rule, or two on one mesh axis.
+        InputError: a large array has a dimension that its mesh axis does not divide.
+    """
+    rules = rules or Rules()
+    replicated = NamedSharding(mesh, PartitionSpec())
+
+    def of_leaf(path: tuple, leaf: Any) -> Any:
+        if not isinstance(leaf, nnx.Variable):
+            return replicated
+        array = leaf.get_value()
+        names = leaf.get_metadata().get("out_sharding") or (None,) * array.ndim
+        spec = _dividing(rules.spec(names), array, mesh, jax.tree_util.keystr(path))
+        return leaf.replace(NamedSharding(mesh, spec))
+
+    return jax.tree_util.tree_map_with_path(of_leaf, state, is_leaf=_is_variable)
+
+
+def _is_variable(node: Any) -> bool:
+    return isinstance(node, nnx.Variable)
+
+
+def _dividing(spec: PartitionSpec, array: Any, mesh: Mesh, name: str) -> PartitionSpec:
+    """`spec` where it divides the array, and for small arrays only its parts that do."""
+    axes = list(spec)
+    for dimension, axis in enumerate(axes):
+        if axis is None or array.shape[dimension] % mesh.shape[axis] == 0:
+            continue
+        if array.size * array.dtype.itemsize >= SMALL:
+            raise InputError(
+                f"mesh.{axis}: {mesh.shape[axis]} devices do not divide dimension {dimension} of "
+                f"{name} {array.shape}"
+            )
+        axes[dimension] = None
+    return PartitionSpec(*axes)
+
+
+def rows_sharding(mesh: Mesh) -> NamedSharding:
+    """Of batches: the leading axis over all data axes, the others whole."""
+    return NamedSharding(mesh, PartitionSpec(DATA_AXES))
+
+
+def put_rows(batch: Any, mesh: Mesh) -> Any:
+    """Put this process's rows of a batch on the mesh: numpy arrays [rows, ...] to global arrays.
+
+    Raises:
+        InputError: the data axes do not divide the number of rows.
+    """
+    sharding = rows_sharding(mesh)
+    parts = prod(mesh.shape[axis] for axis in DATA_AXES)
+
+    def put(array: np.ndarray) -> jax.Array:
+        rows = len(array) * jax.process_count()
+        if rows % parts:
+            raise InputError(f"data.batch_rows: {rows} rows do not divide over {parts} devices")
+        return jax.make_array_from_process_local_data(sharding, array)
+
+    return jax.tree.map(put, batch)

@@ -1,0 +1,1 @@
+"""Training of the resampler around frozen networks: step, loop, checkpoints, telemetry."""

@@ -1,0 +1,229 @@
+"""Checkpoints of what training changes: the trained tree, the optimizer, the step, the data iterator.
+
+The frozen weights are never written; their fingerprint is, and a checkpoint is only taken by a
+model that has the same ones. Trees are stored flat, an array by its dotted path, so that a missing
+or an extra array is an error that names it.
+"""
+
+import dataclasses
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+from absl import logging as absl_logging
+from orbax.checkpoint import v1 as ocp
+
+from stepdiff_jax.errors import InputError
+
+CHECKPOINTS = "checkpoints"
+"""Where a run directory keeps them, one directory a step."""
+
+
+@dataclasses.dataclass(frozen=True)
+class CheckpointMetadata:
+    """What the model of a checkpoint was built from.
+
+    fingerprint: of the frozen weights.
+    resampler: the fields of `ResamplerConfig`.
+    config_hash: of the whole experiment's configuration.
+    """
+
+    fingerprint: str
+    resampler: dict[str, int]
+    config_hash: str
+
+
+class Restored(NamedTuple):
+    """A checkpoint; the trees have the structure, dtypes and shardings that were asked for."""
+
+    step: int
+    trainable: Any
+    opt_state: Any
+    iterator_state: Any
+
+
+class Checkpoints:
+    """The checkpoints of one run; a context manager that waits for the last one on leaving.
+
+    Every process of a run calls the same methods in the same order.
+    """
+
+    def __init__(self, directory: Path, keep: int):
+        """Opens (and makes) `directory`; the `keep` newest checkpoints stay.
+
+        What a killed process left half-written there is removed.
+        """
+        if keep < 1:
+            raise InputError(f"loop.keep_checkpoints must be positive, got {keep}")
+        self.directory = directory
+        self._checkpointer = _open(
+            directory,
+            preservation_policy=ocp.training.preservation_policies.LatestN(keep),
+            cleanup_tmp_directories=True,
+        )
+
+    def __enter__(self) -> "Checkpoints":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._checkpointer.close()
+
+    def save(
+        self,
+        step: int,
+        trainable: Any,
+        opt_state: Any,
+        iterator_state: Any,
+        metadata: CheckpointMetadata,
+    ) -> None:
+        """Write in the background; returns when the arrays may be donated.
+
+        Args:
+            step: steps that these weights have seen.
+            iterator_state: of the data iterator, JSON-serializable, the same on every process.
+        """
+        self._checkpointer.save_checkpointables_async(
+            step,
+            {
+                "trainable": _flatten(trainable),
+                "opt_state": _flatten(opt_state),
+                "iterator": iterator_state,
+            },
+            force=True,
+            overwrite=True,
+            custom_metadata=dataclasses.asdict(metadata),
+        )
+
+    def wait(self) -> None:
+        """Block until the last checkpoint is complete."""
+        self._checkpointer.wait()
+
+    def restore(
+        self, trainable: Any, opt_state: Any, metadata: CheckpointMetadata
+    ) -> Restored | None:
+        """The newest complete checkpoint, or None where there is none.
+
+        Args:
+            trainable, opt_state: trees of arrays, or of ShapeDtypeStructs with shardings.
+            metadata: of the model that asks.
+        Raises:
+            InputError: it was saved by another model: its metadata, an array's name or shape
+                differs.
+        """
+        found = _newest_complete(self._checkpointer)
+        if found is None:
+            return None
+        step, saved, stored = found
+        for field, value in dataclasses.asdict(metadata).items():
+            _require_equal(self.directory / str(step), field, saved.get(field), value)
+        trees = {"trainable": trainable, "opt_state": opt_state}
+        abstract = {
+            name: _checked_abstract(self.directory / str(step), name, tree, stored[name])
+            for name, tree in trees.items()
+        }
+        loaded = self._checkpointer.load_checkpointables(step, {**abstract, "iterator": None})
+        return Restored(
+            step,
+            _unflatten(trainable, loaded["trainable"]),
+            _unflatten(opt_state, loaded["opt_state"]),
+            loaded["iterator"],
+        )
+
+
+def load_trained(run_directory: Path, trainable: Any, *, fingerprint: str | None = None) -> Any:
+    """The newest trained weights of a run.
+
+    Args:
+        trainable: the tree to fill: of arrays, or of ShapeDtypeStructs with shardings.
+        fingerprint: of the frozen weights they are for; None where the caller has none to compare.
+    Returns:
+        a new tree with the structure, dtypes and shardings of `trainable`.
+    Raises:
+        InputError: no complete checkpoint, another fingerprint, or an array that is missing, extra
+            or of another shape.
+    """
+    directory = Path(run_directory) / CHECKPOINTS
+    if not directory.is_dir():
+        raise InputError(f"{directory}: no such directory, so there are no trained weights")
+    with _open(directory) as checkpointer:
+        found = _newest_complete(checkpointer)
+        if found is None:
+            raise InputError(f"{directory}: holds no complete checkpoint")
+        step, saved, stored = found
+        if fingerprint is not None:
+            _require_equal(
+                directory / str(step), "fingerprint", saved.get("fingerprint"), fingerprint
+            )
+        abstract = _checked_abstract(
+            directory / str(step), "trainable", trainable, stored["trainable"]
+        )
+        loaded = checkpointer.load_checkpointables(step, {"trainable": abstract})
+    return _unflatten(trainable, loaded["trainable"])
+
+
+def _open(directory: Path, **options: Any) -> ocp.training.Checkpointer:
+    absl_logging.set_verbosity(absl_logging.ERROR)  # Orbax tells every step of a save
+    registry = ocp.handlers.local_registry()
+    registry.add(ocp.handlers.JsonHandler, checkpointable_name="iterator")
+    context = ocp.Context(
+        checkpointables_options=ocp.options.CheckpointablesOptions(registry=registry)
+    )
+    return ocp.training.Checkpointer(directory.resolve(), context=context, **options)
+
+
+def _newest_complete(
+    checkpointer: ocp.training.Checkpointer,
+) -> tuple[int, dict[str, Any], dict[str, Any]] | None:
+    """Step, our metadata, and the stored arrays' metadata by tree and name.
+
+    Orbax renames a finished checkpoint into place, so an unfinished one is seldom even listed;
+    but a directory that was emptied or copied in part would be.
+    """
+    for checkpoint in reversed(checkpointer.checkpoints):
+        try:
+            found = checkpointer.checkpointables_metadata(checkpoint)
+        except (OSError, ValueError, KeyError):
+            continue
+        if found.custom_metadata and {"trainable", "opt_state"} <= (found.metadata or {}).keys():
+            return checkpoint.step, dict(found.custom_metadata), found.metadata
+    return None
+
+
+def _flatten(tree: Any) -> dict[str, Any]:
+    leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
+    return {_name(path): leaf for path, leaf in leaves}
+
+
+def _unflatten(tree: Any, arrays: dict[str, Any]) -> Any:
+    return jax.tree_util.tree_map_with_path(lambda path, _: arrays[_name(path)], tree)
+
+
+def _name(path: tuple) -> str:
+    return jax.tree_util.keystr(path, simple=True, separator=".").removesuffix(".value")
+
+
+def _checked_abstract(
+    directory: Path, name: str, tree: Any, stored: dict[str, Any]
+) -> dict[str, jax.ShapeDtypeStruct]:
+    """Abstract arrays to load; raises InputError where stored names or shapes are not theirs."""
+    wanted = _flatten(tree)
+    if missing := sorted(wanted.keys() - stored.keys()):
+        raise InputError(f"{directory}: field {name}.{missing[0]} is missing, the model has it")
+    if extra := sorted(stored.keys() - wanted.keys()):
+        raise InputError(f"{directory}: field {name}.{extra[0]} is not in the model")
+    for key, array in wanted.items():
+        _require_equal(
+            directory, f"{name}.{key} shape", tuple(stored[key].shape), tuple(array.shape)
+        )
+    return {
+        key: jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=array.sharding)
+        for key, array in wanted.items()
+    }
+
+
+def _require_equal(directory: Path, field: str, stored: Any, wanted: Any) -> None:
+    if stored != wanted:
+        raise InputError(
+            f"{directory}: a checkpoint of another model: {field} is {stored}, this model's is "
+            f"{wanted}"
+        )

@@ -1,0 +1,83 @@
+"""The configuration in a run directory: written first, compared when the run goes on."""
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from stepdiff_jax.config import Experiment
+from stepdiff_jax.errors import InputError
+from stepdiff_jax.jsonl import shorten
+
+FREE = (
+    "loop.run_directory",
+    "loop.checkpoint_every",
+    "loop.keep_checkpoints",
+    "loop.log_every",
+    "loop.evaluate_every",
+    "data.prefetch_threads",
+    "mesh.",
+)
+"""Fields that may change when a run goes on: how it is watched and on what it runs, not what it
+computes. A name with a dot at its end stands for all fields below it."""
+
+
+def config_fields(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A nested configuration flat: {"optimizer.steps": 2000, ...}."""
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            flat |= config_fields(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def _as_json(experiment: Experiment) -> dict[str, Any]:
+    return json.loads(json.dumps(dataclasses.asdict(experiment)))  # tuples become lists
+
+
+def config_hash(experiment: Experiment) -> str:
+    """SHA-256 of what a run computes: the configuration without the fields in `FREE`."""
+    fixed = {key: value for key, value in config_fields(_as_json(experiment)).items() if not _is_free(key)}
+    return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
+
+
+def claim_run_directory(directory: Path, experiment: Experiment) -> None:
+    """Write `config.json`, or compare it with the one that is there.
+
+    Raises:
+        InputError: the directory is another experiment's: a field outside of `FREE` differs; or
+            its config.json cannot be read.
+    """
+    path = directory / "config.json"
+    if path.exists():
+        _compare(path, experiment)
+    if jax.process_index() == 0:
+        directory.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        unfinished.write_text(json.dumps(dataclasses.asdict(experiment), indent=2) + "\n")
+        unfinished.replace(path)
+
+
+def _compare(path: Path, experiment: Experiment) -> None:
+    try:
+        stored = config_fields(json.loads(path.read_text()))
+    except (OSError, ValueError, AttributeError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from error
+    wanted = config_fields(_as_json(experiment))
+    for key in sorted(stored.keys() | wanted.keys()):
+        if not _is_free(key) and stored.get(key) != wanted.get(key):
+            raise InputError(
+                f"{path}: this run was started with {key} = {shorten(stored.get(key))}, not "
+                f"{shorten(wanted.get(key))}; choose another loop.run_directory"
+            )
+
+
+def _is_free(key: str) -> bool:
+    return any(key == name or (name.endswith(".") and key.startswith(name)) for name in FREE)

@@ -1,0 +1,63 @@
+"""One optimization step. Only the trained tree is differentiated, donated and clipped."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import optax
+from flax import nnx
+
+from stepdiff_jax.training.optimizer import learning_rate
+
+Metrics = dict[str, jax.Array]
+Loss = Callable[[Any, Any], tuple[jax.Array, Metrics]]
+"""From (model, batch) to a scalar and figures to log."""
+
+
+def make_step(
+    graph: Any,
+    optimizer: optax.GradientTransformation,
+    schedule: optax.Schedule,
+    loss: Loss,
+    shardings: tuple[Any, Any] | None = None,
+) -> Any:
+    """The jitted `step(trainable, opt_state, frozen, batch) -> (trainable, opt_state, metrics)`.
+
+    The buffers of `trainable` and `opt_state` are donated; those of `frozen` never are.
+
+    Args:
+        graph: of `nnx.split(model, trainable, frozen)`.
+        shardings: of trainable and opt_state, which keep them from step to step; None lets the
+            compiler choose.
+    Returns:
+        the function; its metrics are float32 scalars: loss, gradient_norm (before clipping),
+        learning_rate and those of `loss`.
+    """
+
+    def step(trainable: Any, opt_state: Any, frozen: Any, batch: Any) -> tuple[Any, Any, Metrics]:
+        def objective(trainable: Any) -> tuple[jax.Array, Metrics]:
+            return loss(nnx.merge(graph, trainable, frozen), batch)
+
+        (value, figures), gradient = jax.value_and_grad(objective, has_aux=True)(trainable)
+        updates, new_opt_state = optimizer.update(gradient, opt_state, trainable)
+        metrics = {
+            "loss": value,
+            "gradient_norm": optax.tree_utils.tree_norm(gradient),
+            "learning_rate": learning_rate(opt_state, schedule),
+            **figures,
+        }
+        return optax.apply_updates(trainable, updates), new_opt_state, metrics
+
+    out_shardings = None if shardings is None else (*shardings, None)
+    return jax.jit(step, donate_argnums=(0, 1), out_shardings=out_shardings)
+
+
+def make_evaluation(graph: Any, loss: Loss) -> Any:
+    """The jitted `evaluate(trainable, frozen, batch) -> metrics`, with loss and those of `loss`."""
+
+    @jax.jit
+    def evaluate(trainable: Any, frozen: Any, batch: Any) -> Metrics:
+        value, figures = loss(nnx.merge(graph, trainable, frozen), batch)
+        return {"loss": value, **figures}
+
+    return evaluate
