@@ -132,6 +132,8 @@ def _develop(frames: Array, light: Array, noise: Array, phases: Array) -> Array:
 def _draw_tool(frames: Array, word: str, x: Array, y: Array, tilt: float, colour: Array) -> None:
     """The tool with its head in the origin and its handle in the direction `tilt`."""
     u, v = shapes.rotate(x, y, tilt)
+    near = (np.abs(v) < 9) & (np.abs(u - 11) < 23)
+    u, v, pixels = u[near], v[near], frames[:, near]
     handle = np.maximum(np.abs(v) - 1.7, np.abs(u - 19) - 13)
     if word == "spoon":
         head = shapes.ellipse(u, v, 8.5, 6.5)
@@ -146,10 +148,11 @@ def _draw_tool(frames: Array, word: str, x: Array, y: Array, tilt: float, colour
         prongs = np.maximum(prongs, np.abs(u + 3) - 6.5)
         head = np.minimum(prongs, shapes.box(u - 4.5, v, 2.2, 6.6, 1))
     distance = np.minimum(head, handle)
-    shapes.paint(frames, distance - 0.8, (18, 16, 18))
-    shapes.paint(frames, distance, colour)
+    shapes.paint(pixels, distance - 0.8, (18, 16, 18))
+    shapes.paint(pixels, distance, colour)
     if word == "spoon":
-        shapes.paint(frames, head + 3, colour * 0.72)
+        shapes.paint(pixels, head + 3, colour * 0.72)
+    frames[:, near] = pixels
 
 
 def _draw_hand(
@@ -157,12 +160,15 @@ def _draw_hand(
 ) -> None:
     """A fist in the origin with an arm in the direction `arm`."""
     u, v = shapes.rotate(x, y, math.atan2(arm[1], arm[0]))
+    near = (np.abs(v) < 6) & (u > -6)
+    u, v, pixels = u[near], v[near], frames[:, near]
     forearm = np.maximum(np.abs(v) - 3.6, np.abs(u - 19) - 13)
-    shapes.outlined(frames, forearm, sleeve)
+    shapes.outlined(pixels, forearm, sleeve)
     fist = shapes.length(u - np.clip(u, 0, 3.5), v) - 4.8
-    shapes.outlined(frames, fist, skin, shade=0.5)
+    shapes.outlined(pixels, fist, skin, shade=0.5)
     knuckles = np.maximum(np.abs(v % 3 - 1.5) - 0.4, np.maximum(np.abs(u + 1) - 2, fist + 1))
-    shapes.paint(frames, knuckles, skin * 0.6)
+    shapes.paint(pixels, knuckles, skin * 0.6)
+    frames[:, near] = pixels
 
 
 def _draw_lid(frames: Array, scene: Scene, x: Array, y: Array) -> Array:
