@@ -69,7 +69,7 @@ def render_frames(scene: Scene, rng: np.random.Generator, phases: Array) -> Arra
     light, noise = _light(camera), _noise(camera)
 
     if scene.word("hands") == "both":
-        rim = still.HALF_AXES[still.DISHES[scene.keystep][0]][0] + 1
+        rim = min(still.HALF_AXES[still.DISHES[scene.keystep][0]][0], 19.5)
         _draw_hand(image, x + rim, y - 4, (-22.0, 16.0), skin, sleeve)
     frames = np.repeat(image[:, None], len(phases), 1)
     late = np.flatnonzero(phases > FINISH)
