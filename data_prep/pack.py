@@ -84,7 +84,8 @@ class StepdiffPairs(tfds.core.ShardBasedBuilder):
 
     def _info(self) -> tfds.core.DatasetInfo:
         kind = self.builder_config.name
-        metadata: dict[str, Any] = {"source": self._files.digests[kind]}
+        digests = self._files.digests
+        metadata: dict[str, Any] = {"source": digests[kind], "clips": digests["clips"]}
         if kind == "clips":
             metadata["clip_ids"] = {
                 split: [clip.id for clip in clips] for split, clips in self._files.clips.items()
@@ -97,7 +98,9 @@ class StepdiffPairs(tfds.core.ShardBasedBuilder):
             disable_shuffling=True,
         )
 
-    def _shard_iterators_per_split(self, dl_manager: Any) -> dict[str, list[Callable[[], Examples]]]:
+    def _shard_iterators_per_split(
+        self, dl_manager: Any
+    ) -> dict[str, list[Callable[[], Examples]]]:
         del dl_manager
         return {
             split: [

@@ -89,7 +89,10 @@ def _read_clips(source: Path) -> Clips:
         video = source / line.string("video")
         if not video.is_file():
             line.fail("video", f"names no file ({video})", line.string("video"))
-        start, end = _number(line, "start", line.get("start")), _number(line, "end", line.get("end"))
+        start, end = (
+            _number(line, "start", line.get("start")),
+            _number(line, "end", line.get("end")),
+        )
         if start < 0:
             line.fail("start", "must not be negative", start)
         if end <= start:
@@ -144,9 +147,7 @@ def _single(line: JsonLine, split: str, index: Index) -> SequenceRecord:
     return _narrated(line, line.strings("clips", 1), split, index)
 
 
-def _narrated(
-    line: JsonLine, names: Sequence[str], split: str, index: Index
-) -> SequenceRecord:
+def _narrated(line: JsonLine, names: Sequence[str], split: str, index: Index) -> SequenceRecord:
     narrations = line.strings("narrations", len(names))
     if not all(text.strip() for text in narrations):
         line.fail("narrations", "must not be empty", list(narrations))

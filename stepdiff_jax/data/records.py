@@ -32,7 +32,10 @@ NARRATION_QUESTION = "what does the person say"
 
 @dataclass(frozen=True)
 class ClipRecord:
-    """A clip of one keystep: `frames` JPEG [T], `times` float32 [T] seconds since the video's start."""
+    """A clip of one keystep.
+
+    `frames` are T JPEG images, `times` float32 [T] seconds since the video's start.
+    """
 
     id: str
     keystep: str
@@ -97,7 +100,8 @@ def open_records(directory: Path | str, kind: str, split: str) -> Records[Any]:
     """The records of one kind ("clips", "pairs", "sequences" or "single") and split.
 
     Raises:
-        InputError: the dataset or the split is missing or empty.
+        InputError: the dataset or the split is missing or empty, or records were packed with other
+            clips than those that lie beside them, so that their indices mean nothing.
     """
     # TFDS takes a second to import, which commands that read no records need not wait for.
     import tensorflow_datasets as tfds
@@ -107,6 +111,10 @@ def open_records(directory: Path | str, kind: str, split: str) -> Records[Any]:
     splits = {name: info.num_examples for name, info in builder.info.splits.items()}
     if not splits.get(split):
         raise InputError(f"{path}: no records of split {split!r}, it has {sorted(splits)}")
+    if _metadata(directory, kind)["clips"] != _metadata(directory, "clips")["clips"]:
+        raise InputError(
+            f"{path}: packed with other clips than {_dataset_path(directory, 'clips')}"
+        )
     return Records(builder.as_data_source(split), _PARSERS[kind])
 
 

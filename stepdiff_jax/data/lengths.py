@@ -1,0 +1,74 @@
+"""What every record of a set needs of a row, computed once and kept beside the dataset."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from stepdiff_jax.data.packing import Example, Lengths, lay_out
+from stepdiff_jax.data.records import PairRecord, SequenceRecord, conversation_of, dataset_digest
+from stepdiff_jax.data.tokenizer import Tokenizer
+
+LENGTHS_DIRECTORY = "lengths"
+
+
+def record_example(
+    record: PairRecord | SequenceRecord, tokenizer: Tokenizer, latents: int
+) -> Example:
+    """A record laid out as tokens."""
+    return lay_out(conversation_of(record), tokenizer, latents)
+
+
+def record_lengths(
+    directory: Path | str,
+    kind: str,
+    split: str,
+    records: Sequence[PairRecord | SequenceRecord],
+    tokenizer: Tokenizer,
+    latents: int,
+) -> Lengths:
+    """Lengths of all records, from `directory`/lengths where they were computed before.
+
+    The file's name holds a digest of all that they depend on: the packed files, the tokenizer, the
+    number of latents, and the prompt (through the tokens of the first record).
+    """
+    key = _key(dataset_digest(directory, kind), records[0], tokenizer, latents)
+    path = Path(directory) / LENGTHS_DIRECTORY / f"{kind}-{split}-{key}.npy"
+    try:
+        table = np.load(path)
+    except (OSError, ValueError):
+        table = np.array([_needs(record, tokenizer, latents) for record in records], np.int32)
+        _keep(path, table)
+    return Lengths(*table.T)
+
+
+def _needs(
+    record: PairRecord | SequenceRecord, tokenizer: Tokenizer, latents: int
+) -> tuple[int, int, int]:
+    example = record_example(record, tokenizer, latents)
+    return example.length, len(example.clips), example.answers
+
+
+def _key(
+    digest: str, first: PairRecord | SequenceRecord, tokenizer: Tokenizer, latents: int
+) -> str:
+    example = record_example(first, tokenizer, latents)
+    parts = hashlib.sha256(digest.encode())
+    parts.update(hashlib.sha256(tokenizer.path.read_bytes()).digest())
+    for column in example.rows:
+        parts.update(np.asarray(column).tobytes())
+    return parts.hexdigest()[:16]
+
+
+def _keep(path: Path, table: np.ndarray) -> None:
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with unfinished.open("wb") as file:
+            np.save(file, table)
+        unfinished.replace(path)
+    except OSError:
+        # Datasets may lie where one cannot write; the lengths are then computed at every start.
+        return

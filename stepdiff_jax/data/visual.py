@@ -1,0 +1,65 @@
+"""What a batch shows of a clip: its frames, or its features where they were encoded before."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from stepdiff_jax.config import EncoderConfig
+from stepdiff_jax.data.preprocess import resize_and_crop
+from stepdiff_jax.data.records import ClipRecord
+from stepdiff_jax.data.video import decode_jpeg
+from stepdiff_jax.errors import InputError
+
+
+class VisualSource(Protocol):
+    """Arrays of one shape and dtype by clip index; safe to read from several threads."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def dtype(self) -> np.dtype: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, clip: int) -> np.ndarray: ...
+
+
+def encoder_frames(record: ClipRecord, encoder: EncoderConfig) -> np.ndarray:
+    """The frames as the encoder takes them, before normalisation: uint8 [T, S, S, 3].
+
+    Raises:
+        InputError: the clip was stored with another number of frames, or a frame is no image.
+    """
+    if len(record.frames) != encoder.frames:
+        raise InputError(
+            f"clip {record.id!r} has {len(record.frames)} frames, encoder.frames is "
+            f"{encoder.frames}"
+        )
+    decoded = np.stack([decode_jpeg(frame) for frame in record.frames])
+    return resize_and_crop(decoded, encoder.resized_side, encoder.image_size)
+
+
+class ClipFrames:
+    """Frames of clip records, decoded when asked for: uint8 [T, S, S, 3]."""
+
+    dtype = np.dtype(np.uint8)
+
+    def __init__(self, records: Sequence[ClipRecord], encoder: EncoderConfig):
+        self._records, self._encoder = records, encoder
+        self.shape = (encoder.frames, encoder.image_size, encoder.image_size, 3)
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __getitem__(self, clip: int) -> np.ndarray:
+        return encoder_frames(self._records[clip], self._encoder)
+
+
+def gather_visuals(source: VisualSource, clips: np.ndarray) -> np.ndarray:
+    """Array [*clips.shape, *source.shape] of the source's dtype; zeros where a clip is -1.
+
+    A clip that stands in several places is read once.
+    """
+    visual = np.zeros((*clips.shape, *source.shape), source.dtype)
+    for clip in np.unique(clips[clips >= 0]):
+        visual[clips == clip] = source[int(clip)]
+    return visual
