@@ -1,0 +1,142 @@
+"""Experiments in files: Python configs by name or path, and `config.json` of a run directory."""
+
+import dataclasses
+import importlib.util
+import json
+import traceback
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from stepdiff_jax.config import Experiment
+from stepdiff_jax.errors import InputError
+from stepdiff_jax.jsonl import shorten
+
+CONFIG_FILE = "config.json"
+"""The file of a run directory that holds its experiment."""
+
+
+def config_names() -> list[str]:
+    """Names of the experiments in `configs/`, sorted."""
+    return sorted(path.stem for path in _directory().glob("[!_]*.py"))
+
+
+def load_experiment(config: str) -> Experiment:
+    """The experiment of a name in `configs/`, or of the path of a Python file.
+
+    The file defines `experiment() -> Experiment`.
+
+    Raises:
+        InputError: no such name or file; the file fails, or gives no Experiment.
+    """
+    path = Path(config)
+    if path.suffix != ".py":
+        path = _directory() / f"{config}.py"
+        if config not in config_names():
+            known = ", ".join(config_names())
+            raise InputError(f"{config}: no config of this name; there are {known}, or a .py file")
+    elif not path.is_file():
+        raise InputError(f"{path}: no such config file")
+    try:
+        experiment = _run(path)
+    except Exception as error:
+        raise InputError(f"{path}{_line(error, path)}: {type(error).__name__}: {error}") from error
+    if not isinstance(experiment, Experiment):
+        raise InputError(f"{path}: experiment() must give an Experiment, got {shorten(experiment)}")
+    return experiment
+
+
+def to_dict(experiment: Experiment) -> dict[str, Any]:
+    """The experiment as JSON has it: nested objects, and lists for tuples."""
+    return json.loads(json.dumps(dataclasses.asdict(experiment)))
+
+
+def from_dict(fields: Mapping[str, Any], source: Path | str) -> Experiment:
+    """The experiment of `to_dict`; a field that is left out has its default.
+
+    Raises:
+        InputError: an unknown field, one that is missing, or a value of another type; `source`
+            is what the message begins with.
+    """
+    return _parse(Experiment, fields, str(source), "")
+
+
+def read_experiment(directory: Path) -> Experiment:
+    """The experiment in a run directory's `config.json`.
+
+    Raises:
+        InputError: the file is missing or not an experiment's.
+    """
+    path = directory / CONFIG_FILE
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from error
+    return from_dict(fields, path)
+
+
+def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A nested configuration flat: {"optimizer.steps": 2000, ...}."""
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def _directory() -> Path:
+    spec = importlib.util.find_spec("configs")
+    if spec is None or not spec.submodule_search_locations:
+        raise InputError("configs: the package is not installed")
+    return Path(spec.submodule_search_locations[0])
+
+
+def _run(path: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.experiment()
+
+
+def _line(error: Exception, path: Path) -> str:
+    """ ", line N" of the config file where the error arose, if it arose there."""
+    if isinstance(error, SyntaxError):
+        return f", line {error.lineno}"
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == str(path)]
+    return f", line {lines[-1]}" if lines else ""
+
+
+def _parse(kind: Any, value: Any, source: str, field: str) -> Any:
+    """`value`, as JSON has it, as an object of the type `kind`: what config.py's fields are."""
+    if dataclasses.is_dataclass(kind) and isinstance(value, Mapping):
+        return _parse_dataclass(kind, value, source, f"{field}." if field else "")
+    if typing.get_origin(kind) is tuple and isinstance(value, list | tuple):
+        item = typing.get_args(kind)[0]
+        return tuple(_parse(item, each, source, f"{field}.{i}") for i, each in enumerate(value))
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is kind:
+        return value
+    place = f"field {field!r}" if field else "it"
+    wanted = getattr(kind, "__name__", str(kind))
+    raise InputError(f"{source}: {place} must be {wanted}, got {shorten(value)}")
+
+
+def _parse_dataclass(kind: Any, value: Mapping[str, Any], source: str, prefix: str) -> Any:
+    types = typing.get_type_hints(kind)
+    for name in value:
+        if name not in types:
+            raise InputError(f"{source}: unknown field {prefix + name!r}")
+    for member in dataclasses.fields(kind):
+        required = (member.default, member.default_factory) == (dataclasses.MISSING,) * 2
+        if required and member.name not in value:
+            raise InputError(f"{source}: field {prefix + member.name!r} is missing")
+    return kind(
+        **{name: _parse(types[name], each, source, prefix + name) for name, each in value.items()}
+    )
