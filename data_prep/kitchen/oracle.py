@@ -1,0 +1,180 @@
+"""What an oracle makes of the kitchen: questions and answers for training, annotations for tests.
+
+It stands where Llama-2-chat writes questions (paper, section 3.2) and where human annotators write
+differences and scores (section 4). All of it is ours.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+
+from data_prep.kitchen import language
+from data_prep.kitchen.world import ATTRIBUTES, CATEGORIES, VALUES, Scene, score
+from stepdiff_jax.errors import InputError
+
+ERROR_RATE = 0.05
+"""Share of answers that get a value wrong, as a language model's do ("LLM-generated data is
+noisy", section 3.2)."""
+
+VERDICT_WEIGHT = 4.0
+"""Loss weight of YES and NO, single tokens beside answers of twenty."""
+
+TARGETS = 4
+"""Candidates that are annotated for each reference (section 4.3)."""
+
+
+@dataclass(frozen=True)
+class TrueClip:
+    """A clip and the scene that it shows."""
+
+    clip: str
+    scene: Scene
+
+    @property
+    def video(self) -> str:
+        return self.clip.rsplit("_", 2)[0]
+
+
+def read_truth(path: Path, split: str) -> list[TrueClip]:
+    """The clips of one split from a world's `truth.jsonl`.
+
+    Raises InputError where the split has no clip.
+    """
+    clips = []
+    for line in path.read_text().splitlines():
+        row = json.loads(line)
+        if row["split"] == split:
+            values = tuple(VALUES[name].index(row["values"][name]) for name in ATTRIBUTES)
+            clips.append(TrueClip(row["clip"], Scene(row["keystep"], values)))
+    if not clips:
+        raise InputError(f"{path}: field 'split': no clip of {split!r}")
+    return clips
+
+
+def paired_questions(
+    clips: Sequence[TrueClip], *, partners: int, seed: int, questions: int = 3
+) -> Iterator[dict]:
+    """Rows of `pairs.jsonl`: each clip as reference with `partners` similar clips.
+
+    Partners are of the same keystep and another video, the most similar of a random sample but
+    never equal; about half of the pairs are asked the other way round.
+    """
+    rng = np.random.default_rng((seed, 0))
+    for reference in clips:
+        pool = _others(reference, clips)
+        for _ in range(partners):
+            candidate = _similar(reference, pool, rng)
+            first, second = (reference, candidate) if rng.random() < 0.5 else (candidate, reference)
+            yield {
+                "reference": first.clip,
+                "candidate": second.clip,
+                "questions": _ask(first.scene, second.scene, rng, questions),
+            }
+
+
+def _ask(
+    reference: Scene, candidate: Scene, rng: np.random.Generator, count: int
+) -> list[dict[str, str | float]]:
+    """A difference, a verdict, and then any kind; some answers come from a misread candidate."""
+    kinds: list[language.Question] = [language.ask_difference, language.ask_same]
+    others = (*kinds, language.ask_contrast, language.ask_summary)
+    while len(kinds) < count:
+        kinds.append(others[rng.integers(len(others))])
+    asked = []
+    for ask in kinds[:count]:
+        seen = misread(candidate, rng) if rng.random() < ERROR_RATE else candidate
+        question, answer = ask(reference, seen, rng)
+        weight = VERDICT_WEIGHT if ask is language.ask_same else 1.0
+        asked.append({"question": question, "answer": answer, "weight": weight})
+    return asked
+
+
+def misread(scene: Scene, rng: np.random.Generator) -> Scene:
+    """The scene with three of its values replaced at random."""
+    values = list(scene.values)
+    for place in rng.permutation(len(ATTRIBUTES))[:3]:
+        values[place] = int(rng.integers(len(VALUES[ATTRIBUTES[place]])))
+    return replace(scene, values=tuple(values))
+
+
+def annotated_differences(
+    clips: Sequence[TrueClip], *, references: int, seed: int
+) -> Iterator[dict]:
+    """Rows of `differences.jsonl`: every category of the pairs (reference, each of four targets).
+
+    The targets are the four, out of random draws, whose scores differ in most categories. Every
+    row has the score 1 to 5; a pair that differs in the category has captions in two wordings.
+    """
+    rng = np.random.default_rng((seed, 1))
+    for number in rng.permutation(len(clips))[:references]:
+        reference = clips[number]
+        pool = _others(reference, clips)
+        for candidate in _spread(reference, pool, rng):
+            for category in CATEGORIES:
+                similarity = score(reference.scene, candidate.scene, category)
+                contrasts = language.CONTRASTS[:2] if similarity < 5 else ()
+                yield {
+                    "reference": reference.clip,
+                    "candidate": candidate.clip,
+                    "keystep": reference.scene.keystep,
+                    "category": category,
+                    "captions": [
+                        language.difference_caption(
+                            reference.scene, candidate.scene, category, contrast
+                        )
+                        for contrast in contrasts
+                    ],
+                    "score": similarity,
+                }
+
+
+def _others(reference: TrueClip, clips: Sequence[TrueClip]) -> list[TrueClip]:
+    pool = [
+        clip
+        for clip in clips
+        if clip.scene.keystep == reference.scene.keystep
+        and clip.video != reference.video
+        and clip.scene != reference.scene
+    ]
+    if len(pool) < TARGETS:
+        raise InputError(
+            f"clip {reference.clip!r}: {len(pool)} other clips of its keystep, {TARGETS} are needed"
+        )
+    return pool
+
+
+def _similar(
+    reference: TrueClip, pool: Sequence[TrueClip], rng: np.random.Generator
+) -> TrueClip:
+    """One of a random sample, likelier the more of its attributes are the reference's."""
+    return max(_sample(pool, 12, rng), key=lambda clip: _shared(reference.scene, clip.scene))
+
+
+def _shared(first: Scene, second: Scene) -> int:
+    return sum(a == b for a, b in zip(first.values, second.values))
+
+
+def _spread(
+    reference: TrueClip, pool: Sequence[TrueClip], rng: np.random.Generator
+) -> list[TrueClip]:
+    def distinct_scores(targets: Sequence[TrueClip]) -> int:
+        return sum(
+            len({score(reference.scene, target.scene, category) for target in targets})
+            for category in CATEGORIES
+        )
+
+    near = sorted(
+        _sample(pool, 40, rng), key=lambda clip: -_shared(reference.scene, clip.scene)
+    )[:12]
+    chosen = max(combinations(near, TARGETS), key=distinct_scores)
+    return _sample(chosen, TARGETS, rng)
+
+
+def _sample(
+    pool: Sequence[TrueClip], count: int, rng: np.random.Generator
+) -> list[TrueClip]:
+    return [pool[place] for place in rng.permutation(len(pool))[:count]]

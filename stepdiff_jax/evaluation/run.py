@@ -1,0 +1,57 @@
+"""Runs a system on the benchmark: predictions in the official format, and the metrics."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stepdiff_jax.evaluation.benchmark_files import (
+    TASKS,
+    Task,
+    read_diffcap,
+    read_diffmcq,
+    read_diffrank,
+    write_jsonl,
+)
+from stepdiff_jax.evaluation.scoring import score_files
+
+if TYPE_CHECKING:
+    from stepdiff_jax.systems.base import System
+
+
+def benchmark_path(benchmark: Path, task: Task) -> Path:
+    """The official file of a task in a benchmark directory."""
+    return benchmark / f"{task}_dataset.jsonl"
+
+
+def evaluate(
+    system: "System", benchmark: Path, predictions: Path, tasks: Sequence[Task] = TASKS
+) -> dict[str, dict[str, Any]]:
+    """Answer the benchmark's files and score the answers.
+
+    Args:
+        benchmark: directory of `<task>_dataset.jsonl`.
+        predictions: directory that `<task>.jsonl` goes to, in the official format.
+    Returns:
+        task -> metrics as `stepdiff score` prints them; a task that the system cannot do is
+        left out.
+    """
+    results = {}
+    for task in tasks:
+        ground_truth = benchmark_path(benchmark, task)
+        rows = _predict(system, task, ground_truth)
+        if rows is not None:
+            path = predictions / f"{task}.jsonl"
+            write_jsonl(path, rows)
+            results[task] = score_files(task, ground_truth, path)
+    return results
+
+
+def _predict(system: "System", task: Task, ground_truth: Path) -> list[dict[str, Any]] | None:
+    if task == "diffcap":
+        captions = system.caption(read_diffcap(ground_truth))
+        return None if captions is None else [{"generated_text": text} for text in captions]
+    if task == "diffmcq":
+        scores = system.choose(read_diffmcq(ground_truth))
+    else:
+        scores = system.rank(read_diffrank(ground_truth))
+    return [{"scores": row} for row in scores.astype(float).tolist()]
