@@ -90,8 +90,8 @@ def _read_clips(source: Path) -> Clips:
         if not video.is_file():
             line.fail("video", f"names no file ({video})", line.string("video"))
         start, end = (
-            _number(line, "start", line.get("start")),
-            _number(line, "end", line.get("end")),
+            finite_number(line, "start", line.get("start")),
+            finite_number(line, "end", line.get("end")),
         )
         if start < 0:
             line.fail("start", "must not be negative", start)
@@ -129,7 +129,7 @@ def _questions(line: JsonLine) -> Sequence[QuestionAnswer]:
         if not isinstance(item, dict):
             line.fail("questions", "must hold objects", item)
         nested = JsonLine(line.path, line.number, item)
-        weight = _number(nested, "weight", item.get("weight", 1.0))
+        weight = finite_number(nested, "weight", item.get("weight", 1.0))
         if weight <= 0:
             nested.fail("weight", "must be positive", weight)
         questions.append(QuestionAnswer(nested.string("question"), nested.string("answer"), weight))
@@ -171,7 +171,8 @@ def _split(line: JsonLine) -> str:
     return split
 
 
-def _number(line: JsonLine, field: str, value: object) -> float:
+def finite_number(line: JsonLine, field: str, value: object) -> float:
+    """`value`, found in `field` of a line, as a float; InputError where it is no finite number."""
     if type(value) not in (int, float) or not math.isfinite(value):  # type: ignore[arg-type]
         line.fail(field, "must be a finite number", value)
     return float(value)  # type: ignore[arg-type]

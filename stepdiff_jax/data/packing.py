@@ -58,7 +58,9 @@ class _Writer:
         self.columns: list[list[float]] = [[] for _ in PackedRows._fields]
         self.videos = 0
 
-    def append(self, segments: Sequence[Segment], *, segment: int, parent: int, position: int) -> int:
+    def append(
+        self, segments: Sequence[Segment], *, segment: int, parent: int, position: int
+    ) -> int:
         """Write one segment of the layout; returns the position after its last token."""
         start = len(self.columns[0])
         for part in segments:
@@ -95,11 +97,9 @@ def lay_out(conversation: Conversation, tokenizer: Tokenizer, latents: int) -> E
         if any(isinstance(part, Video) for part in branch):
             raise InputError("a branch holds a video: videos stand in the prefix only")
         writer.append(branch, segment=number + 2, parent=1, position=end)
-    *integers, mask = writer.columns
-    return Example(
-        PackedRows(*(np.array(column, np.int32) for column in integers), np.array(mask, np.float32)),
-        conversation.clips,
-    )
+    kinds = [np.int32] * 5 + [np.float32]
+    rows = PackedRows(*(np.array(column, kind) for column, kind in zip(writer.columns, kinds)))
+    return Example(rows, conversation.clips)
 
 
 def plan_rows(lengths: Lengths, shape: RowShape, order: np.ndarray) -> list[list[int]]:
@@ -128,7 +128,7 @@ def plan_rows(lengths: Lengths, shape: RowShape, order: np.ndarray) -> list[list
     window: list[int] = []
     for record in order:
         need = needs[record]
-        fits = np.flatnonzero((left >= need).all(axis=1)) if len(window) else ()
+        fits = np.flatnonzero((left >= need).all(axis=1))
         if len(fits):
             place = int(fits[0])
         else:
@@ -145,7 +145,9 @@ def plan_rows(lengths: Lengths, shape: RowShape, order: np.ndarray) -> list[list
     return rows
 
 
-def pack_row(examples: Sequence[Example], shape: RowShape, latents: int) -> tuple[PackedRows, np.ndarray]:
+def pack_row(
+    examples: Sequence[Example], shape: RowShape, latents: int
+) -> tuple[PackedRows, np.ndarray]:
     """Put laid-out conversations side by side into one row.
 
     Returns:
