@@ -73,7 +73,7 @@ def render_frames(scene: Scene, rng: np.random.Generator, phases: Array) -> Arra
         _draw_hand(image, x + rim, y - 4, (-22.0, 16.0), skin, sleeve)
     frames = np.repeat(image[:, None], len(phases), 1)
     late = np.flatnonzero(phases > FINISH)
-    done = np.clip((phases - FINISH) / 0.3, 0, 1)[:, None, None]
+    done = np.clip((phases - FINISH) / 0.08, 0, 1)[:, None, None]
     finish = scene.word("finish")
     if finish == "oiling":
         frames[:, late] = _draw_oil(frames[:, late], scene, x, y, done[late])

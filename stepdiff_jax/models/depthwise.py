@@ -15,10 +15,14 @@ KERNEL = (3, 3, 3)
 def depthwise_conv(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """``x [N, T, rows, columns, C], kernel [3, 3, 3, C] -> like x``: stride 1, zero padding.
 
-    Cross-correlation, as ``jax.lax.conv_general_dilated`` with ``feature_group_count=C``.
+    Cross-correlation, as ``jax.lax.conv_general_dilated`` with ``feature_group_count=C``; summed
+    in float32.
     """
-    padded = _pad(x)
-    return sum(_window(padded, offset, x.shape) * kernel[offset] for offset in np.ndindex(KERNEL))
+    padded, kernel = _pad(x), kernel.astype(jnp.float32)
+    total = jnp.zeros(x.shape, jnp.float32)
+    for offset in np.ndindex(KERNEL):
+        total += _window(padded, offset, x.shape) * kernel[offset]
+    return total.astype(x.dtype)
 
 
 def _forward(x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
@@ -36,12 +40,9 @@ def _backward(
         return jnp.sum(window * gradient, axis=(0, 1, 2, 3), dtype=jnp.float32)
 
     # One offset at a time: XLA's CPU backend runs 27 reductions in a row three times as slowly.
-    offsets = jnp.array(list(np.ndindex(KERNEL)))
-    kernel_gradients = jax.lax.map(kernel_gradient, offsets).reshape(kernel.shape)
-    return (
-        depthwise_conv(gradient, kernel[::-1, ::-1, ::-1]),
-        kernel_gradients.astype(kernel.dtype),
-    )
+    kernel_gradients = jax.lax.map(kernel_gradient, jnp.array(list(np.ndindex(KERNEL))))
+    x_gradient = depthwise_conv(gradient, kernel[::-1, ::-1, ::-1])
+    return x_gradient, kernel_gradients.reshape(kernel.shape).astype(kernel.dtype)
 
 
 depthwise_conv.defvjp(_forward, _backward)
@@ -51,5 +52,7 @@ def _pad(x: jax.Array) -> jax.Array:
     return jnp.pad(x, ((0, 0), (1, 1), (1, 1), (1, 1), (0, 0)))
 
 
-def _window(padded: jax.Array, offset, shape: tuple[int, ...]) -> jax.Array:
+def _window(
+    padded: jax.Array, offset: tuple[int, ...] | jax.Array, shape: tuple[int, ...]
+) -> jax.Array:
     return jax.lax.dynamic_slice(padded, (0, *offset, 0), shape)

@@ -14,7 +14,7 @@ from stepdiff_jax.errors import InputError
 from stepdiff_jax.models.text_tower import TextTower
 from stepdiff_jax.models.uniblock import UniBlock
 from stepdiff_jax.models.variables import frozen
-from stepdiff_jax.models.vit import Block, LayerNorm, run_blocks, stack
+from stepdiff_jax.models.vit import Block, LayerNorm, run_blocks, scan_layers, stack
 
 INITIAL_LOGIT_SCALE = 2.6592600  # ln(1 / 0.07), CLIP section 2.5
 
@@ -119,7 +119,7 @@ class VideoTower(nnx.Module):
             return (x, uniblock(pooled, x, frames)), None
 
         start = jnp.broadcast_to(self.temporal_class[...], (count, x.shape[-1]))
-        return jax.lax.scan(step, (x, start), (self.upper, self.uniblocks))[0]
+        return scan_layers(step, (x, start), (self.upper, self.uniblocks))
 
 
 class InternVideo(nnx.Module):

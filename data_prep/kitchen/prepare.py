@@ -1,0 +1,95 @@
+"""From a kitchen world on disk to packed records, encoder features and benchmark files."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from flax import nnx
+
+from data_prep.benchmark import Difference, write_benchmark
+from data_prep.clips import write_clips
+from data_prep.kitchen.oracle import annotated_differences, paired_questions, read_truth
+from data_prep.kitchen.world import SPLITS
+from data_prep.sequences import write_sequences
+from stepdiff_jax.config import EncoderConfig
+from stepdiff_jax.data.features import write_features
+from stepdiff_jax.data.records import open_records
+from stepdiff_jax.data.visual import ClipFrames
+from stepdiff_jax.inference.encode import encode_clips
+from stepdiff_jax.jsonl import write_jsonl
+from stepdiff_jax.models.build import fingerprint
+from stepdiff_jax.models.internvideo import InternVideo
+
+
+def write_records(world: Path, records: Path, *, partners: int, seed: int) -> dict[str, int]:
+    """Clips, pairs with questions, and sequences as JSON Lines that a person can read.
+
+    Returns:
+        lines of each file.
+    """
+    records.mkdir(parents=True, exist_ok=True)
+    clips = write_clips(world, world / "raw_caption.json", world / "videos", records)
+    pairs = [
+        {**row, "split": split}
+        for number, split in enumerate(("train", "validation"))
+        for row in paired_questions(
+            read_truth(world / "truth.jsonl", split), partners=partners, seed=seed + number
+        )
+    ]
+    write_jsonl(records / "pairs.jsonl", pairs)
+    return {"clips": clips, "pairs": len(pairs), "sequences": write_sequences(records)}
+
+
+def write_benchmarks(
+    world: Path, directory: Path, *, references: dict[str, int], limit: int, seed: int
+) -> dict[str, dict[str, int]]:
+    """Difference annotations and official files in `<directory>/<split>`.
+
+    Args:
+        references: split -> clips that are compared with four others each.
+        limit: instances of each task at most.
+    Returns:
+        split -> task -> instances.
+    """
+    counts = {}
+    for split, number in references.items():
+        truth = read_truth(world / "truth.jsonl", split)
+        rows = list(annotated_differences(truth, references=number, seed=seed))
+        write_jsonl(directory / split / "differences.jsonl", rows)
+        differences = [Difference(**{**row, "captions": tuple(row["captions"])}) for row in rows]
+        counts[split] = write_benchmark(differences, directory / split, limit=limit, seed=seed)
+    return counts
+
+
+def encode_all_clips(
+    encoder: InternVideo, config: EncoderConfig, data: Path, advance: Callable[[int], object]
+) -> dict[str, int]:
+    """Encode every clip once: its tokens for the resampler, its pooled feature for VLEmbed.
+
+    Returns:
+        split -> clips.
+    """
+    identity = fingerprint(nnx.state(encoder))
+    counts = {}
+    for split in SPLITS:
+        clips = open_records(data, "clips", split)
+        pooled: list[np.ndarray] = []
+        encoded = encode_clips(encoder, ClipFrames(clips, config), progress=advance)
+        ids = [clip.id for clip in clips]
+        write_features(data, split, ids, _tokens(encoded, pooled), identity)
+        np.savez(pooled_path(data, split), ids=ids, features=np.stack(pooled))
+        counts[split] = len(ids)
+    return counts
+
+
+def pooled_path(data: Path, split: str) -> Path:
+    """The file of a split's pooled video features."""
+    return data / "features" / f"{split}_pooled.npz"
+
+
+def _tokens(
+    encoded: Iterator[tuple[np.ndarray, np.ndarray]], pooled: list[np.ndarray]
+) -> Iterator[np.ndarray]:
+    for tokens, feature in encoded:
+        pooled.append(feature)
+        yield tokens

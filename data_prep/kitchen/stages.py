@@ -1,0 +1,49 @@
+"""Stages of a long run that are done once: a second run goes on, or says that all is done."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+
+class Stages:
+    """Finished stages and the seconds they took, in `stages.json`."""
+
+    def __init__(self, directory: Path, console: Console):
+        self.path = directory / "stages.json"
+        self.console = console
+        self.finished: dict[str, dict[str, Any]] = {}
+        if self.path.exists():
+            self.finished = json.loads(self.path.read_text())
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Stage -> wall-clock seconds, those of interrupted tries left out."""
+        return {name: stage["seconds"] for name, stage in self.finished.items()}
+
+    def run(self, name: str, key: Any, work: Callable[[], Any]) -> Any:
+        """Do `work` unless the stage was finished with the same `key`; returns its JSON result.
+
+        Stages that were finished later depend on this one: where it is done anew they are too.
+        """
+        known = self.finished.get(name)
+        key = json.loads(json.dumps(key))
+        if known is not None and known["key"] == key:
+            self.console.print(f"[dim]{name}: done before ({known['seconds']:.0f} s)[/dim]")
+            return known["result"]
+        if known is not None:
+            names = list(self.finished)
+            self.finished = {other: self.finished[other] for other in names[: names.index(name)]}
+        self.console.print(f"[bold]{name}[/bold]")
+        start = time.monotonic()
+        result = work()
+        seconds = round(time.monotonic() - start, 1)
+        self.finished[name] = {"key": key, "seconds": seconds, "result": result}
+        partial = self.path.with_suffix(".partial")
+        partial.write_text(json.dumps(self.finished, indent=1))
+        partial.replace(self.path)
+        self.console.print(f"{name}: {seconds:.0f} s")
+        return result

@@ -1,0 +1,66 @@
+"""Commands, and their arguments as dataclasses, with errors of one line."""
+
+import contextlib
+import io
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+import tyro
+
+from stepdiff_jax.errors import InputError
+
+Options = TypeVar("Options")
+
+Command = Callable[[str, Sequence[str]], None]
+"""Takes the words before its arguments, for its messages, and its arguments."""
+
+
+def choose_command(commands: Mapping[str, Command], prog: str, arguments: Sequence[str]) -> None:
+    """Run the command that the first argument names; `--help` prints what there is.
+
+    Raises:
+        InputError: no command or an unknown one.
+    """
+    name, rest = (arguments[0], arguments[1:]) if arguments else (None, ())
+    if name in ("-h", "--help"):
+        print(f"usage: {prog} COMMAND ...\n")
+        for known, command in commands.items():
+            print(f"  {known:<12}{(command.__doc__ or '').splitlines()[0]}")
+        print(f"\n{prog} COMMAND --help tells more.")
+    elif name in commands:
+        commands[name](f"{prog} {name}", rest)
+    else:
+        wrong = "a command is missing" if name is None else f"unknown command {name!r}"
+        raise InputError(f"{wrong}; there are {', '.join(commands)} (see {prog} --help)")
+
+
+def parse_arguments(
+    options: type[Options], arguments: Sequence[str], *, prog: str, default: Options | None = None
+) -> Options:
+    """Parse `--field value` for every field of a dataclass; `--help` prints them and exits.
+
+    Args:
+        prog: the command as its user typed it, for the messages.
+        default: an instance whose values are the defaults.
+    Raises:
+        InputError: an unknown or missing option, or a value of another type.
+    """
+    errors = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(errors):
+            return tyro.cli(
+                options,
+                prog=prog,
+                args=arguments,
+                default=tyro.MISSING_NONPROP if default is None else default,
+            )
+    except SystemExit as stop:
+        if not stop.code:
+            raise
+        raise InputError(f"{first_section(errors.getvalue())} (see {prog} --help)") from None
+
+
+def first_section(box: str) -> str:
+    """What tyro says is wrong, on one line: its box's text up to the first rule, title left out."""
+    _, *lines = (line.strip("╭╮╰╯│─ ") for line in box.strip().splitlines())
+    return " ".join(lines[: lines.index("")] if "" in lines else lines)

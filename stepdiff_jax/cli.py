@@ -1,0 +1,160 @@
+"""The `stepdiff` command: one thin function a subcommand.
+
+What is heavy is imported inside the functions, so that `--help` answers at once.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from tyro.conf import Positional
+
+from stepdiff_jax.arguments import Command, choose_command, parse_arguments
+from stepdiff_jax.errors import InputError
+
+BAD_INPUT, INTERRUPTED = 2, 130
+"""Exit codes; training that is stopped and may go on has its own (`training.interruption`)."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run `stepdiff`; returns the exit code: 0, 2 on bad input, 130 when interrupted."""
+    try:
+        choose_command(COMMANDS, "stepdiff", sys.argv[1:] if arguments is None else arguments)
+    except InputError as error:
+        print("stepdiff: error:", *str(error).splitlines(), file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("stepdiff: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    return 0
+
+
+def quickstart(prog: str, arguments: Sequence[str]) -> None:
+    """Render the kitchen world, train on it and evaluate: the whole path in minutes."""
+    from data_prep.kitchen.quickstart import Quickstart, run
+
+    run(parse_arguments(Quickstart, arguments, prog=prog))
+
+
+def train(prog: str, arguments: Sequence[str]) -> None:
+    """Train an experiment: CONFIG [--field.sub value ...]; goes on where it stopped."""
+    from stepdiff_jax.config import Experiment
+    from stepdiff_jax.config_files import config_names, load_experiment
+
+    usage = f"{prog} CONFIG [--field.sub value ...]"
+    known = f"CONFIG is a .py file or one of {', '.join(config_names())}"
+    if not arguments:
+        raise InputError(f"CONFIG is missing: {usage}; {known}")
+    config, *overrides = arguments
+    if config in ("-h", "--help"):
+        print(f"usage: {usage}\n\n{known}.\n{prog} CONFIG --help lists its fields.")
+        return
+    experiment = parse_arguments(
+        Experiment, overrides, prog=f"{prog} {config}", default=load_experiment(config)
+    )
+    from stepdiff_jax.training.loop import train
+
+    print(train(experiment))
+
+
+@dataclass(frozen=True)
+class Score:
+    """Official metrics of predictions, as one JSON object on standard output."""
+
+    task: Literal["diffcap", "diffmcq", "diffrank"]
+    ground_truth: Path
+    """The benchmark file, JSON Lines."""
+    predictions: Path
+    """One line for each of its lines: {"generated_text": str} or {"scores": [float x4]}."""
+
+
+def score(prog: str, arguments: Sequence[str]) -> None:
+    """Print the official metrics of a prediction file as JSON."""
+    options = parse_arguments(Score, arguments, prog=prog)
+    from stepdiff_jax.evaluation.scoring import score_files
+
+    print(json.dumps(score_files(options.task, options.ground_truth, options.predictions)))
+
+
+@dataclass(frozen=True)
+class Compare:
+    """What differs between two videos, in a model's words; a line for each category by default.
+
+    A video is a file, or a span of one in seconds: path@start-end.
+    """
+
+    reference: Positional[str]
+    candidate: Positional[str]
+    model: Path
+    """A run directory with trained weights."""
+    question: str | None = None
+    """Ask this instead."""
+    category: str | None = None
+    """Tell the main difference in this category only."""
+
+
+def compare(prog: str, arguments: Sequence[str]) -> None:
+    """Tell how the second video differs from the first, or answer a question about both."""
+    options = parse_arguments(Compare, arguments, prog=prog)
+    if options.question is not None and options.category is not None:
+        raise InputError("--question and --category exclude each other")
+    from stepdiff_jax import StepDiff
+    from stepdiff_jax.data.prompts import difference_question
+
+    model = StepDiff.load(options.model)
+    question = options.question
+    if options.category is not None:
+        question = difference_question(options.category)
+    if question is not None:
+        print(model.compare(options.reference, options.candidate, question=question))
+        return
+    for category, answer in model.differences(options.reference, options.candidate).items():
+        print(f"{category}: {answer}")
+
+
+@dataclass(frozen=True)
+class Rank:
+    """Videos by how likely they show the same as the reference in one category, likeliest first.
+
+    A video is a file, or a span of one in seconds: path@start-end.
+    """
+
+    reference: Positional[str]
+    candidates: Positional[tuple[str, ...]]
+    category: str
+    model: Path
+    """A run directory with trained weights."""
+
+
+def rank(prog: str, arguments: Sequence[str]) -> None:
+    """Rank videos by how much they agree with the first one in a category."""
+    options = parse_arguments(Rank, arguments, prog=prog)
+    if not options.candidates:
+        raise InputError(f"CANDIDATES is missing (see {prog} --help)")
+    from stepdiff_jax import StepDiff
+
+    model = StepDiff.load(options.model)
+    for candidate, likelihood in model.rank(
+        options.reference, options.candidates, category=options.category
+    ):
+        print(f"{likelihood:.4f} {candidate}")
+
+
+def prep(prog: str, arguments: Sequence[str]) -> None:
+    """Prepare data, stage by stage: annotations and videos -> datasets."""
+    from data_prep.cli import STAGES
+
+    choose_command(STAGES, prog, arguments)
+
+
+COMMANDS: dict[str, Command] = {
+    "quickstart": quickstart,
+    "train": train,
+    "score": score,
+    "compare": compare,
+    "rank": rank,
+    "prep": prep,
+}

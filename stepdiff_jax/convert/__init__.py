@@ -1,0 +1,1 @@
+"""Weights in and out: published checkpoints to our layout and back."""

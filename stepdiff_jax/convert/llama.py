@@ -1,0 +1,131 @@
+"""Llama's arrays under the names of ``transformers.LlamaForCausalLM``, and back.
+
+That library stores a linear layer as ``[outputs, inputs]`` and every decoder layer by itself; ours
+are ``[inputs, outputs]`` and stacked on a leading axis. Rotary halves are paired the same way, so
+no head is permuted (Meta's own files, which interleave them, are another format).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from stepdiff_jax.config import LlamaConfig
+from stepdiff_jax.errors import InputError
+
+HEAD = "lm_head.weight"
+EMBEDDING = "model.embed_tokens.weight"
+DERIVED = ".rotary_emb.inv_freq"
+"""Older checkpoints store the rotary frequencies of each layer; ours follow from the config."""
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One tensor of a checkpoint, and where its values stand in ``nnx.state(Llama(config))``.
+
+    name, shape: in the checkpoint.
+    path: of our array; layer: its index on that array's first axis, None where it is not stacked.
+    transposed: whether ours is the transpose.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    path: tuple[str, ...]
+    layer: int | None = None
+    transposed: bool = False
+
+
+def checkpoint_tensors(config: LlamaConfig) -> tuple[Tensor, ...]:
+    """Every tensor of a checkpoint of this config, each exactly once; layers in order."""
+    vocabulary, width = config.vocabulary_size, config.width
+    tensors = [
+        Tensor(EMBEDDING, (vocabulary, width), ("embedding",)),
+        Tensor("model.norm.weight", (width,), ("norm",)),
+    ]
+    if not config.tied_embeddings:
+        tensors.append(Tensor(HEAD, (vocabulary, width), ("head",), transposed=True))
+    for layer in range(config.layers):
+        tensors += _layer_tensors(config, layer)
+    return tuple(tensors)
+
+
+def _layer_tensors(config: LlamaConfig, layer: int) -> Iterator[Tensor]:
+    width, mlp = config.width, config.mlp_width
+    queries, keys = config.heads * config.head_width, config.kv_heads * config.head_width
+    norms = {"input_layernorm": "attention_norm", "post_attention_layernorm": "mlp_norm"}
+    linears = {
+        "self_attn.q_proj": ("query", queries, width),
+        "self_attn.k_proj": ("key", keys, width),
+        "self_attn.v_proj": ("value", keys, width),
+        "self_attn.o_proj": ("output", width, queries),
+        "mlp.gate_proj": ("gate", mlp, width),
+        "mlp.up_proj": ("up", mlp, width),
+        "mlp.down_proj": ("down", width, mlp),
+    }
+    prefix = f"model.layers.{layer}."
+    for name, ours in norms.items():
+        yield Tensor(f"{prefix}{name}.weight", (width,), ("blocks", ours), layer)
+    for name, (ours, outputs, inputs) in linears.items():
+        shape = (outputs, inputs)
+        yield Tensor(f"{prefix}{name}.weight", shape, ("blocks", ours), layer, transposed=True)
+
+
+def check_checkpoint(shapes: Mapping[str, tuple[int, ...]], config: LlamaConfig) -> None:
+    """InputError naming each tensor that is missing, unknown or misshapen; names to shapes.
+
+    A head beside tied embeddings is allowed, as are stored rotary frequencies.
+    """
+    expected = {tensor.name: tensor.shape for tensor in checkpoint_tensors(config)}
+    problems = [f"missing {name}" for name in expected if name not in shapes]
+    if config.tied_embeddings:
+        expected[HEAD] = expected[EMBEDDING]
+    for name, shape in shapes.items():
+        if name.endswith(DERIVED):
+            continue
+        if name not in expected:
+            problems.append(f"unknown {name}")
+        elif tuple(shape) != expected[name]:
+            problems.append(f"{name} has shape {tuple(shape)}, expected {expected[name]}")
+    if problems:
+        raise InputError("llama checkpoint: " + "; ".join(problems))
+
+
+def from_state_dict(state: Mapping[str, np.ndarray], config: LlamaConfig) -> dict[str, Any]:
+    """The arrays of ``Llama(config)``, nested by attribute, in ``config.dtype``.
+
+    Put the result into a model with ``nnx.update(model, arrays)``.
+
+    Raises:
+        InputError: a tensor is missing, unknown or misshapen, or the head of a tied model is not
+            its embedding.
+    """
+    check_checkpoint({name: array.shape for name, array in state.items()}, config)
+    if config.tied_embeddings and not np.array_equal(state.get(HEAD, state[EMBEDDING]), state[EMBEDDING]):
+        raise InputError(f"llama checkpoint: {HEAD} is not {EMBEDDING}, but the config ties them")
+    dtype = jnp.dtype(config.dtype)
+    arrays: dict[str, Any] = {"blocks": {}}
+    for tensor in checkpoint_tensors(config):
+        array = state[tensor.name].astype(dtype, copy=False)
+        array = array.T if tensor.transposed else array
+        *parents, leaf = tensor.path
+        node = arrays[parents[0]] if parents else arrays
+        if tensor.layer is None:
+            node[leaf] = array
+        else:
+            stacked = node.setdefault(leaf, np.empty((config.layers, *array.shape), dtype))
+            stacked[tensor.layer] = array
+    return arrays
+
+
+def to_state_dict(arrays: Mapping[str, Any], config: LlamaConfig) -> dict[str, np.ndarray]:
+    """The inverse of `from_state_dict`, in the arrays' dtype; a tied model gets no head."""
+    state = {}
+    for tensor in checkpoint_tensors(config):
+        array = arrays
+        for name in tensor.path:
+            array = array[name]
+        array = np.asarray(array if tensor.layer is None else array[tensor.layer])
+        state[tensor.name] = np.ascontiguousarray(array.T) if tensor.transposed else array
+    return state

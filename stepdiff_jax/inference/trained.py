@@ -1,0 +1,19 @@
+"""A model with the trained weights of a run."""
+
+from pathlib import Path
+
+from flax import nnx
+
+from stepdiff_jax.models.build import fingerprint
+from stepdiff_jax.models.vclm import VCLM, split_variables
+from stepdiff_jax.training.checkpoint import load_trained
+
+
+def with_trained_weights(model: VCLM, run_directory: Path) -> VCLM:
+    """A new model with the frozen weights of `model` and a run's newest trained weights.
+
+    Raises InputError where the run has none, or trained them with other frozen weights.
+    """
+    graph, trainable, frozen = split_variables(model)
+    trained = load_trained(run_directory, trainable, fingerprint=fingerprint(frozen))
+    return nnx.merge(graph, trained, frozen)
