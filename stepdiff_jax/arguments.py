@@ -21,7 +21,7 @@ def choose_command(commands: Mapping[str, Command], prog: str, arguments: Sequen
     Raises:
         InputError: no command or an unknown one.
     """
-    name, rest = (arguments[0], arguments[1:]) if arguments else (None, ())
+    name, rest = (arguments[0], arguments[1:]) if arguments else ("", ())
     if name in ("-h", "--help"):
         print(f"usage: {prog} COMMAND ...\n")
         for known, command in commands.items():
@@ -30,7 +30,7 @@ def choose_command(commands: Mapping[str, Command], prog: str, arguments: Sequen
     elif name in commands:
         commands[name](f"{prog} {name}", rest)
     else:
-        wrong = "a command is missing" if name is None else f"unknown command {name!r}"
+        wrong = f"unknown command {name!r}" if name else "a command is missing"
         raise InputError(f"{wrong}; there are {', '.join(commands)} (see {prog} --help)")
 
 

@@ -8,9 +8,9 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from stepdiff_jax.arguments import Command, choose_command, parse_arguments
 from stepdiff_jax.errors import InputError
@@ -86,8 +86,8 @@ class Compare:
     A video is a file, or a span of one in seconds: path@start-end.
     """
 
-    reference: Positional[str]
-    candidate: Positional[str]
+    reference: Annotated[Positional[str], arg(metavar="REFERENCE")]
+    candidate: Annotated[Positional[str], arg(metavar="CANDIDATE")]
     model: Path
     """A run directory with trained weights."""
     question: str | None = None
@@ -122,8 +122,8 @@ class Rank:
     A video is a file, or a span of one in seconds: path@start-end.
     """
 
-    reference: Positional[str]
-    candidates: Positional[tuple[str, ...]]
+    reference: Annotated[Positional[str], arg(metavar="REFERENCE")]
+    candidates: Annotated[Positional[tuple[str, ...]], arg(metavar="CANDIDATE...")]
     category: str
     model: Path
     """A run directory with trained weights."""
@@ -133,7 +133,7 @@ def rank(prog: str, arguments: Sequence[str]) -> None:
     """Rank videos by how much they agree with the first one in a category."""
     options = parse_arguments(Rank, arguments, prog=prog)
     if not options.candidates:
-        raise InputError(f"CANDIDATES is missing (see {prog} --help)")
+        raise InputError(f"CANDIDATE is missing (see {prog} --help)")
     from stepdiff_jax import StepDiff
 
     model = StepDiff.load(options.model)

@@ -1,0 +1,21 @@
+"""Interleaved (video, ASR) sequences with Llama-2-chat 13B, as in the paper's ablation (Table 2); all else as with 7B."""
+
+from dataclasses import replace
+
+from configs import interleaved_7b
+from stepdiff_jax.config import LLAMA_2_13B, Experiment
+
+
+def experiment() -> Experiment:
+    small = interleaved_7b.experiment()
+    return replace(
+        small,
+        name="interleaved-13b",
+        llama=LLAMA_2_13B,
+        weights=replace(
+            small.weights,
+            llama="weights/llama-2-13b-chat",
+            tokenizer="weights/llama-2-13b-chat/tokenizer.model",
+        ),
+        loop=replace(small.loop, run_directory="runs/interleaved_13b"),
+    )

@@ -1,0 +1,22 @@
+"""StepDiff with Llama-2-chat 13B, as in the paper's ablation (Table 2); all else as with 7B."""
+
+from dataclasses import replace
+
+from configs import stepdiff_7b
+from stepdiff_jax.config import LLAMA_2_13B, Experiment
+
+
+def experiment() -> Experiment:
+    small = stepdiff_7b.experiment()
+    return replace(
+        small,
+        name="stepdiff-13b",
+        llama=LLAMA_2_13B,
+        weights=replace(
+            small.weights,
+            llama="weights/llama-2-13b-chat",
+            tokenizer="weights/llama-2-13b-chat/tokenizer.model",
+            initial_run="runs/interleaved_13b",
+        ),
+        loop=replace(small.loop, run_directory="runs/stepdiff_13b"),
+    )
