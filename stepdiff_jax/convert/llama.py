@@ -102,7 +102,9 @@ def from_state_dict(state: Mapping[str, np.ndarray], config: LlamaConfig) -> dic
             its embedding.
     """
     check_checkpoint({name: array.shape for name, array in state.items()}, config)
-    if config.tied_embeddings and not np.array_equal(state.get(HEAD, state[EMBEDDING]), state[EMBEDDING]):
+    if config.tied_embeddings and not np.array_equal(
+        state.get(HEAD, state[EMBEDDING]), state[EMBEDDING]
+    ):
         raise InputError(f"llama checkpoint: {HEAD} is not {EMBEDDING}, but the config ties them")
     dtype = jnp.dtype(config.dtype)
     arrays: dict[str, Any] = {"blocks": {}}

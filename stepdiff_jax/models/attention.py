@@ -48,7 +48,7 @@ def rotary_tables(
     Returns:
         two float32 arrays [..., L, 1, width / 2].
     """
-    # In float64 before tracing: at position 4000 an accelerator's `pow` would turn by a milliradian.
+    # In float64, before tracing: angles multiply an error of the frequencies by the position.
     frequencies = (theta ** (-np.arange(0, width, 2) / width)).astype(np.float32)
     angles = positions[..., None, None].astype(jnp.float32) * frequencies
     return jnp.cos(angles), jnp.sin(angles)
