@@ -1,4 +1,4 @@
-"""Interleaved (video, ASR) sequences with Llama-2-chat 70B, the paper's main model; all else as with 7B."""
+"""Interleaved training with Llama-2-chat 70B, the paper's main model; else as with 7B."""
 
 from dataclasses import replace
 

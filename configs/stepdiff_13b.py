@@ -1,4 +1,4 @@
-"""StepDiff with Llama-2-chat 13B, as in the paper's ablation (Table 2); all else as with 7B."""
+"""StepDiff with Llama-2-chat 13B (the ablation of Table 2); else as with 7B."""
 
 from dataclasses import replace
 
