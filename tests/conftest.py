@@ -1,7 +1,18 @@
 """All tests run on the CPU, as eight virtual devices; set before anything imports JAX."""
 
+import atexit
 import os
+import shutil
+import tempfile
+
+# One compilation cache a session: programs that several tests, or their subprocesses, build alike
+# compile once.
+_CACHE = tempfile.mkdtemp(prefix="stepdiff-tests-")
+atexit.register(shutil.rmtree, _CACHE, ignore_errors=True)
 
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
+os.environ["JAX_COMPILATION_CACHE_DIR"] = _CACHE
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
