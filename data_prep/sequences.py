@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from data_prep.record_files import CLIPS_FILE, finite_number
 from stepdiff_jax.errors import InputError
@@ -11,6 +12,9 @@ from stepdiff_jax.jsonl import read_jsonl, write_jsonl
 
 CLIPS_PER_SEQUENCE = 3
 """Most clips of a sequence (ours; the paper does not give the length of its sequences)."""
+
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -52,13 +56,15 @@ def write_sequences(directory: Path, *, clips_per_sequence: int = CLIPS_PER_SEQU
     ]
     sequences = [_line(split, group) for split, group in groups if len(group) > 1]
     singles = [_line(split, [clip]) for split, group in groups for clip in group]
+    # An empty file would be refused by whoever reads it, and an old one would be wrong.
+    (directory / "sequences.jsonl").unlink(missing_ok=True)
     if sequences:
         write_jsonl(directory / "sequences.jsonl", sequences)
     write_jsonl(directory / "single.jsonl", singles)
     return len(sequences)
 
 
-def split_evenly(items: Sequence[_Spoken], most: int) -> list[Sequence[_Spoken]]:
+def split_evenly(items: Sequence[Item], most: int) -> list[Sequence[Item]]:
     """As few consecutive groups of at most `most` items as hold all, their sizes one apart."""
     groups = -(-len(items) // most)
     edges = [len(items) * number // groups for number in range(groups + 1)]
