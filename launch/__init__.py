@@ -1,0 +1,1 @@
+"""Starting StepDiff-JAX on clusters."""
