@@ -56,7 +56,9 @@ class Rules:
         axes = [self.mesh_axis(name) for name in names]
         used = [axis for axis in axes if axis is not None]
         if len(set(used)) < len(used):
-            raise ValueError(f"two of the logical axes {tuple(names)} fall on one mesh axis: {axes}")
+            raise ValueError(
+                f"two of the logical axes {tuple(names)} fall on one mesh axis: {axes}"
+            )
         return PartitionSpec(*axes)
 
 

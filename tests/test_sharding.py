@@ -93,5 +93,5 @@ def test_rows_spread_over_the_data_axes_in_order():
 
 
 def test_rows_that_do_not_divide_are_an_input_error():
-    with pytest.raises(InputError, match="data.batch_rows: 6 rows do not divide over 4 devices"):
+    with pytest.raises(InputError, match=r"data\.batch_rows: 6 rows do not divide over 4 devices"):
         put_rows(np.zeros((6, 3)), make_mesh(MESH))

@@ -1,4 +1,4 @@
-"""Checkpoints of what training changes: the trained tree, the optimizer, the step, the data iterator.
+"""Checkpoints of what training changes: trained tree, optimizer, step and data iterator.
 
 The frozen weights are never written; their fingerprint is, and a checkpoint is only taken by a
 model that has the same ones. Trees are stored flat, an array by its dotted path, so that a missing
@@ -14,9 +14,7 @@ from absl import logging as absl_logging
 from orbax.checkpoint import v1 as ocp
 
 from stepdiff_jax.errors import InputError
-
-CHECKPOINTS = "checkpoints"
-"""Where a run directory keeps them, one directory a step."""
+from stepdiff_jax.training.run_directory import CHECKPOINTS
 
 
 @dataclasses.dataclass(frozen=True)

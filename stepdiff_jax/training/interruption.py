@@ -1,4 +1,4 @@
-"""Being asked to stop: signals of a scheduler or a user, and the exit code that asks for a requeue."""
+"""Stopping when a scheduler or a user asks, and the exit code that asks for another start."""
 
 import os
 import signal

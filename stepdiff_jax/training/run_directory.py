@@ -1,6 +1,5 @@
 """The configuration in a run directory: written first, compared when the run goes on."""
 
-import dataclasses
 import hashlib
 import json
 import os
@@ -11,8 +10,12 @@ from typing import Any
 import jax
 
 from stepdiff_jax.config import Experiment
+from stepdiff_jax.config_files import CONFIG_FILE, to_dict
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.jsonl import shorten
+
+CHECKPOINTS = "checkpoints"
+"""Where a run directory keeps its checkpoints, one directory a step."""
 
 FREE = (
     "loop.run_directory",
@@ -38,30 +41,28 @@ def config_fields(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]
     return flat
 
 
-def _as_json(experiment: Experiment) -> dict[str, Any]:
-    return json.loads(json.dumps(dataclasses.asdict(experiment)))  # tuples become lists
-
-
 def config_hash(experiment: Experiment) -> str:
     """SHA-256 of what a run computes: the configuration without the fields in `FREE`."""
-    fixed = {key: value for key, value in config_fields(_as_json(experiment)).items() if not _is_free(key)}
+    fixed = {
+        key: value for key, value in config_fields(to_dict(experiment)).items() if not _is_free(key)
+    }
     return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
 
 
 def claim_run_directory(directory: Path, experiment: Experiment) -> None:
-    """Write `config.json`, or compare it with the one that is there.
+    """Write `config.json`; where checkpoints were saved, compare it with the one that is there.
 
     Raises:
         InputError: the directory is another experiment's: a field outside of `FREE` differs; or
             its config.json cannot be read.
     """
-    path = directory / "config.json"
-    if path.exists():
+    path = directory / CONFIG_FILE
+    if path.exists() and any((directory / CHECKPOINTS).glob("[0-9]*")):
         _compare(path, experiment)
     if jax.process_index() == 0:
         directory.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        unfinished.write_text(json.dumps(dataclasses.asdict(experiment), indent=2) + "\n")
+        unfinished.write_text(json.dumps(to_dict(experiment), indent=2) + "\n")
         unfinished.replace(path)
 
 
@@ -70,7 +71,7 @@ def _compare(path: Path, experiment: Experiment) -> None:
         stored = config_fields(json.loads(path.read_text()))
     except (OSError, ValueError, AttributeError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
-    wanted = config_fields(_as_json(experiment))
+    wanted = config_fields(to_dict(experiment))
     for key in sorted(stored.keys() | wanted.keys()):
         if not _is_free(key) and stored.get(key) != wanted.get(key):
             raise InputError(

@@ -3,7 +3,8 @@
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -20,7 +21,7 @@ PLAIN_LINE_SECONDS = 15.0
 class Telemetry:
     """Writes figures of a run by step; a context manager. Other processes than 0 write nothing."""
 
-    def __init__(self, run_directory: Path, *, name: str, steps: int, restored: int | None):
+    def __init__(self, run_directory: Path, name: str, *, steps: int, restored: int | None):
         """Opens the files for appending.
 
         Args:
@@ -104,6 +105,13 @@ class Throughput:
         """Count one batch."""
         self._tokens += tokens
         self._waited += waited
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """What is done within takes no time."""
+        began = time.perf_counter()
+        yield
+        self._since += time.perf_counter() - began
 
     def figures(self) -> dict[str, float]:
         """Figures since the last call; the first ones include compilation."""

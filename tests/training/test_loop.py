@@ -12,7 +12,8 @@ def in_directory(experiment: Experiment, directory: Path, **loop: int) -> Experi
     changed = dataclasses.replace(experiment.loop, run_directory=str(directory), **loop)
     return dataclasses.replace(experiment, loop=changed)
 
+
 def test_runs(tiny, tmp_path):
-    d = train(in_directory(tiny, tmp_path/"run"))
-    print((d/"metrics.jsonl").read_text())
-    train(in_directory(tiny, tmp_path/"run"))
+    d = train(in_directory(tiny, tmp_path / "run"))
+    print((d / "metrics.jsonl").read_text())
+    train(in_directory(tiny, tmp_path / "run"))

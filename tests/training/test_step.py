@@ -10,8 +10,13 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from stepdiff_jax.config import EncoderConfig, LlamaConfig, OptimizerConfig, ResamplerConfig
-from stepdiff_jax.config import TextTowerConfig
+from stepdiff_jax.config import (
+    EncoderConfig,
+    LlamaConfig,
+    OptimizerConfig,
+    ResamplerConfig,
+    TextTowerConfig,
+)
 from stepdiff_jax.layout import PackedRows
 from stepdiff_jax.models.internvideo import InternVideo
 from stepdiff_jax.models.llama import Llama
@@ -34,9 +39,7 @@ ENCODER = EncoderConfig(
     mlp_width=29,
     uniblock_layers=(1,),
     embedding_width=13,
-    text=TextTowerConfig(
-        vocabulary_size=17, context=7, width=22, heads=2, layers=2, mlp_width=23
-    ),
+    text=TextTowerConfig(vocabulary_size=17, context=7, width=22, heads=2, layers=2, mlp_width=23),
     dtype="float32",
 )
 RESAMPLER = ResamplerConfig(layers=1, latents=5, heads=3, head_width=11, mlp_width=41)

@@ -1,0 +1,100 @@
+"""What a run computes with: the model on the mesh, the compiled step, and where training starts."""
+
+import dataclasses
+import itertools
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import grain
+import jax
+from jax.sharding import Mesh
+
+from stepdiff_jax.config import Experiment
+from stepdiff_jax.data.pipeline import Batch, training_batches
+from stepdiff_jax.data.tokenizer import Tokenizer
+from stepdiff_jax.models.build import build_model, fingerprint
+from stepdiff_jax.models.vclm import VCLM, answer_loss, split_variables
+from stepdiff_jax.sharding import make_mesh, put_rows, state_shardings
+from stepdiff_jax.training.checkpoint import CheckpointMetadata
+from stepdiff_jax.training.optimizer import make_optimizer
+from stepdiff_jax.training.run_directory import config_hash
+from stepdiff_jax.training.step import make_evaluation, make_step
+
+VALIDATION_BATCHES = 8
+"""Batches of the validation split that a validation loss is taken over, always the same (ours)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Program:
+    """What stays the same from step to step.
+
+    frozen: the frozen weights, on the mesh.
+    step: as `make_step` describes it.
+    evaluate: as `make_evaluation` describes it.
+    metadata: what checkpoints must agree with.
+    """
+
+    mesh: Mesh
+    frozen: Any
+    step: Callable[..., Any]
+    evaluate: Callable[..., Any]
+    metadata: CheckpointMetadata
+
+
+def build_program(experiment: Experiment) -> tuple[Program, Any, Any]:
+    """The program, a fresh trained tree, and its optimizer's state, all on the mesh.
+
+    Raises:
+        InputError: of the mesh, the optimizer or the weights.
+    """
+    mesh = make_mesh(experiment.mesh)
+    optimizer, schedule = make_optimizer(experiment.optimizer)
+    graph, trainable, frozen = split_variables(build_model(experiment))
+    frozen = jax.device_put(frozen, state_shardings(frozen, mesh))
+    trained_shardings = state_shardings(trainable, mesh)
+    trainable = jax.device_put(trainable, trained_shardings)
+    opt_shardings = state_shardings(jax.eval_shape(optimizer.init, trainable), mesh)
+    opt_state = jax.jit(optimizer.init, out_shardings=opt_shardings)(trainable)
+    loss = partial(batch_loss, answers=experiment.data.row_answers)
+    program = Program(
+        mesh=mesh,
+        frozen=frozen,
+        step=make_step(graph, optimizer, schedule, loss, (trained_shardings, opt_shardings)),
+        evaluate=make_evaluation(graph, loss),
+        metadata=CheckpointMetadata(
+            fingerprint=fingerprint(frozen),
+            resampler=dataclasses.asdict(experiment.resampler),
+            config_hash=config_hash(experiment),
+        ),
+    )
+    return program, trainable, opt_state
+
+
+def batch_loss(model: VCLM, batch: Any, *, answers: int) -> tuple[jax.Array, dict[str, jax.Array]]:
+    """`answer_loss` of one `Batch` on the mesh."""
+    return answer_loss(model, batch.rows, batch.visual, answers)
+
+
+def read_batches(experiment: Experiment, split: str) -> grain.IterDataset[Batch]:
+    """The rows of every global batch of a split that this process reads."""
+    return training_batches(
+        dataclasses.replace(experiment.data, split=split),
+        Tokenizer(experiment.weights.tokenizer),
+        experiment.encoder,
+        experiment.resampler.latents,
+        seed=experiment.loop.seed,
+        shard=jax.process_index(),
+        shards=jax.process_count(),
+    )
+
+
+def validation_loss(experiment: Experiment, program: Program, trainable: Any) -> float:
+    """Mean over batches of the validation split, weighted by their answer tokens."""
+    total = count = 0.0
+    for batch in itertools.islice(read_batches(experiment, "validation"), VALIDATION_BATCHES):
+        on_mesh = put_rows(batch, program.mesh)
+        metrics = jax.device_get(program.evaluate(trainable, program.frozen, on_mesh))
+        tokens = float(metrics["answer_tokens"])
+        total, count = total + tokens * float(metrics["loss"]), count + tokens
+    return total / count
