@@ -34,7 +34,7 @@ setup(
         "transformers>=5",
         "sentencepiece>=0.2",
         "safetensors>=0.5",
-        "av>=15",
+        "av>=18",
         "pillow>=11",
         "numpy>=2",
         "scipy>=1.14",

@@ -30,7 +30,7 @@ def experiment(
     return _experiment(
         "stepdiff",
         (Source("pairs", 3.0), Source("sequences", 1.0)),
-        OptimizerConfig(steps=steps, peak_rate=1.5e-3, warmup_steps=30),
+        OptimizerConfig(steps=steps, peak_rate=1.5e-3, warmup_steps=min(30, steps // 5)),
         runs,
         seed,
         initial=f"{runs}/interleaved/seed{seed}" if initial is None else initial,
@@ -42,7 +42,7 @@ def interleaved(*, runs: str = RUNS, seed: int = 0, steps: int = 250) -> Experim
     return _experiment(
         "interleaved",
         (Source("sequences"),),
-        OptimizerConfig(steps=steps, peak_rate=2e-3, warmup_steps=30),
+        OptimizerConfig(steps=steps, peak_rate=2e-3, warmup_steps=min(30, steps // 5)),
         runs,
         seed,
     )
@@ -53,7 +53,7 @@ def single(*, runs: str = RUNS, seed: int = 0, steps: int = 250) -> Experiment:
     return _experiment(
         "single",
         (Source("single"),),
-        OptimizerConfig(steps=steps, peak_rate=2e-3, warmup_steps=30),
+        OptimizerConfig(steps=steps, peak_rate=2e-3, warmup_steps=min(30, steps // 5)),
         runs,
         seed,
     )
@@ -77,7 +77,7 @@ def _experiment(
             mixture=mixture,
             row_length=256,
             row_videos=4,
-            row_answers=160,
+            row_answers=224,
             batch_rows=24,
             prefetch_threads=1,
             visual_input="features",

@@ -27,12 +27,12 @@ def build_model(experiment: Experiment) -> VCLM:
     Raises InputError where a file is missing or holds another model.
     """
     # Abstract until the file fills it: the random weights are never made.
-    rngs = nnx.Rngs(0)
     llama = load_weights(
-        nnx.eval_shape(lambda: Llama(experiment.llama, rngs=rngs)), experiment.weights.llama
+        nnx.eval_shape(lambda: Llama(experiment.llama, rngs=nnx.Rngs(0))),
+        experiment.weights.llama,
     )
     encoder = load_weights(
-        nnx.eval_shape(lambda: InternVideo(experiment.encoder, rngs=rngs)),
+        nnx.eval_shape(lambda: InternVideo(experiment.encoder, rngs=nnx.Rngs(0))),
         experiment.weights.encoder,
     )
     resampler = Resampler(

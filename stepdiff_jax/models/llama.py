@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jax.nn.initializers import Initializer, normal, ones
+from jax.nn.initializers import Initializer, lecun_normal, normal, ones
 
 from stepdiff_jax.config import LlamaConfig
 from stepdiff_jax.models.attention import attend, rotary_tables, rotate
@@ -81,7 +81,8 @@ class Llama(nnx.Module):
     def __init__(self, config: LlamaConfig, *, rngs: nnx.Rngs):
         self.config = config
         weight = _weights(rngs, jnp.dtype(config.dtype))
-        self.embedding = weight((config.vocabulary_size, config.width), ("vocab", "embed"))
+        shape = (config.vocabulary_size, config.width)
+        self.embedding = weight(shape, ("vocab", "embed"), normal(0.02))
         make = nnx.vmap(
             lambda keys: Block(config, rngs=keys),
             transform_metadata={nnx.PARTITION_NAME: "layers"},
@@ -142,6 +143,6 @@ def _weights(rngs: nnx.Rngs, dtype: jnp.dtype):
     def make(
         shape: tuple[int, ...], axes: LogicalAxes, initializer: Initializer | None = None
     ) -> Frozen:
-        return frozen(initializer or normal(0.02), rngs.params(), shape, dtype, axes)
+        return frozen(initializer or lecun_normal(), rngs.params(), shape, dtype, axes)
 
     return make

@@ -23,6 +23,7 @@ from stepdiff_jax.data.prompts import (
 
 DESCRIPTION_WEIGHT = 0.1
 VERDICT_WEIGHT = 4.0
+SENTENCES = 0.25
 NARRATION_QUESTION = "what does the person say"
 
 
@@ -38,10 +39,8 @@ def similar_scene(scene: Scene, rng: np.random.Generator) -> Scene:
             return other
 
 
-def description(scene: Scene, rng: np.random.Generator) -> str:
-    """Sentences or bare keywords, in random order: the model must not count on a form."""
-    if rng.random() < 0.4:
-        return language.describe(scene, rng)
+def keywords(scene: Scene, rng: np.random.Generator) -> str:
+    """Bare keywords in random order, with or without the keystep."""
     words = [scene.word(name) for name in ATTRIBUTES]
     if rng.random() < 0.5:
         words.append(KEYSTEPS[scene.keystep])
@@ -50,7 +49,9 @@ def description(scene: Scene, rng: np.random.Generator) -> str:
 
 
 def described(scene: Scene, rng: np.random.Generator) -> Text:
-    return Text(description(scene, rng), loss_weight=DESCRIPTION_WEIGHT)
+    """A scene in a video's slot: sentences now and then, since the form must not matter."""
+    text = language.describe(scene, rng) if rng.random() < SENTENCES else keywords(scene, rng)
+    return Text(text, loss_weight=DESCRIPTION_WEIGHT)
 
 
 def narrated(scene: Scene, rng: np.random.Generator) -> str:
@@ -63,12 +64,11 @@ def narrated(scene: Scene, rng: np.random.Generator) -> str:
 
 
 def pair_dialogue(rng: np.random.Generator) -> Conversation:
-    """Two scenes and six questions about them."""
+    """Two scenes and five questions about them."""
     reference = sample_scene(rng, "train")
     candidate = similar_scene(reference, rng)
     branches: list[tuple[Segment, ...]] = []
     for ask in (
-        language.ask_difference,
         language.ask_difference,
         language.ask_same,
         language.ask_same,

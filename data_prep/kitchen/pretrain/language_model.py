@@ -1,5 +1,6 @@
 """The stand-in for Llama-2-chat: a tiny Llama that can read and compare step descriptions."""
 
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -9,26 +10,45 @@ from flax import nnx
 
 from data_prep.kitchen.pretrain.dialogues import dialogues
 from data_prep.kitchen.pretrain.fit import fit
+from data_prep.kitchen.world import VALUES
 from stepdiff_jax.config import LlamaConfig
 from stepdiff_jax.data.packing import Example, RowShape, lay_out, pack_row
 from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.layout import PackedRows, attention_mask
 from stepdiff_jax.models.llama import Llama
 
-ROW = RowShape(length=320, videos=1, answers=320)
+ROW = RowShape(length=264, videos=1, answers=264)
 ROWS = 16
-NOISE = 0.7
+NOISE = 0.6
 """Largest noise on the prefix's embeddings, relative to their RMS: soft tokens that a resampler
-writes are never exactly words, and Llama-2, trained on far more text, is robust to that."""
+writes are never exactly words, and Llama-2, trained on far more text, is robust to that. It grows
+from nothing over the second third of the steps, once words are told apart."""
+
+
+def value_tokens(tokenizer: Tokenizer) -> np.ndarray:
+    """Ids of the attributes' words, each one token."""
+    ids = [tokenizer.encode(word) for words in VALUES.values() for word in words]
+    return np.array([token for (token,) in ids])
 
 
 def language_loss(
-    model: Llama, rows: PackedRows, key: jax.Array
+    model: Llama,
+    batch: tuple[PackedRows, jax.Array],
+    key: jax.Array,
+    *,
+    values: np.ndarray,
+    end: int,
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """Weighted cross-entropy of every token that has a weight; noise on the shared prefix."""
+    """Weighted cross-entropy of every token that has a weight; noise on the shared prefix.
+
+    Args:
+        batch: rows, and the largest noise.
+        values: token ids of attribute words; end: of the end token. For the figures only.
+    """
+    rows, largest = batch
     embeddings = model.embed(rows.tokens)
     scale_key, noise_key = jax.random.split(key)
-    scale = jax.random.uniform(scale_key, (len(rows.tokens), 1, 1), maxval=NOISE)
+    scale = largest * jax.random.uniform(scale_key, (len(rows.tokens), 1, 1))
     rms = jnp.sqrt(jnp.mean(jnp.square(model.embedding[...])))
     noise = scale * rms * jax.random.normal(noise_key, embeddings.shape)
     embeddings += jnp.where((rows.parent == 0)[..., None], noise, 0.0)
@@ -38,15 +58,20 @@ def language_loss(
     token_loss = -jnp.take_along_axis(log_probabilities, targets[..., None], -1)[..., 0]
     weight = rows.loss_mask[:, 1:]
     right = jnp.argmax(log_probabilities, -1) == targets
-    verdict = weight > 1.0
+    verdict = (weight > 1.0) & (targets != end)
+    named = (weight == 1.0) & jnp.isin(targets, values) & (rows.parent[:, 1:] > 0)
+
+    def mean(values: jax.Array, where: jax.Array) -> jax.Array:
+        return jnp.sum(jnp.where(where, values, 0.0)) / jnp.maximum(1, jnp.sum(where))
+
     return jnp.sum(weight * token_loss) / jnp.sum(weight), {
-        "verdict": jnp.sum(jnp.where(verdict, token_loss, 0.0)) / jnp.maximum(1, jnp.sum(verdict)),
-        "right": jnp.sum(right & (weight == 1.0)) / jnp.maximum(1, jnp.sum(weight == 1.0)),
+        "verdict": mean(token_loss, verdict),
+        "values right": mean(right, named),
     }
 
 
 def batch_of_rows(tokenizer: Tokenizer, seed: int, step: int) -> PackedRows:
-    """Rows filled greedily with dialogues; a pure function of (seed, step)."""
+    """[ROWS, L]: rows filled greedily with dialogues; a pure function of (seed, step)."""
     stream = dialogues(int(np.random.SeedSequence([seed, step]).generate_state(1)[0]))
     examples = (lay_out(conversation, tokenizer, latents=0) for conversation in stream)
     rows: list[PackedRows] = []
@@ -64,10 +89,15 @@ def train_language_model(
     config: LlamaConfig, tokenizer: Tokenizer, *, steps: int, seed: int, directory: Path
 ) -> Llama:
     """Train from random weights; deterministic on one kind of machine."""
+
+    def batch(step: int) -> tuple[PackedRows, np.float32]:
+        grown = np.clip(3 * step / steps - 1, 0, 1)
+        return batch_of_rows(tokenizer, seed, step), np.float32(NOISE * grown)
+
     return fit(
         Llama(config, rngs=nnx.Rngs(seed)),
-        language_loss,
-        lambda step: batch_of_rows(tokenizer, seed, step),
+        partial(language_loss, values=value_tokens(tokenizer), end=tokenizer.eos),
+        batch,
         steps=steps,
         peak_rate=2e-3,
         seed=seed,
