@@ -20,6 +20,7 @@ from stepdiff_jax.data.visual import encoder_frames
 from stepdiff_jax.errors import InputError
 
 LATENTS = 3
+ROWS, VIDEOS = 4, 4
 ENCODER = EncoderConfig(image_size=24, resized_side=28, patch_size=12, width=8)
 
 
@@ -34,9 +35,9 @@ def config(packed):
         directory=str(packed),
         mixture=(Source("pairs", 2.0), Source("sequences", 1.0), Source("single", 1.0)),
         row_length=320,
-        row_videos=6,
+        row_videos=VIDEOS,
         row_answers=96,
-        batch_rows=8,
+        batch_rows=ROWS,
         prefetch_threads=2,
     )
 
@@ -73,7 +74,7 @@ def test_shards_put_together_are_the_global_batch(config, tokenizer, shards):
     whole = batches(config, tokenizer)
     parts = [batches(config, tokenizer, shard=h, shards=shards) for h in range(shards)]
     for step, batch in enumerate(whole):
-        assert len(parts[0][step].clips) == 8 // shards
+        assert len(parts[0][step].clips) == ROWS // shards
         assert_equal(batch, joined([part[step] for part in parts]))
 
 
@@ -102,7 +103,7 @@ def test_the_number_of_threads_changes_nothing_and_the_seed_does(config, tokeniz
 def test_a_batch_shows_the_frames_of_its_clips(config, packed, tokenizer):
     records = open_records(packed, "clips", "train")
     batch = batches(config, tokenizer, count=1)[0]
-    assert batch.visual.shape == (8, 6, 8, 24, 24, 3)
+    assert batch.visual.shape == (ROWS, VIDEOS, 8, 24, 24, 3)
     assert batch.visual.dtype == np.uint8
     assert (batch.clips >= 0).any()
     for clip, frames in zip(batch.clips.ravel(), batch.visual.reshape(-1, 8, 24, 24, 3)):
@@ -120,7 +121,7 @@ def test_rows_hold_whole_records_with_their_own_clips(config, packed, tokenizer)
             example = record_example(record, tokenizer, LATENTS)
             known[example.clips, example.rows.tokens.tobytes()] = example
     batch = batches(config, tokenizer, count=1)[0]
-    for row, clips in zip(range(8), batch.clips):
+    for row, clips in enumerate(batch.clips):
         columns = [column[row] for column in batch.rows]
         tokens, slots, _, segment, parent, _ = columns
         starts = np.flatnonzero((tokens == tokenizer.bos) & (parent == 0) & (segment > 0))
@@ -148,7 +149,7 @@ def test_the_mixture_holds_its_weights(config, tokenizer):
 def test_every_epoch_holds_every_record_once_in_another_order(config, packed, tokenizer):
     records = open_records(packed, "pairs", "train")
     lengths = record_lengths(packed, "pairs", "train", records, tokenizer, LATENTS)
-    plans = EpochPlans(lengths, RowShape(320, 6, 96), (0, 1))
+    plans = EpochPlans(lengths, RowShape(320, VIDEOS, 96), (0, 1))
     epochs: dict[int, list[list[int]]] = {}
     row = 0
     while len(epochs) < 4:
@@ -159,7 +160,7 @@ def test_every_epoch_holds_every_record_once_in_another_order(config, packed, to
         assert sorted(order) == list(range(132))
     assert orders[0] != orders[1] != orders[2] != orders[0]
     # Reading anywhere first, as a resumed job does, gives the same rows.
-    again = EpochPlans(lengths, RowShape(320, 6, 96), (0, 1))
+    again = EpochPlans(lengths, RowShape(320, VIDEOS, 96), (0, 1))
     assert again.records(row - 1) == plans.records(row - 1)
     assert again.records(0) == epochs[0][0]
 
@@ -191,7 +192,7 @@ def test_features_take_the_place_of_frames(config, packed, tokenizer, tmp_path):
     features = np.random.default_rng(0).normal(size=(len(ids), ENCODER.tokens, 8))
     write_features(tmp_path, "train", ids, features, "f")
     batch = batches(config, tokenizer, count=1)[0]
-    assert batch.visual.shape == (8, 6, 32, 8)
+    assert batch.visual.shape == (ROWS, VIDEOS, 32, 8)
     assert batch.visual.dtype == np.float16
     for clip, shown in zip(batch.clips.ravel(), batch.visual.reshape(-1, 32, 8)):
         expected = features[clip].astype(np.float16) if clip >= 0 else np.zeros((32, 8))
@@ -226,7 +227,7 @@ def test_bad_configurations_are_input_errors(config, tokenizer, changes, message
 
 @pytest.mark.parametrize(("shard", "shards"), [(0, 3), (2, 2), (-1, 2)])
 def test_shards_must_share_the_batch_evenly(config, tokenizer, shard, shards):
-    with pytest.raises(InputError, match=r"data\.batch_rows 8 cannot be shared evenly"):
+    with pytest.raises(InputError, match=r"data\.batch_rows 4 cannot be shared evenly"):
         batches(config, tokenizer, shard=shard, shards=shards)
 
 
