@@ -8,6 +8,7 @@ its split.
 import contextlib
 import functools
 import io
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -135,6 +136,9 @@ def _write(builder: StepdiffPairs) -> None:
     config = tfds.download.DownloadConfig(
         download_mode=tfds.download.GenerateMode.REUSE_CACHE_IF_EXISTS
     )
+    # What a killed run left behind; one that failed has cleaned up after itself.
+    for unfinished in builder.data_path.parent.glob("incomplete.*"):
+        shutil.rmtree(unfinished)
     # TFDS prints about downloads, and makes a directory for them; there are none.
     with (
         tempfile.TemporaryDirectory() as downloads,

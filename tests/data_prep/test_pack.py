@@ -51,6 +51,14 @@ def test_several_processes_pack_what_one_packs(source, tmp_path):
         assert (left.id, left.frames) == (right.id, right.frames)
 
 
+def test_what_a_killed_run_left_is_removed(source, tmp_path):
+    left = dataset_path(tmp_path / "packed", "clips").with_name("incomplete.ABCDEF_1.0.0")
+    left.mkdir(parents=True)
+    (left / "half.array_record").touch()
+    pack(source, tmp_path / "packed", processes=1)
+    assert [path.name for path in left.parent.iterdir()] == ["1.0.0"]
+
+
 def test_order_holds_over_several_shards(source, tmp_path, monkeypatch):
     monkeypatch.setattr(pack_module, "SHARD_RECORDS", 5)
     pack(source, tmp_path / "packed", processes=1)
