@@ -54,7 +54,9 @@ def diffmcq(differences: Sequence[Difference], *, hard: int, seed: int) -> list[
     instances = []
     for one in captioned:
         caption = one.captions[0]
-        others = [other for other in groups[one.keystep, one.category] if other.captions[0] != caption]
+        others = [
+            other for other in groups[one.keystep, one.category] if other.captions[0] != caption
+        ]
         # Ties in similarity are broken at random, not by place in the file.
         order = rng.permutation(len(others))
         nearest = sorted(order, key=lambda place: -word_overlap(caption, others[place].captions[0]))

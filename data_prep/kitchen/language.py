@@ -45,8 +45,8 @@ CONTRASTS = ("instead of", "as opposed to", "rather than")
 NO_DIFFERENCE = "there is no difference"
 
 YES_SHARE = {5: 0.97, 4: 0.75, 2: 0.25, 1: 0.03}
-"""Similarity score -> how often "do these show the same ...?" is answered YES: a language model that
-summarises descriptions overlooks small differences more often than large ones."""
+"""Similarity score -> how often "do these show the same ...?" is answered YES: a language model
+that summarises descriptions overlooks small differences more often than large ones."""
 
 
 def spoken(attribute: str, word: str) -> str:
@@ -104,9 +104,7 @@ def difference_caption(
     return f"{opening} {phrase(candidate, category)} {contrast} {phrase(reference, category)}"
 
 
-def yes_or_no(
-    reference: Scene, candidate: Scene, category: str, rng: np.random.Generator
-) -> str:
+def yes_or_no(reference: Scene, candidate: Scene, category: str, rng: np.random.Generator) -> str:
     """A graded, noisy judgement (see YES_SHARE)."""
     share = YES_SHARE[score(reference, candidate, category)]
     return "YES" if rng.random() < share else "NO"
@@ -122,6 +120,13 @@ def contrast_answer(reference: Scene, candidate: Scene, attribute: str) -> str:
 
 
 def summary(reference: Scene, candidate: Scene) -> str:
+    """Attribute by attribute, what the first and the second video show."""
+    return ", ".join(
+        f"{name} {reference.word(name)} and {candidate.word(name)}" for name in ATTRIBUTES
+    )
+
+
+def checklist(reference: Scene, candidate: Scene) -> str:
     """Attribute by attribute, whether the two videos are the same."""
     return ", ".join(
         f"{name} {'same' if reference.word(name) == candidate.word(name) else 'different'}"
@@ -158,8 +163,13 @@ def ask_contrast(reference: Scene, candidate: Scene, rng: np.random.Generator) -
 
 
 def ask_summary(reference: Scene, candidate: Scene, rng: np.random.Generator) -> tuple[str, str]:
+    """The values of both videos in one answer."""
+    return "summarize the differences", summary(reference, candidate)
+
+
+def ask_checklist(reference: Scene, candidate: Scene, rng: np.random.Generator) -> tuple[str, str]:
     """The whole comparison in one answer."""
-    return "summarize what is the same and what is different", summary(reference, candidate)
+    return "summarize what is the same and what is different", checklist(reference, candidate)
 
 
 _WORD_ATTRIBUTE = {word: name for name, words in VALUES.items() for word in words}

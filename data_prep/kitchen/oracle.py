@@ -81,7 +81,7 @@ def _ask(
 ) -> list[dict[str, str | float]]:
     """A difference, a verdict, and then any kind; some answers come from a misread candidate."""
     kinds: list[language.Question] = [language.ask_difference, language.ask_same]
-    others = (*kinds, language.ask_contrast, language.ask_summary)
+    others = (*kinds, language.ask_contrast, language.ask_summary, language.ask_checklist)
     while len(kinds) < count:
         kinds.append(others[rng.integers(len(others))])
     asked = []
@@ -147,9 +147,7 @@ def _others(reference: TrueClip, clips: Sequence[TrueClip]) -> list[TrueClip]:
     return pool
 
 
-def _similar(
-    reference: TrueClip, pool: Sequence[TrueClip], rng: np.random.Generator
-) -> TrueClip:
+def _similar(reference: TrueClip, pool: Sequence[TrueClip], rng: np.random.Generator) -> TrueClip:
     """One of a random sample, likelier the more of its attributes are the reference's."""
     return max(_sample(pool, 12, rng), key=lambda clip: _shared(reference.scene, clip.scene))
 
@@ -167,14 +165,12 @@ def _spread(
             for category in CATEGORIES
         )
 
-    near = sorted(
-        _sample(pool, 40, rng), key=lambda clip: -_shared(reference.scene, clip.scene)
-    )[:12]
+    near = sorted(_sample(pool, 40, rng), key=lambda clip: -_shared(reference.scene, clip.scene))[
+        :12
+    ]
     chosen = max(combinations(near, TARGETS), key=distinct_scores)
     return _sample(chosen, TARGETS, rng)
 
 
-def _sample(
-    pool: Sequence[TrueClip], count: int, rng: np.random.Generator
-) -> list[TrueClip]:
+def _sample(pool: Sequence[TrueClip], count: int, rng: np.random.Generator) -> list[TrueClip]:
     return [pool[place] for place in rng.permutation(len(pool))[:count]]

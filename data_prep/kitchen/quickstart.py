@@ -143,8 +143,14 @@ def _systems(options: Quickstart, stages: Stages) -> dict[str, Any]:
             stages.run(
                 f"train {name}, seed {seed}", key, lambda name=name: _train(options, name, seed)
             )
-    evaluation_key = [data_key, options.interleaved_steps, options.stepdiff_steps, options.limit,
-                      options.references, options.split]
+    evaluation_key = [
+        data_key,
+        options.interleaved_steps,
+        options.stepdiff_steps,
+        options.limit,
+        options.references,
+        options.split,
+    ]
     for seed in range(options.seeds):
         names = ["Untrained", "Interleaved", "StepDiff"]
         if seed == 0:

@@ -60,10 +60,7 @@ def measure(
     """Every metric of `METRICS` that the system has, and the official results by task."""
     results = evaluate(system, benchmark, predictions)
     flat = {
-        name: results[task][name]
-        for task in results
-        for name in METRICS
-        if name in results[task]
+        name: results[task][name] for task in results for name in METRICS if name in results[task]
     }
     if "diffcap" in results:
         flat |= caption_attributes(benchmark, predictions / "diffcap.jsonl", scenes)

@@ -106,9 +106,7 @@ def generate(
 ) -> list[str]:
     """The greedy answer to each request; at most `new_tokens` tokens."""
     answers = [""] * len(requests)
-    batches = batch_requests(
-        requests, table, tokenizer, batch_rows=batch_rows, branches=branches
-    )
+    batches = batch_requests(requests, table, tokenizer, batch_rows=batch_rows, branches=branches)
     for batch in batches:
         tokens = np.asarray(
             generate_tokens(

@@ -9,7 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from stepdiff_jax.data.packing import Example, RowShape, lay_out, pack_row
-from stepdiff_jax.data.prompts import Conversation, Segment, Text, Video, pair_prefix, question_branch
+from stepdiff_jax.data.prompts import (
+    Conversation,
+    Segment,
+    Text,
+    Video,
+    pair_prefix,
+    question_branch,
+)
 from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.layout import PackedRows

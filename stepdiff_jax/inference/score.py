@@ -47,9 +47,7 @@ def log_likelihoods(
         float32 [requests]; the sum over all tokens of the answer.
     """
     scores = np.zeros(len(requests), np.float32)
-    batches = batch_requests(
-        requests, table, tokenizer, batch_rows=batch_rows, branches=branches
-    )
+    batches = batch_requests(requests, table, tokenizer, batch_rows=batch_rows, branches=branches)
     for batch in batches:
         by_segment = segment_log_likelihoods(
             model, batch.rows, table.latents[batch.clips], branches + 1

@@ -37,9 +37,7 @@ def attend(
     return out.reshape(batch, queries, heads, width)
 
 
-def rotary_tables(
-    positions: jax.Array, width: int, theta: float
-) -> tuple[jax.Array, jax.Array]:
+def rotary_tables(positions: jax.Array, width: int, theta: float) -> tuple[jax.Array, jax.Array]:
     """Cosines and sines of the rotary embedding (RoFormer, arXiv 2104.09864, equation 34).
 
     Args:

@@ -6,6 +6,8 @@ the frame's time on the features (the encoder's tokens carry none), and an outpu
 the scale of the language model's embeddings.
 """
 
+from math import log
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
@@ -103,9 +105,7 @@ class Resampler(nnx.Module):
             ("embed", None),
         )
         # A logarithm, so that a step of the optimizer changes the scale by a small factor.
-        self.log_scale = param(
-            constant(float(jnp.log(output_rms))), rngs.params(), (), jnp.float32, ()
-        )
+        self.log_scale = param(constant(log(output_rms)), rngs.params(), (), jnp.float32, ())
 
     def __call__(self, features: jax.Array) -> jax.Array:
         """[N, frames * patches, input_width], time-major -> [N, latents, output_width].

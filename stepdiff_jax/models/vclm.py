@@ -69,9 +69,7 @@ class AnswerTokens(NamedTuple):
     right: jax.Array
 
 
-def answer_tokens(
-    model: VCLM, rows: PackedRows, latents: jax.Array, answers: int
-) -> AnswerTokens:
+def answer_tokens(model: VCLM, rows: PackedRows, latents: jax.Array, answers: int) -> AnswerTokens:
     """Log-probabilities of the answer tokens; logits are computed at their places only.
 
     Args:
@@ -85,9 +83,9 @@ def answer_tokens(
     # The token before predicts it; no row begins with an answer.
     before = jnp.maximum(index - 1, 0)
     logits = model.llama.logits(jnp.take_along_axis(hidden, before[..., None], 1))
-    log_probability = jnp.take_along_axis(
-        jax.nn.log_softmax(logits), target[..., None], axis=-1
-    )[..., 0]
+    log_probability = jnp.take_along_axis(jax.nn.log_softmax(logits), target[..., None], axis=-1)[
+        ..., 0
+    ]
     return AnswerTokens(log_probability, index, weight, jnp.argmax(logits, -1) == target)
 
 

@@ -21,9 +21,9 @@ from stepdiff_jax.data.prompts import (
     question_branch,
 )
 
-DESCRIPTION_WEIGHT = 0.1
+DESCRIPTION_WEIGHT = 0.05
 VERDICT_WEIGHT = 4.0
-SENTENCES = 0.25
+SENTENCES = 0.2
 NARRATION_QUESTION = "what does the person say"
 
 
@@ -72,7 +72,7 @@ def pair_dialogue(rng: np.random.Generator) -> Conversation:
         language.ask_difference,
         language.ask_same,
         language.ask_same,
-        language.ask_contrast,
+        language.ask_checklist if rng.random() < 0.5 else language.ask_contrast,
         language.ask_summary,
     ):
         question, answer = ask(reference, candidate, rng)
@@ -87,9 +87,7 @@ def single_dialogue(rng: np.random.Generator) -> Conversation:
     scene = sample_scene(rng, "train")
     return Conversation(
         (Text(f"[INST] <<SYS>>\n{ANYMAL_SYSTEM}"), described(scene, rng)),
-        (
-            question_branch(NARRATION_QUESTION, answer_text(narrated(scene, rng))),
-        ),
+        (question_branch(NARRATION_QUESTION, answer_text(narrated(scene, rng))),),
     )
 
 
@@ -103,9 +101,9 @@ def interleaved_text(rng: np.random.Generator) -> Conversation:
 
 
 def dialogues(seed: int) -> Iterator[Conversation]:
-    """An endless, seeded stream: three quarters pair dialogues."""
+    """An endless, seeded stream: four fifths pair dialogues."""
     rng = np.random.default_rng(seed)
-    kinds = 6 * [pair_dialogue] + [single_dialogue, interleaved_text]
+    kinds = 8 * [pair_dialogue] + [single_dialogue, interleaved_text]
     while True:
         yield kinds[rng.integers(len(kinds))](rng)
 

@@ -17,7 +17,7 @@ from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.layout import PackedRows, attention_mask
 from stepdiff_jax.models.llama import Llama
 
-ROW = RowShape(length=264, videos=1, answers=264)
+ROW = RowShape(length=300, videos=1, answers=300)
 ROWS = 16
 NOISE = 0.6
 """Largest noise on the prefix's embeddings, relative to their RMS: soft tokens that a resampler

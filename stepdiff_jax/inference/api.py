@@ -1,0 +1,125 @@
+"""`StepDiff`: a trained model that compares video files."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from stepdiff_jax.config import EncoderConfig
+from stepdiff_jax.config_files import read_experiment
+from stepdiff_jax.data.preprocess import resize_and_crop
+from stepdiff_jax.data.prompts import difference_question, ranking_question
+from stepdiff_jax.data.tokenizer import Tokenizer
+from stepdiff_jax.data.video import sample_frames
+from stepdiff_jax.errors import InputError
+from stepdiff_jax.inference.encode import latent_table
+from stepdiff_jax.inference.generate import generate
+from stepdiff_jax.inference.requests import LatentTable, Request
+from stepdiff_jax.inference.score import log_likelihoods
+from stepdiff_jax.inference.trained import with_trained_weights
+from stepdiff_jax.models.build import build_model
+from stepdiff_jax.models.vclm import VCLM
+
+CATEGORIES = ("Ingredients", "Tools/Equipment", "Actions", "Technique", "Visuals")
+"""The paper's (section 4)."""
+
+
+@dataclass(frozen=True)
+class VideoSpan:
+    """A video file, or a part of it in seconds; None is the file's own start or end."""
+
+    path: Path
+    start: float | None = None
+    end: float | None = None
+
+
+def parse_video(text: str) -> VideoSpan:
+    """`path` or `path@start-end`, seconds.
+
+    Raises InputError where what follows the last @ of a path that does not exist is no span.
+    """
+    if Path(text).exists() or "@" not in text:
+        return VideoSpan(Path(text))
+    path, _, span = text.rpartition("@")
+    start, dash, end = span.partition("-")
+    try:
+        bounds = float(start), float(end)
+    except ValueError:
+        bounds = (math.nan, math.nan)
+    if not dash or not bounds[0] < bounds[1]:
+        raise InputError(f"video {text!r}: {span!r} is no span of seconds: write path@start-end")
+    return VideoSpan(Path(path), *bounds)
+
+
+class StepDiff:
+    """Answers questions about pairs of video files, with the weights of one run."""
+
+    def __init__(self, model: VCLM, tokenizer: Tokenizer, encoder: EncoderConfig):
+        self.model, self.tokenizer, self.encoder = model, tokenizer, encoder
+
+    @classmethod
+    def load(cls, directory: str | Path) -> "StepDiff":
+        """From a run directory.
+
+        Raises InputError where it has no configuration or no trained weights, or where the
+        frozen weights are not those that it was trained with.
+        """
+        experiment = read_experiment(Path(directory))
+        model = with_trained_weights(build_model(experiment), Path(directory))
+        return cls(model, Tokenizer(experiment.weights.tokenizer), experiment.encoder)
+
+    def compare(
+        self, reference: str, candidate: str, *, question: str, new_tokens: int = 64
+    ) -> str:
+        """The greedy answer to a question about two videos (`path` or `path@start-end`)."""
+        table = self._table([reference, candidate])
+        request = Request(reference, candidate, question)
+        (answer,) = generate(
+            self.model, self.tokenizer, table, [request], new_tokens=new_tokens, batch_rows=1
+        )
+        return answer
+
+    def differences(
+        self, reference: str, candidate: str, categories: Sequence[str] = CATEGORIES
+    ) -> dict[str, str]:
+        """Category -> the main difference (DiffCap, section 3.4)."""
+        table = self._table([reference, candidate])
+        requests = [
+            Request(reference, candidate, difference_question(category)) for category in categories
+        ]
+        answers = generate(
+            self.model,
+            self.tokenizer,
+            table,
+            requests,
+            batch_rows=1,
+            branches=len(requests),
+        )
+        return dict(zip(categories, answers))
+
+    def rank(
+        self, reference: str, candidates: Sequence[str], *, category: str
+    ) -> list[tuple[str, float]]:
+        """Candidates with p("YES"), most similar to the reference first (DiffRank, section 3.4)."""
+        table = self._table([reference, *candidates])
+        requests = [
+            Request(reference, candidate, ranking_question(category), "YES")
+            for candidate in candidates
+        ]
+        scores = log_likelihoods(
+            self.model, self.tokenizer, table, requests, batch_rows=len(requests), branches=1
+        )
+        order = np.argsort(-scores, kind="stable")
+        return [(candidates[place], float(math.exp(scores[place]))) for place in order]
+
+    def _table(self, videos: Sequence[str]) -> LatentTable:
+        names = list(dict.fromkeys(videos))
+        frames = np.stack([self._frames(parse_video(name)) for name in names])
+        return latent_table(self.model, names, frames)
+
+    def _frames(self, video: VideoSpan) -> np.ndarray:
+        config = self.encoder
+        sampled = sample_frames(video.path, video.start, video.end, config.frames)
+        return resize_and_crop(sampled.frames, config.resized_side, config.image_size)
