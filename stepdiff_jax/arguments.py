@@ -2,6 +2,8 @@
 
 import contextlib
 import io
+import itertools
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
@@ -61,6 +63,17 @@ def parse_arguments(
 
 
 def first_section(box: str) -> str:
-    """What tyro says is wrong, on one line: its box's text up to the first rule, title left out."""
-    _, *lines = (line.strip("╭╮╰╯│─ ") for line in box.strip().splitlines())
-    return " ".join(lines[: lines.index("")] if "" in lines else lines)
+    """What tyro says is wrong, on one line: its box's text between the title and the next rule.
+
+    tyro draws rules as lines or, where the output is not UTF-8, as dashes; in colour on a terminal.
+    """
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", box)
+    _, *lines = (line.strip(" │") for line in plain.strip().splitlines())
+    told = itertools.takewhile(
+        _is_text, itertools.dropwhile(lambda line: not _is_text(line), lines)
+    )
+    return " ".join(told)
+
+
+def _is_text(line: str) -> bool:
+    return bool(line.strip("╰╯─-"))
