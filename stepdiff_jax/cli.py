@@ -10,10 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
+from tyro import MISSING
 from tyro.conf import Positional, arg
 
 from stepdiff_jax.arguments import Command, choose_command, parse_arguments
+from stepdiff_jax.config import Experiment
+from stepdiff_jax.config_files import config_names, load_experiment
 from stepdiff_jax.errors import InputError
+
+Task = Literal["diffcap", "diffmcq", "diffrank"]
 
 BAD_INPUT, INTERRUPTED = 2, 130
 """Exit codes; training that is stopped and may go on has its own (`training.interruption`)."""
@@ -41,30 +46,69 @@ def quickstart(prog: str, arguments: Sequence[str]) -> None:
 
 def train(prog: str, arguments: Sequence[str]) -> None:
     """Train an experiment: CONFIG [--field.sub value ...]; goes on where it stopped."""
-    from stepdiff_jax.config import Experiment
-    from stepdiff_jax.config_files import config_names, load_experiment
-
-    usage = f"{prog} CONFIG [--field.sub value ...]"
-    known = f"CONFIG is a .py file or one of {', '.join(config_names())}"
-    if not arguments:
-        raise InputError(f"CONFIG is missing: {usage}; {known}")
-    config, *overrides = arguments
-    if config in ("-h", "--help"):
-        print(f"usage: {usage}\n\n{known}.\n{prog} CONFIG --help lists its fields.")
-        return
-    experiment = parse_arguments(
-        Experiment, overrides, prog=f"{prog} {config}", default=load_experiment(config)
-    )
+    experiment, prog, overrides = _load_config(prog, arguments)
+    experiment = parse_arguments(Experiment, overrides, prog=prog, default=experiment)
     from stepdiff_jax.training.loop import train
 
     print(train(experiment))
 
 
 @dataclass(frozen=True)
+class Evaluate:
+    """Answer the benchmark with an experiment's newest weights, and score the answers.
+
+    Writes predictions/<split>/<task>.jsonl and results.json into the experiment's run directory.
+    """
+
+    experiment: Annotated[Experiment, arg(name="")]
+    benchmark: Path
+    """Directory of diffcap_dataset.jsonl, diffmcq_dataset.jsonl and diffrank_dataset.jsonl."""
+    task: tuple[Task, ...] = ("diffcap", "diffmcq", "diffrank")
+    split: str = "test"
+    """The split of the packed clips that the benchmark asks about."""
+
+
+def evaluate(prog: str, arguments: Sequence[str]) -> None:
+    """Evaluate an experiment: CONFIG --benchmark DIR [--task T ...] [--field.sub value ...]."""
+    experiment, prog, rest = _load_config(prog, arguments)
+    options = parse_arguments(Evaluate, rest, prog=prog, default=Evaluate(experiment, MISSING))
+    from stepdiff_jax.evaluation.results import write_results
+    from stepdiff_jax.evaluation.run import benchmark_path, evaluate
+    from stepdiff_jax.systems.trained import trained_system
+
+    for task in options.task:  # before minutes of encoding
+        if not benchmark_path(options.benchmark, task).is_file():
+            raise InputError(f"{benchmark_path(options.benchmark, task)}: no such file")
+    system = trained_system(options.experiment, options.split)
+    run = Path(options.experiment.loop.run_directory)
+    metrics = evaluate(system, options.benchmark, run / "predictions" / options.split, options.task)
+    results = {
+        "experiment": options.experiment.name,
+        "benchmark": str(options.benchmark),
+        "split": options.split,
+        "tasks": metrics,
+    }
+    write_results(run / "results.json", results)
+    print(json.dumps(metrics))
+
+
+def _load_config(prog: str, arguments: Sequence[str]) -> tuple[Experiment, str, Sequence[str]]:
+    """The experiment that the first argument names, the words up to it, and the rest."""
+    known = f"CONFIG is a .py file or one of {', '.join(config_names())}"
+    if not arguments:
+        raise InputError(f"CONFIG is missing: {prog} CONFIG ...; {known}")
+    config, *rest = arguments
+    if config in ("-h", "--help"):
+        print(f"usage: {prog} CONFIG [OPTIONS]\n\n{known}.\n{prog} CONFIG --help lists OPTIONS.")
+        raise SystemExit(0)
+    return load_experiment(config), f"{prog} {config}", rest
+
+
+@dataclass(frozen=True)
 class Score:
     """Official metrics of predictions, as one JSON object on standard output."""
 
-    task: Literal["diffcap", "diffmcq", "diffrank"]
+    task: Task
     ground_truth: Path
     """The benchmark file, JSON Lines."""
     predictions: Path
@@ -153,6 +197,7 @@ def prep(prog: str, arguments: Sequence[str]) -> None:
 COMMANDS: dict[str, Command] = {
     "quickstart": quickstart,
     "train": train,
+    "evaluate": evaluate,
     "score": score,
     "compare": compare,
     "rank": rank,

@@ -102,6 +102,11 @@ def test_every_field_of_a_config_is_a_flag_with_its_value(capsys):
         (("train", "nowhere/mine.py"), "nowhere/mine.py: no such config file"),
         (("train", "kitchen", "--optimizer.stps", "3"), "Unrecognized options: --optimizer.stps"),
         (("train", "kitchen", "--optimizer.steps", "x"), "Error parsing --optimizer.steps: "),
+        (("evaluate", "kitchen"), "Missing from stepdiff evaluate kitchen: --benchmark PATH "),
+        (
+            ("evaluate", "kitchen", "--benchmark", "nowhere", "--task", "diffmcq"),
+            "nowhere/diffmcq_dataset.jsonl: no such file",
+        ),
         (("score", "--task", "diffcap"), "Missing from stepdiff score: --ground-truth PATH "),
         (
             ("score", "--task", "x", "--ground-truth", "a", "--predictions", "b"),
