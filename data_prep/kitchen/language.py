@@ -155,6 +155,15 @@ def ask_same(reference: Scene, candidate: Scene, rng: np.random.Generator) -> tu
     return ranking_question(category), yes_or_no(reference, candidate, category, rng)
 
 
+def ask_same_attribute(
+    reference: Scene, candidate: Scene, rng: np.random.Generator
+) -> tuple[str, str]:
+    """Whether one attribute is the same: exact, unlike the judgement of a whole category."""
+    attribute = ATTRIBUTES[rng.integers(len(ATTRIBUTES))]
+    same = reference.word(attribute) == candidate.word(attribute)
+    return ranking_question(attribute), "YES" if same else "NO"
+
+
 def ask_contrast(reference: Scene, candidate: Scene, rng: np.random.Generator) -> tuple[str, str]:
     """How one attribute differs between the videos."""
     attribute = ATTRIBUTES[rng.integers(len(ATTRIBUTES))]

@@ -45,7 +45,7 @@ ABOUT = {
 }
 STAGES = {"interleaved": "Interleaved", "stepdiff": "StepDiff"}
 """Directory of a stage's runs -> its title."""
-
+METRICS = "metrics.jsonl"
 BY_CATEGORY = (ROUGE_L, ACCURACY, Column("ktau_nan_as_zero", "DiffRank", "tau"))
 
 
@@ -86,7 +86,7 @@ def write_report(results: Mapping[str, Any], directory: Path) -> Path:
         _systems(results),
         _categories(results["systems"].get(OURS, {})),
         element("h2", "Training"),
-        _curves(directory),
+        _curves(directory, results["seeds"]),
         element("h2", "Sample pairs"),
         element("p", _sample_note(split), class_="quiet"),
         samples_html(directory, split, writers),
@@ -182,16 +182,11 @@ def _categories(by_seed: Mapping[str, Any]) -> Html:
     return element("details", title, figures_table(head, lines))
 
 
-def _curves(directory: Path) -> Html:
+def _curves(directory: Path, seeds: Sequence[int]) -> Html:
     curves = []
     for stage, title in STAGES.items():
-        paths = {
-            int(path.parent.name.removeprefix("seed")): path
-            for path in directory.glob(f"{stage}/seed*/metrics.jsonl")
-        }
-        if paths:
-            runs = {f"seed {seed}": paths[seed] for seed in sorted(paths)}
-            curves.append(element("div", loss_curves(runs, title=title)))
+        runs = {f"seed {seed}": directory / stage / f"seed{seed}" / METRICS for seed in seeds}
+        curves.append(element("div", loss_curves(runs, title=title)))
     return element("div", *curves, class_="columns")
 
 

@@ -112,7 +112,7 @@ def samples_html(directory: Path, split: str, systems: Sequence[str]) -> Html:
                 element("h3", title),
                 _frames("reference", clips[places[one.reference]]),
                 _frames("candidate", clips[places[one.candidate]]),
-                _answers(sample),
+                answers_html(sample),
                 class_="card",
             )
         )
@@ -132,7 +132,7 @@ def _frames(role: str, clip: ClipRecord) -> Html:
     )
 
 
-def _answers(sample: Sample) -> Html:
+def answers_html(sample: Sample) -> Html:
     one = sample.instance
     truth = [element("div", text) for text in one.text]
     entries = [element("dt", "true difference"), element("dd", *truth)]

@@ -22,7 +22,6 @@ from stepdiff_jax.data.prompts import (
 )
 
 DESCRIPTION_WEIGHT = 0.05
-VERDICT_WEIGHT = 4.0
 SENTENCES = 0.2
 NARRATION_QUESTION = "what does the person say"
 
@@ -63,21 +62,33 @@ def narrated(scene: Scene, rng: np.random.Generator) -> str:
     return ". ".join(sentences)
 
 
+WEIGHTS: dict[language.Question, float] = {
+    language.ask_difference: 1.0,
+    language.ask_same: 4.0,
+    language.ask_same_attribute: 4.0,
+    language.ask_checklist: 2.0,
+    language.ask_summary: 1.0,
+    language.ask_contrast: 1.0,
+}
+"""Kinds of question and the loss weights of their answers. To tell whether two descriptions agree
+is by far the hardest, so there is much of it: verdicts, and checklists of all attributes."""
+
+
 def pair_dialogue(rng: np.random.Generator) -> Conversation:
     """Two scenes and five questions about them."""
     reference = sample_scene(rng, "train")
     candidate = similar_scene(reference, rng)
-    branches: list[tuple[Segment, ...]] = []
-    for ask in (
+    kinds = [
         language.ask_difference,
         language.ask_same,
-        language.ask_same,
-        language.ask_checklist if rng.random() < 0.5 else language.ask_contrast,
-        language.ask_summary,
-    ):
+        language.ask_same_attribute,
+        language.ask_checklist,
+        language.ask_contrast if rng.random() < 0.3 else language.ask_summary,
+    ]
+    branches: list[tuple[Segment, ...]] = []
+    for ask in kinds:
         question, answer = ask(reference, candidate, rng)
-        weight = VERDICT_WEIGHT if ask is language.ask_same else 1.0
-        branches.append(question_branch(question, answer_text(answer, weight)))
+        branches.append(question_branch(question, answer_text(answer, WEIGHTS[ask])))
     prefix = pair_prefix(described(reference, rng), described(candidate, rng))
     return Conversation(prefix, tuple(branches))
 

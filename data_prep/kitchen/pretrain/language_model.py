@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from data_prep.kitchen.pretrain.dialogues import dialogues
+from data_prep.kitchen import language
+from data_prep.kitchen.pretrain.dialogues import WEIGHTS, dialogues
 from data_prep.kitchen.pretrain.fit import fit
 from data_prep.kitchen.world import VALUES
 from stepdiff_jax.config import LlamaConfig
@@ -23,6 +24,10 @@ NOISE = 0.6
 """Largest noise on the prefix's embeddings, relative to their RMS: soft tokens that a resampler
 writes are never exactly words, and Llama-2, trained on far more text, is robust to that. It grows
 from nothing over the second third of the steps, once words are told apart."""
+
+
+VERDICT, CHECKLIST = WEIGHTS[language.ask_same], WEIGHTS[language.ask_checklist]
+"""By these weights the figures tell answers apart."""
 
 
 def value_tokens(tokenizer: Tokenizer) -> np.ndarray:
@@ -58,7 +63,8 @@ def language_loss(
     token_loss = -jnp.take_along_axis(log_probabilities, targets[..., None], -1)[..., 0]
     weight = rows.loss_mask[:, 1:]
     right = jnp.argmax(log_probabilities, -1) == targets
-    verdict = (weight > 1.0) & (targets != end)
+    verdict = (weight == VERDICT) & (targets != end)
+    checked = (weight == CHECKLIST) & (targets != end)
     named = (weight == 1.0) & jnp.isin(targets, values) & (rows.parent[:, 1:] > 0)
 
     def mean(values: jax.Array, where: jax.Array) -> jax.Array:
@@ -66,6 +72,7 @@ def language_loss(
 
     return jnp.sum(weight * token_loss) / jnp.sum(weight), {
         "verdict": mean(token_loss, verdict),
+        "checklist right": mean(right, checked),
         "values right": mean(right, named),
     }
 
