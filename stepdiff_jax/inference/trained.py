@@ -4,9 +4,9 @@ from pathlib import Path
 
 from flax import nnx
 
+from stepdiff_jax.checkpoint import load_trained
 from stepdiff_jax.models.build import fingerprint
 from stepdiff_jax.models.vclm import VCLM, split_variables
-from stepdiff_jax.training.checkpoint import load_trained
 
 
 def with_trained_weights(model: VCLM, run_directory: Path) -> VCLM:

@@ -56,7 +56,7 @@ class ResamplerLayer(nnx.Module):
         self.down = weight(config.mlp_width, width, ("mlp", "embed"))
 
     def __call__(self, latents: jax.Array, features: jax.Array) -> jax.Array:
-        """latents [N, K, C], features [N, S, C] -> latents [N, K, C]; computes in features' dtype."""
+        """latents [N, K, C], features [N, S, C] -> latents [N, K, C], in the dtype of features."""
         dtype = features.dtype
         shape = (self.config.heads, self.config.head_width)
         normed = self.latent_norm(latents).astype(dtype)

@@ -1,4 +1,4 @@
-"""The video-conditioned language model: frozen encoder, trained resampler, frozen Llama (eqs. 1-3)."""
+"""Frozen encoder, trained resampler and frozen Llama: the model of equations 1 to 3."""
 
 from typing import Any, NamedTuple
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import jax
 import numpy as np
 
+from stepdiff_jax.checkpoint import Checkpoints, load_trained
 from stepdiff_jax.config import Experiment, LoopConfig
 from stepdiff_jax.data.pipeline import Batch
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.sharding import put_rows
-from stepdiff_jax.training.checkpoint import Checkpoints, load_trained
 from stepdiff_jax.training.interruption import Interrupted, watch_signals
 from stepdiff_jax.training.program import build_program, read_batches, validation_loss
 from stepdiff_jax.training.run_directory import CHECKPOINTS, claim_run_directory

@@ -10,13 +10,13 @@ import grain
 import jax
 from jax.sharding import Mesh
 
+from stepdiff_jax.checkpoint import CheckpointMetadata
 from stepdiff_jax.config import Experiment
 from stepdiff_jax.data.pipeline import Batch, training_batches
 from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.models.build import build_model, fingerprint
 from stepdiff_jax.models.vclm import VCLM, answer_loss, split_variables
 from stepdiff_jax.sharding import make_mesh, put_rows, state_shardings
-from stepdiff_jax.training.checkpoint import CheckpointMetadata
 from stepdiff_jax.training.optimizer import make_optimizer
 from stepdiff_jax.training.run_directory import config_hash
 from stepdiff_jax.training.step import make_evaluation, make_step

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from stepdiff_jax.checkpoint import CheckpointMetadata, Checkpoints, load_trained
 from stepdiff_jax.config import MeshConfig
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.sharding import make_mesh, state_shardings
-from stepdiff_jax.training.checkpoint import CheckpointMetadata, Checkpoints, load_trained
 
 METADATA = CheckpointMetadata("f00d", {"layers": 2, "latents": 32}, "c0ffee")
 

@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from stepdiff_jax.checkpoint import Checkpoints
 from stepdiff_jax.config import Experiment, MeshConfig
 from stepdiff_jax.errors import InputError
-from stepdiff_jax.training.checkpoint import Checkpoints
 from stepdiff_jax.training.interruption import Interrupted
 from stepdiff_jax.training.loop import train
 from stepdiff_jax.training.program import build_program
