@@ -1,0 +1,115 @@
+"""Generation in one compiled loop over a shared cache is greedy decoding, branch by branch."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from references.models import RESAMPLER, tokenizer, vclm
+from stepdiff_jax.data.packing import RowShape, lay_out, pack_row
+from stepdiff_jax.data.prompts import Conversation, pair_conversation
+from stepdiff_jax.inference.generate import generate, generate_tokens
+from stepdiff_jax.inference.requests import LatentTable, Request
+from stepdiff_jax.layout import PackedRows
+from stepdiff_jax.models.vclm import VCLM
+
+NEW_TOKENS = 6
+SHAPE = RowShape(length=192, videos=2, answers=0)
+MODEL = vclm()
+LATENTS = np.random.default_rng(0).normal(0, 1.5, (3, RESAMPLER.latents, 32)).astype(np.float32)
+PAIRS = (
+    pair_conversation(0, 1, [("what is chopped", None), ("YES or NO", None), ("what", None)]),
+    pair_conversation(2, 0, [("what is the main difference", None)]),
+)
+
+
+def packed(conversation: Conversation) -> tuple[PackedRows, np.ndarray]:
+    row, clips = pack_row([lay_out(conversation, tokenizer(), RESAMPLER.latents)], SHAPE, 3)
+    return PackedRows(*(column[None] for column in row)), LATENTS[clips][None]
+
+
+@jax.jit
+def next_token_logits(
+    model: VCLM, rows: PackedRows, latents: jax.Array, last: jax.Array
+) -> jax.Array:
+    return model.llama.logits(model.hidden(rows, latents)[0, last])
+
+
+def greedy_without_cache(conversation: Conversation) -> list[int]:
+    """One branch continued by repeated full forward passes."""
+    assert len(conversation.branches) == 1
+    rows, latents = packed(conversation)
+    length = int(np.count_nonzero(rows.segment))
+    output = []
+    for place in range(length, length + NEW_TOKENS):
+        logits = next_token_logits(MODEL, rows, latents, jnp.asarray(place - 1))
+        output.append(int(jnp.argmax(logits)))
+        new = {"tokens": output[-1], "positions": rows.positions[0, place - 1] + 1}
+        new |= {"segment": 2, "parent": 1}
+        for field, value in new.items():
+            getattr(rows, field)[0, place] = value
+    return output
+
+
+@pytest.fixture(scope="module")
+def expected() -> list[list[int]]:
+    """Of every branch of `PAIRS`, in order."""
+    return [
+        greedy_without_cache(Conversation(pair.prefix, (branch,)))
+        for pair in PAIRS
+        for branch in pair.branches
+    ]
+
+
+def generated(end: int) -> np.ndarray:
+    """[2, 3, NEW_TOKENS]: both pairs as one batch; the second row has one branch."""
+    rows, latents = zip(*(packed(pair) for pair in PAIRS))
+    return np.asarray(
+        generate_tokens(
+            MODEL,
+            PackedRows(*(np.concatenate(column) for column in zip(*rows))),
+            np.concatenate(latents),
+            branches=3,
+            new_tokens=NEW_TOKENS,
+            end=end,
+        )
+    )
+
+
+def test_all_branches_at_once_equal_each_by_itself_without_a_cache(expected):
+    never = -1
+    tokens = generated(end=never)
+    np.testing.assert_array_equal(np.concatenate([tokens[0], tokens[1, :1]]), expected)
+    assert (tokens[1, 1:] == never).all(), "an absent branch said something"
+    assert len({tuple(one) for one in expected}) == 4, "the branches must differ to prove anything"
+
+
+def test_a_branch_stops_at_the_end_token_and_the_others_go_on(expected):
+    end = expected[0][2]
+    stops = [one.index(end) if end in one else NEW_TOKENS for one in expected]
+    assert max(stops) == NEW_TOKENS, "no branch goes on"
+    tokens = generated(end=end)
+    for ours, full, stop in zip([*tokens[0], tokens[1, 0]], expected, stops):
+        np.testing.assert_array_equal(ours, full[:stop] + [end] * (NEW_TOKENS - stop))
+
+
+def test_answers_come_back_in_the_order_of_the_requests(expected):
+    ids = {name: number for number, name in enumerate("abc")}
+    requests = [
+        Request("c", "a", "what is the main difference"),
+        Request("a", "b", "what is chopped"),
+        Request("a", "b", "YES or NO"),
+        Request("a", "b", "what"),
+    ]
+    answers = generate(
+        MODEL,
+        tokenizer(),
+        LatentTable(ids, jnp.asarray(LATENTS)),
+        requests,
+        new_tokens=NEW_TOKENS,
+        batch_rows=2,
+        branches=2,
+    )
+    by_pair = [tokenizer().decode(one).strip() for one in expected]
+    assert tokenizer().eos not in sum(expected, [])
+    assert answers == [by_pair[3], *by_pair[:3]]
