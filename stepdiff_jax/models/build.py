@@ -9,6 +9,8 @@ import numpy as np
 from flax import nnx
 
 from stepdiff_jax.config import Experiment
+from stepdiff_jax.data.features import FeatureCache
+from stepdiff_jax.errors import InputError
 from stepdiff_jax.models.internvideo import InternVideo
 from stepdiff_jax.models.llama import Llama
 from stepdiff_jax.models.resampler import Resampler
@@ -44,6 +46,16 @@ def build_model(experiment: Experiment) -> VCLM:
         rngs=nnx.Rngs(experiment.loop.seed),
     )
     return VCLM(encoder, resampler, llama)
+
+
+def check_features(cache: FeatureCache, encoder: InternVideo) -> None:
+    """Raises InputError where cached features were made by another encoder."""
+    found, wanted = cache.fingerprint, fingerprint(nnx.state(encoder))
+    if found != wanted:
+        raise InputError(
+            f"{cache.path}: features of another encoder: fingerprint is {found}, the encoder's is "
+            f"{wanted}"
+        )
 
 
 def fingerprint(frozen: Any) -> str:

@@ -4,12 +4,13 @@ import dataclasses
 from pathlib import Path
 
 from stepdiff_jax.config import Experiment
+from stepdiff_jax.data.features import FeatureCache
 from stepdiff_jax.data.pipeline import open_visual
 from stepdiff_jax.data.records import clip_ids
 from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.inference.encode import latent_table
 from stepdiff_jax.inference.trained import with_trained_weights
-from stepdiff_jax.models.build import build_model
+from stepdiff_jax.models.build import build_model, check_features
 from stepdiff_jax.systems.language import LanguageSystem
 
 
@@ -22,5 +23,7 @@ def trained_system(experiment: Experiment, split: str) -> LanguageSystem:
     data = dataclasses.replace(experiment.data, split=split)
     visual = open_visual(data, experiment.encoder)
     model = with_trained_weights(build_model(experiment), Path(experiment.loop.run_directory))
+    if isinstance(visual, FeatureCache):
+        check_features(visual, model.encoder)
     table = latent_table(model, clip_ids(data.directory, split), visual)
     return LanguageSystem(model, Tokenizer(experiment.weights.tokenizer), table)

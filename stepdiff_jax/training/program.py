@@ -12,9 +12,10 @@ from jax.sharding import Mesh
 
 from stepdiff_jax.checkpoint import CheckpointMetadata
 from stepdiff_jax.config import Experiment
+from stepdiff_jax.data.features import FeatureCache
 from stepdiff_jax.data.pipeline import Batch, training_batches
 from stepdiff_jax.data.tokenizer import Tokenizer
-from stepdiff_jax.models.build import build_model, fingerprint
+from stepdiff_jax.models.build import build_model, check_features, fingerprint
 from stepdiff_jax.models.vclm import VCLM, answer_loss, split_variables
 from stepdiff_jax.sharding import make_mesh, put_rows, state_shardings
 from stepdiff_jax.training.optimizer import make_optimizer
@@ -46,11 +47,15 @@ def build_program(experiment: Experiment) -> tuple[Program, Any, Any]:
     """The program, a fresh trained tree, and its optimizer's state, all on the mesh.
 
     Raises:
-        InputError: of the mesh, the optimizer or the weights.
+        InputError: of the mesh, the optimizer or the weights; cached features of another encoder.
     """
     mesh = make_mesh(experiment.mesh)
     optimizer, schedule = make_optimizer(experiment.optimizer)
-    graph, trainable, frozen = split_variables(build_model(experiment))
+    model = build_model(experiment)
+    if experiment.data.visual_input == "features":
+        cache = FeatureCache.open(experiment.data.directory, experiment.data.split)
+        check_features(cache, model.encoder)
+    graph, trainable, frozen = split_variables(model)
     frozen = jax.device_put(frozen, state_shardings(frozen, mesh))
     trained_shardings = state_shardings(trainable, mesh)
     trainable = jax.device_put(trainable, trained_shardings)
