@@ -4,8 +4,10 @@ It stands where Llama-2-chat writes questions (paper, section 3.2) and where hum
 differences and scores (section 4). All of it is ours.
 """
 
+import functools
 import json
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
@@ -34,7 +36,7 @@ class TrueClip:
     clip: str
     scene: Scene
 
-    @property
+    @functools.cached_property
     def video(self) -> str:
         return self.clip.rsplit("_", 2)[0]
 
@@ -64,8 +66,9 @@ def paired_questions(
     never equal; about half of the pairs are asked the other way round.
     """
     rng = np.random.default_rng((seed, 0))
+    by_keystep = _by_keystep(clips)
     for reference in clips:
-        pool = _others(reference, clips)
+        pool = _others(reference, by_keystep)
         for _ in range(partners):
             candidate = _similar(reference, pool, rng)
             first, second = (reference, candidate) if rng.random() < 0.5 else (candidate, reference)
@@ -110,9 +113,10 @@ def annotated_differences(
     row has the score 1 to 5; a pair that differs in the category has captions in two wordings.
     """
     rng = np.random.default_rng((seed, 1))
+    by_keystep = _by_keystep(clips)
     for number in rng.permutation(len(clips))[:references]:
         reference = clips[number]
-        pool = _others(reference, clips)
+        pool = _others(reference, by_keystep)
         for candidate in _spread(reference, pool, rng):
             for category in CATEGORIES:
                 similarity = score(reference.scene, candidate.scene, category)
@@ -132,13 +136,19 @@ def annotated_differences(
                 }
 
 
-def _others(reference: TrueClip, clips: Sequence[TrueClip]) -> list[TrueClip]:
+def _by_keystep(clips: Sequence[TrueClip]) -> dict[int, list[TrueClip]]:
+    groups: dict[int, list[TrueClip]] = defaultdict(list)
+    for clip in clips:
+        groups[clip.scene.keystep].append(clip)
+    return groups
+
+
+def _others(reference: TrueClip, by_keystep: Mapping[int, Sequence[TrueClip]]) -> list[TrueClip]:
+    """Clips of the reference's keystep from other videos, but for equal scenes."""
     pool = [
         clip
-        for clip in clips
-        if clip.scene.keystep == reference.scene.keystep
-        and clip.video != reference.video
-        and clip.scene != reference.scene
+        for clip in by_keystep[reference.scene.keystep]
+        if clip.scene != reference.scene and clip.video != reference.video
     ]
     if len(pool) < TARGETS:
         raise InputError(
@@ -159,17 +169,15 @@ def _shared(first: Scene, second: Scene) -> int:
 def _spread(
     reference: TrueClip, pool: Sequence[TrueClip], rng: np.random.Generator
 ) -> list[TrueClip]:
-    def distinct_scores(targets: Sequence[TrueClip]) -> int:
-        return sum(
-            len({score(reference.scene, target.scene, category) for target in targets})
-            for category in CATEGORIES
-        )
+    near = sorted(_sample(pool, 40, rng), key=lambda clip: -_shared(reference.scene, clip.scene))
+    near = near[:12]
+    scores = [[score(reference.scene, clip.scene, name) for name in CATEGORIES] for clip in near]
 
-    near = sorted(_sample(pool, 40, rng), key=lambda clip: -_shared(reference.scene, clip.scene))[
-        :12
-    ]
-    chosen = max(combinations(near, TARGETS), key=distinct_scores)
-    return _sample(chosen, TARGETS, rng)
+    def distinct_scores(places: Sequence[int]) -> int:
+        return sum(len(set(column)) for column in zip(*(scores[place] for place in places)))
+
+    chosen = max(combinations(range(len(near)), TARGETS), key=distinct_scores)
+    return _sample([near[place] for place in chosen], TARGETS, rng)
 
 
 def _sample(pool: Sequence[TrueClip], count: int, rng: np.random.Generator) -> list[TrueClip]:
