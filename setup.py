@@ -18,8 +18,11 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=find_packages(
-        include=[f"{name}{rest}" for name in ("stepdiff_jax", "configs", "data_prep", "launch")
-                 for rest in ("", ".*")]
+        include=[
+            f"{name}{rest}"
+            for name in ("stepdiff_jax", "configs", "data_prep", "launch")
+            for rest in ("", ".*")
+        ]
     ),
     package_data={"data_prep.kitchen": ["stand_ins/*"]},
     install_requires=[

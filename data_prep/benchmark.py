@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -113,7 +114,7 @@ def write_benchmark(
         the number of instances of each task.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    tasks = {
+    tasks: dict[str, Sequence[Any]] = {
         "diffcap": diffcap(differences),
         "diffmcq": diffmcq(differences, hard=hard, seed=seed),
         "diffrank": diffrank(differences),

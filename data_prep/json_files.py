@@ -28,9 +28,7 @@ def read_object(path: Path) -> dict[str, Any]:
 
 def fail(path: Path, video: str, field: str, problem: str, value: object) -> NoReturn:
     """Raises the `InputError` for one field of a video: file, video, field, problem and value."""
-    raise InputError(
-        f"{path}, video {video!r}: field {field!r} {problem}, got {shorten(value)}"
-    )
+    raise InputError(f"{path}, video {video!r}: field {field!r} {problem}, got {shorten(value)}")
 
 
 def member(path: Path, video: str, fields: Any, name: str, kind: type) -> Any:

@@ -44,7 +44,7 @@ def attention_mask(query: PackedRows, key: PackedRows) -> jax.Array:
     """
     length = key.segment.shape[-1]
     causal = np.tril(np.ones((length, length), bool))
-    return causal & segments_visible(query.segment, query.parent, key.segment)
+    return segments_visible(query.segment, query.parent, key.segment) & causal
 
 
 def segments_visible(segment: Array, parent: Array, key_segment: Array) -> jax.Array:

@@ -41,7 +41,8 @@ def write_source(directory: Path) -> Path:
     (directory / "videos").mkdir(parents=True)
     clips = [clip for split in SPLITS for clip in _clips(directory, split)]
     write_lines(directory / "clips.jsonl", clips)
-    write_lines(directory / "pairs.jsonl", [row for split in SPLITS for row in _pairs(clips, split)])
+    pairs = [row for split in SPLITS for row in _pairs(clips, split)]
+    write_lines(directory / "pairs.jsonl", pairs)
     for name, size in (("sequences", CLIPS_PER_VIDEO), ("single", 1)):
         write_lines(directory / f"{name}.jsonl", _sequences(clips, size))
     return directory

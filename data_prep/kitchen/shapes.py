@@ -27,7 +27,9 @@ def ellipse(x: Array, y: Array, a: float, b: float) -> Array:
     return k * (k - 1) / np.maximum(gradient, 1e-4)
 
 
-def box(x: Array, y: Array, half_x: float, half_y: float, round_: float = 0.0) -> Array:
+def box(
+    x: Array, y: Array, half_x: float | Array, half_y: float | Array, round_: float = 0.0
+) -> Array:
     dx = np.abs(x) - (half_x - round_)
     dy = np.abs(y) - (half_y - round_)
     outside = length(np.maximum(dx, 0), np.maximum(dy, 0))

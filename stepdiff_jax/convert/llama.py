@@ -123,11 +123,11 @@ def from_state_dict(state: Mapping[str, np.ndarray], config: LlamaConfig) -> dic
 
 def to_state_dict(arrays: Mapping[str, Any], config: LlamaConfig) -> dict[str, np.ndarray]:
     """The inverse of `from_state_dict`, in the arrays' dtype; a tied model gets no head."""
-    state = {}
+    state: dict[str, np.ndarray] = {}
     for tensor in checkpoint_tensors(config):
-        array = arrays
+        node: Any = arrays
         for name in tensor.path:
-            array = array[name]
-        array = np.asarray(array if tensor.layer is None else array[tensor.layer])
+            node = node[name]
+        array = np.asarray(node if tensor.layer is None else node[tensor.layer])
         state[tensor.name] = np.ascontiguousarray(array.T) if tensor.transposed else array
     return state

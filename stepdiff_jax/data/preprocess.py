@@ -50,7 +50,8 @@ def resize_and_crop(frames: np.ndarray, resize: int = 256, crop: int = 224) -> n
     out = np.empty((len(frames), crop, crop, 3), np.uint8)
     for i, frame in enumerate(frames):
         # PIL returns a plain copy where the size is already right, as the original does.
-        out[i] = Image.fromarray(frame).resize(size, Image.Resampling.BILINEAR).crop(box)
+        resized = Image.fromarray(frame).resize(size, Image.Resampling.BILINEAR)
+        out[i] = np.asarray(resized.crop(box))
     return out
 
 

@@ -1,6 +1,7 @@
 """A self-contained page: no other file is asked for, so that it can be sent and read offline."""
 
 import base64
+from collections.abc import Sequence
 from html import escape
 
 VOID = frozenset({"img", "br", "meta"})
@@ -36,7 +37,7 @@ def jpeg(data: bytes, alt: str) -> Html:
     return element("img", src=f"data:image/jpeg;base64,{encoded}", alt=alt)
 
 
-def figures_table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> Html:
+def figures_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Html:
     """A plain table whose first column names the rows."""
     lines = [
         element("tr", element("th", row[0], scope="row"), *(element("td", v) for v in row[1:]))

@@ -35,7 +35,7 @@ def evaluate(
         task -> metrics as `stepdiff score` prints them; a task that the system cannot do is
         left out.
     """
-    results = {}
+    results: dict[str, dict[str, Any]] = {}
     for task in tasks:
         ground_truth = benchmark_path(benchmark, task)
         rows = _predict(system, task, ground_truth)

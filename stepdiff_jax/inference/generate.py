@@ -50,6 +50,7 @@ def generate_tokens(
         jnp.pad(attention_mask(rows, rows), widened),
         empty_cache(model.llama.config, batch, capacity),
     )
+    assert cache is not None
     segment = jnp.broadcast_to(jnp.arange(2, branches + 2), (batch, branches))
     parent = jnp.ones_like(segment)
     places = rows.segment[:, None] == segment[..., None]
@@ -77,6 +78,7 @@ def generate_tokens(
             state.cache,
             slot,
         )
+        assert cache is not None
         moved = state._replace(step=state.step + 1, cache=cache, key_segment=key_segment)
         return record(moved, model.llama.logits(hidden))
 
@@ -120,7 +122,9 @@ def generate(
         )
         for number, ids in zip(batch.requests.ravel(), tokens.reshape(-1, new_tokens)):
             if number >= 0:
-                answers[number] = tokenizer.decode(ids[: _length(ids, tokenizer.eos)]).strip()
+                answers[number] = tokenizer.decode(
+                    ids[: _length(ids, tokenizer.eos)].tolist()
+                ).strip()
     return answers
 
 

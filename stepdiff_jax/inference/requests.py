@@ -38,8 +38,10 @@ class Request:
 class ClipTable(Protocol):
     """What stands in a clip's slot: a video's latents, or a text that stands in for it."""
 
-    latents: jax.Array
-    """[clips, latents, E]; one clip of zeros where slots hold text."""
+    @property
+    def latents(self) -> jax.Array:
+        """[clips, latents, E]; one clip of zeros where slots hold text."""
+        ...
 
     def segment(self, clip: str) -> Segment: ...
 

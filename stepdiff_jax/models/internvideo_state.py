@@ -111,7 +111,7 @@ def config_from_state_dict(
 
 
 def _check_tensors(state: State, table: Sources) -> None:
-    expected = {}
+    expected: dict[str, tuple[int, ...]] = {}
     for source in table.values():
         layers = [source] if isinstance(source, Source) else source
         expected |= {layer.key: layer.shape for layer in layers}

@@ -20,8 +20,10 @@ from stepdiff_jax.models.vit import Attention, LayerNorm, Mlp
 def symmetric_uniform(limit: float) -> Initializer:
     """Uniform between ``-limit`` and ``limit``."""
 
-    def init(key: jax.Array, shape: Any, dtype: Any = jnp.float32, **_: Any) -> jax.Array:
-        return jax.random.uniform(key, shape, dtype, -limit, limit)
+    def init(
+        key: jax.Array, shape: Any, dtype: Any = jnp.float32, out_sharding: Any = None
+    ) -> jax.Array:
+        return jax.random.uniform(key, shape, dtype, -limit, limit, out_sharding=out_sharding)
 
     return init
 

@@ -29,7 +29,7 @@ def watch_signals() -> Iterator[Callable[[], bool]]:
             raise KeyboardInterrupt
         received.append(number)
 
-    watched = (signal.SIGTERM, signal.SIGINT)
+    watched: tuple[signal.Signals, ...] = (signal.SIGTERM, signal.SIGINT)
     if threading.current_thread() is not threading.main_thread():
         watched = ()
     previous = {number: signal.signal(number, handle) for number in watched}
