@@ -75,16 +75,20 @@ is by far the hardest, so there is much of it: verdicts, and checklists of all a
 
 
 def pair_dialogue(rng: np.random.Generator) -> Conversation:
-    """Two scenes and five questions about them."""
+    """Two scenes and seven questions about them."""
     reference = sample_scene(rng, "train")
     candidate = similar_scene(reference, rng)
     kinds = [
         language.ask_difference,
         language.ask_same,
+        language.ask_same,
+        language.ask_same_attribute,
         language.ask_same_attribute,
         language.ask_checklist,
-        language.ask_contrast if rng.random() < 0.3 else language.ask_summary,
+        language.ask_summary if rng.random() < 0.3 else language.ask_same,
     ]
+    if rng.random() < 0.1:
+        kinds[0] = language.ask_contrast
     branches: list[tuple[Segment, ...]] = []
     for ask in kinds:
         question, answer = ask(reference, candidate, rng)
