@@ -24,7 +24,7 @@ lint: $(VENV)/installed-test
 	$(VENV)/bin/python -m pytest tests/test_house.py
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf $(VENV) build/lib build/bdist.* dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
 
 $(VENV)/installed: setup.py pyproject.toml constraints.txt
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
