@@ -23,12 +23,12 @@ from stepdiff_jax.errors import InputError
 
 
 def make_clips(videos: int, split: str = "train") -> list[TrueClip]:
-    """Clips of `videos` videos of five keysteps each, as a world's truth has them."""
+    """Five clips of each video; unlike a world's, a video may show a keystep twice."""
     rng = np.random.default_rng(11)
     return [
         TrueClip(f"vi_{video:02d}_{6 * place}.5_{6 * place + 5}", sample_scene(rng, split, keystep))
         for video in range(videos)
-        for place, keystep in enumerate(rng.permutation(len(KEYSTEPS))[:5].tolist())
+        for place, keystep in enumerate(rng.integers(len(KEYSTEPS), size=5).tolist())
     ]
 
 
@@ -109,8 +109,8 @@ def test_errors_are_as_frequent_as_they_are_said_to_be(pairs, by_id):
         asked = pair["questions"][0]
         category = next(c for c in CATEGORIES if difference_question(c) == asked["question"])
         wrong.append(asked["answer"] != language.difference_caption(first, second, category))
-    # A misread scene is often right in the category that is asked for.
-    assert 0.2 * ERROR_RATE < np.mean(wrong) < 1.2 * ERROR_RATE
+    # A misread scene is wrong in a given category in about two cases of five.
+    assert 0.2 * ERROR_RATE < np.mean(wrong) < 0.8 * ERROR_RATE
 
 
 def test_a_misread_scene_differs_in_three_values_at_most():
