@@ -14,7 +14,9 @@ from absl import logging as absl_logging
 from orbax.checkpoint import v1 as ocp
 
 from stepdiff_jax.errors import InputError
-from stepdiff_jax.training.run_directory import CHECKPOINTS
+
+CHECKPOINTS = "checkpoints"
+"""Where a run directory keeps its checkpoints, one directory a step."""
 
 
 @dataclasses.dataclass(frozen=True)

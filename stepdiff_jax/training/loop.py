@@ -10,14 +10,14 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from stepdiff_jax.checkpoint import Checkpoints, load_trained
+from stepdiff_jax.checkpoint import CHECKPOINTS, Checkpoints, load_trained
 from stepdiff_jax.config import Experiment, LoopConfig
 from stepdiff_jax.data.pipeline import Batch
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.sharding import put_rows
 from stepdiff_jax.training.interruption import Interrupted, watch_signals
 from stepdiff_jax.training.program import build_program, read_batches, validation_loss
-from stepdiff_jax.training.run_directory import CHECKPOINTS, claim_run_directory
+from stepdiff_jax.training.run_directory import claim_run_directory
 from stepdiff_jax.training.telemetry import Telemetry, Throughput
 
 

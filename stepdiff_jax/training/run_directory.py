@@ -3,19 +3,15 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import jax
 
+from stepdiff_jax.checkpoint import CHECKPOINTS
 from stepdiff_jax.config import Experiment
-from stepdiff_jax.config_files import CONFIG_FILE, to_dict
+from stepdiff_jax.config_files import CONFIG_FILE, flatten, to_dict
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.jsonl import shorten
-
-CHECKPOINTS = "checkpoints"
-"""Where a run directory keeps its checkpoints, one directory a step."""
 
 FREE = (
     "loop.run_directory",
@@ -30,22 +26,9 @@ FREE = (
 computes. A name with a dot at its end stands for all fields below it."""
 
 
-def config_fields(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A nested configuration flat: {"optimizer.steps": 2000, ...}."""
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        if isinstance(value, Mapping):
-            flat |= config_fields(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + key] = value
-    return flat
-
-
 def config_hash(experiment: Experiment) -> str:
     """SHA-256 of what a run computes: the configuration without the fields in `FREE`."""
-    fixed = {
-        key: value for key, value in config_fields(to_dict(experiment)).items() if not _is_free(key)
-    }
+    fixed = {key: value for key, value in flatten(to_dict(experiment)).items() if not _is_free(key)}
     return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
 
 
@@ -68,10 +51,10 @@ def claim_run_directory(directory: Path, experiment: Experiment) -> None:
 
 def _compare(path: Path, experiment: Experiment) -> None:
     try:
-        stored = config_fields(json.loads(path.read_text()))
+        stored = flatten(json.loads(path.read_text()))
     except (OSError, ValueError, AttributeError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
-    wanted = config_fields(to_dict(experiment))
+    wanted = flatten(to_dict(experiment))
     for key in sorted(stored.keys() | wanted.keys()):
         if not _is_free(key) and stored.get(key) != wanted.get(key):
             raise InputError(
