@@ -202,8 +202,8 @@ def _sample_note(split: str) -> str:
 
 def _run(results: Mapping[str, Any]) -> Html:
     seconds = results["seconds"]
-    stages = [(name, f"{value:,.0f}") for name, value in seconds.items()]
-    stages.append(("all", f"{sum(seconds.values()):,.0f}"))
+    stages = [(name, f"{value:,.1f}") for name, value in seconds.items()]
+    stages.append(("all", f"{sum(seconds.values()):,.1f}"))
     versions = {**results["machine"], **results["versions"]}
     tables = (
         figures_table(("stage", "seconds"), stages),

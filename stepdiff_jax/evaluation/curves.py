@@ -50,7 +50,7 @@ def loss_curves(runs: Mapping[str, Path], *, title: str) -> Html:
     axes.set_title(title, loc="left", fontsize=11, color=_INK)
     axes.set_xlabel("step", color=_INK)
     axes.set_ylabel("loss", color=_INK)
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.05 * axes.dataLim.y1)
     axes.margins(x=0.01)
     axes.tick_params(colors=_INK)
     axes.grid(color=_INK, alpha=0.15, linewidth=0.6)

@@ -118,6 +118,7 @@ ins, del { text-decoration-thickness: 2px; text-underline-offset: 3px; font-weig
 ins { color: var(--right); text-decoration: underline; }
 del { color: var(--wrong); text-decoration: line-through; }
 details { margin: .75rem 0; }
+details > :not(summary) { margin-top: .6rem; }
 summary { cursor: pointer; color: var(--accent); }
 pre { overflow-x: auto; font-size: .85rem; background: var(--panel); padding: .75rem;
   border: 1px solid var(--line); border-radius: .4rem; }

@@ -232,7 +232,7 @@ def test_the_page_shows_all_frames_of_both_clips_of_six_pairs(run, report):
 
 
 def test_the_page_says_what_was_run(report):
-    for part in ("jax 1.2.3", "pack 1,063", "all 1,104", '"train_videos": 640', "seed 1"):
+    for part in ("jax 1.2.3", "pack 1,063.0", "all 1,104.2", '"train_videos": 640', "seed 1"):
         assert part in re.sub(r"\s+", " ", report.text), part
 
 
