@@ -24,7 +24,7 @@ WEIGHTS = WeightsConfig(
 
 
 def experiment(
-    *, runs: str = RUNS, seed: int = 0, steps: int = 600, initial: str | None = None
+    *, runs: str = RUNS, seed: int = 0, steps: int = 700, initial: str | None = None
 ) -> Experiment:
     """StepDiff: pairs, with a quarter of interleaved rows kept (section 4)."""
     return _experiment(
@@ -76,9 +76,9 @@ def _experiment(
             directory=f"{runs}/data",
             mixture=mixture,
             row_length=256,
-            row_videos=4,
+            row_videos=3,
             row_answers=224,
-            batch_rows=24,
+            batch_rows=16,
             prefetch_threads=1,
             visual_input="features",
         ),

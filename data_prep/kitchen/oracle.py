@@ -87,7 +87,7 @@ def _ask(
     others = (*kinds, language.ask_contrast, language.ask_summary, language.ask_checklist)
     while len(kinds) < count:
         kinds.append(others[rng.integers(len(others))])
-    asked = []
+    asked: list[dict[str, str | float]] = []
     for ask in kinds[:count]:
         seen = misread(candidate, rng) if rng.random() < ERROR_RATE else candidate
         question, answer = ask(reference, seen, rng)

@@ -42,7 +42,7 @@ class Quickstart:
     partners: int = 2
     """Pairs that each training clip is the first of."""
     interleaved_steps: int = 250
-    stepdiff_steps: int = 600
+    stepdiff_steps: int = 700
     references: int = 120
     """Test clips that are compared with four others each."""
     limit: int = 300

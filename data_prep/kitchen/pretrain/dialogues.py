@@ -82,7 +82,7 @@ def pair_dialogue(rng: np.random.Generator) -> Conversation:
         language.ask_difference,
         language.ask_same,
         language.ask_same,
-        language.ask_same_attribute,
+        language.ask_same,
         language.ask_same_attribute,
         language.ask_checklist,
         language.ask_summary if rng.random() < 0.3 else language.ask_same,

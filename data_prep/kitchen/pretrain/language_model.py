@@ -18,7 +18,7 @@ from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.layout import PackedRows, attention_mask
 from stepdiff_jax.models.llama import Llama
 
-ROW = RowShape(length=340, videos=1, answers=340)
+ROW = RowShape(length=356, videos=1, answers=356)
 ROWS = 16
 NOISE = 0.6
 """Largest noise on the prefix's embeddings, relative to their RMS: soft tokens that a resampler
