@@ -193,6 +193,7 @@ def _train(options: Quickstart, name: str, seed: int) -> str:
 def _evaluate(options: Quickstart, names: list[str], seed: int) -> dict[str, Any]:
     from data_prep.kitchen import table
     from data_prep.kitchen.oracle import read_truth
+    from data_prep.kitchen.samples import predictions_path
     from stepdiff_jax.data.tokenizer import Tokenizer
     from stepdiff_jax.inference.trained import with_trained_weights
     from stepdiff_jax.models.build import build_model
@@ -222,15 +223,11 @@ def _evaluate(options: Quickstart, names: list[str], seed: int) -> dict[str, Any
         name: table.measure(
             systems[name](),
             directory / "benchmark" / split,
-            directory / "predictions" / split / _file_name(name) / f"seed{seed}",
+            predictions_path(directory, split, name, seed),
             scenes,
         )
         for name in names
     }
-
-
-def _file_name(system: str) -> str:
-    return system.split(" (")[0].lower()
 
 
 if __name__ == "__main__":
