@@ -58,13 +58,13 @@ class AnswerTokens(NamedTuple):
     """The tokens of each row that carry a loss, [B, A]; padded with weight 0.
 
     log_probability: float32, of the token given all that it sees (a factor of equation 1).
-    index: int32, where the token stands in the row.
+    place: int32, where the token stands in the row.
     weight: float32.
     right: bool, whether it is the likeliest token.
     """
 
     log_probability: jax.Array
-    index: jax.Array
+    place: jax.Array
     weight: jax.Array
     right: jax.Array
 
@@ -77,16 +77,16 @@ def answer_tokens(model: VCLM, rows: PackedRows, latents: jax.Array, answers: in
         answers: A, at least the number of answer tokens of any row (static).
     """
     hidden = model.hidden(rows, latents)
-    index = jax.vmap(lambda mask: jnp.nonzero(mask, size=answers, fill_value=0)[0])(rows.loss_mask)
-    weight = jnp.take_along_axis(rows.loss_mask, index, 1)
-    target = jnp.take_along_axis(rows.tokens, index, 1)
+    place = jax.vmap(lambda mask: jnp.nonzero(mask, size=answers, fill_value=0)[0])(rows.loss_mask)
+    weight = jnp.take_along_axis(rows.loss_mask, place, 1)
+    target = jnp.take_along_axis(rows.tokens, place, 1)
     # The token before predicts it; no row begins with an answer.
-    before = jnp.maximum(index - 1, 0)
+    before = jnp.maximum(place - 1, 0)
     logits = model.llama.logits(jnp.take_along_axis(hidden, before[..., None], 1))
     log_probability = jnp.take_along_axis(jax.nn.log_softmax(logits), target[..., None], axis=-1)[
         ..., 0
     ]
-    return AnswerTokens(log_probability, index, weight, jnp.argmax(logits, -1) == target)
+    return AnswerTokens(log_probability, place, weight, jnp.argmax(logits, -1) == target)
 
 
 def answer_loss(
@@ -109,4 +109,6 @@ def answer_loss(
 
 def split_variables(model: VCLM) -> tuple[nnx.GraphDef, Any, Any]:
     """The model as (graph, trained state, frozen state); `nnx.merge` takes them in this order."""
-    return nnx.split(model, nnx.Param, Frozen)
+    graph, *states = nnx.split(model, nnx.Param, Frozen)
+    trained, frozen = states
+    return graph, trained, frozen
