@@ -8,6 +8,8 @@ import ast
 import functools
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
@@ -45,6 +47,17 @@ def with_weights(config: EncoderConfig, state: dict[str, np.ndarray]) -> InternV
     model = nnx.eval_shape(lambda: InternVideo(config, rngs=nnx.Rngs(0)))
     nnx.update(model, from_state_dict(state, config))
     return model
+
+
+def random_encoder(config: EncoderConfig) -> InternVideo:
+    """Every weight drawn by numpy, no zeros: JAX would compile a sampler for each shape."""
+    graph, state = nnx.split(nnx.eval_shape(lambda: InternVideo(config, rngs=nnx.Rngs(0))))
+    random = np.random.default_rng(0)
+
+    def draw(weight: jax.ShapeDtypeStruct) -> jax.Array:
+        return jnp.asarray(random.normal(0, 0.3, weight.shape), weight.dtype)
+
+    return nnx.merge(graph, jax.tree.map(draw, state))
 
 
 def published_shapes(name: str) -> dict[str, tuple[int, ...]]:
