@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -87,7 +88,8 @@ class Telemetry:
             self._progress.update(self._bar, completed=step, description=described)
         elif time.monotonic() - self._last_line >= PLAIN_LINE_SECONDS or step == self._steps:
             self._last_line = time.monotonic()
-            print(f"{self._name} {step}/{self._steps}  {self._shown}", flush=True)
+            line = f"{self._name} {step}/{self._steps}  {self._shown}"
+            print(line, file=sys.stderr, flush=True)
 
 
 class Throughput:

@@ -60,7 +60,7 @@ def test_tensorboard_has_the_same_figures_and_is_told_what_to_forget(tmp_path):
 
 def test_plain_lines_without_a_terminal(tmp_path, capsys):
     write(tmp_path, range(1, 11), restored=None)
-    lines = capsys.readouterr().out.splitlines()
+    lines = capsys.readouterr().err.splitlines()
     assert lines[0].startswith("test 1/10") and lines[-1] == "test 10/10  loss 0.1000"
 
 
