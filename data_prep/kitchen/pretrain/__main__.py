@@ -22,7 +22,7 @@ class Pretrain:
     directory: Path = Path("build/pretrain")
     """Checkpoints."""
     output: Path = stand_ins.DIRECTORY
-    language_model_steps: int = 2800
+    language_model_steps: int = 3300
     encoder_steps: int = 1300
     seed: int = 0
 
