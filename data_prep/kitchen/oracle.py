@@ -82,9 +82,16 @@ def paired_questions(
 def _ask(
     reference: Scene, candidate: Scene, rng: np.random.Generator, count: int
 ) -> list[dict[str, str | float]]:
-    """A difference, a verdict, and then any kind; some answers come from a misread candidate."""
-    kinds: list[language.Question] = [language.ask_difference, language.ask_same]
-    others = (*kinds, language.ask_contrast, language.ask_summary, language.ask_checklist)
+    """A difference, a verdict, a summary (the paper's prompt asks for one), and then any kind.
+
+    Some answers come from a misread candidate.
+    """
+    kinds: list[language.Question] = [
+        language.ask_difference,
+        language.ask_same,
+        language.ask_summary,
+    ]
+    others = (*kinds, language.ask_contrast, language.ask_checklist)
     while len(kinds) < count:
         kinds.append(others[rng.integers(len(others))])
     asked: list[dict[str, str | float]] = []
