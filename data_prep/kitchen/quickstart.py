@@ -10,6 +10,7 @@ import json
 import platform
 import shutil
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -197,6 +198,7 @@ def _evaluate(options: Quickstart, names: list[str], seed: int) -> dict[str, Any
     from stepdiff_jax.data.tokenizer import Tokenizer
     from stepdiff_jax.inference.trained import with_trained_weights
     from stepdiff_jax.models.build import build_model
+    from stepdiff_jax.systems.base import System
 
     directory, split = options.directory, options.split
     world, data = directory / "world", directory / "data"
@@ -208,7 +210,7 @@ def _evaluate(options: Quickstart, names: list[str], seed: int) -> dict[str, Any
     def trained(run: str) -> Any:
         return with_trained_weights(untrained, directory / run / f"seed{seed}")
 
-    systems = {
+    systems: dict[str, Callable[[], System]] = {
         "Untrained": lambda: table.video_system(untrained, tokenizer, data, split),
         "Interleaved": lambda: table.video_system(trained("interleaved"), tokenizer, data, split),
         "StepDiff": lambda: table.video_system(trained("stepdiff"), tokenizer, data, split),
