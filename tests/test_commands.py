@@ -1,0 +1,139 @@
+"""The commands that need a model, one after the other on tiny files, as a user runs them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from stepdiff_jax.cli import main
+from stepdiff_jax.config_files import to_dict
+from stepdiff_jax.evaluation.benchmark_files import TASKS
+from stepdiff_jax.inference.api import CATEGORIES
+from tiny_experiment import write_tiny_experiment
+
+CLIPS = [f"train{number}_0_1" for number in range(4)]
+PAIRS = [[CLIPS[0], CLIPS[1]], [CLIPS[1], CLIPS[0]], [CLIPS[2], CLIPS[3]], [CLIPS[3], CLIPS[2]]]
+BENCHMARK = {
+    "diffcap": {
+        "reference": CLIPS[0],
+        "candidate": CLIPS[1],
+        "category": "Visuals",
+        "text": ["the person chops tomatoes"],
+    },
+    "diffmcq": {
+        "difference": "the person chops tomatoes",
+        "category": "Visuals",
+        "options": PAIRS,
+        "answer": PAIRS[2],
+    },
+    "diffrank": {
+        "reference": CLIPS[0],
+        "targets": [CLIPS[1], CLIPS[2], CLIPS[3], CLIPS[0]],
+        "category": "Visuals",
+        "scores": [1, 2, 3, 5],
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Holds config.py, an experiment of three steps, trained; a benchmark; and four videos."""
+    root = tmp_path_factory.mktemp("commands")
+    experiment = write_tiny_experiment(root)
+    (root / "config.json").write_text(json.dumps(to_dict(experiment)))
+    (root / "config.py").write_text(
+        "from pathlib import Path\n"
+        "from stepdiff_jax.config_files import read_experiment\n"
+        "def experiment():\n"
+        "    return read_experiment(Path(__file__).parent)\n"
+    )
+    (root / "benchmark").mkdir()
+    for task, line in BENCHMARK.items():
+        (root / "benchmark" / f"{task}_dataset.jsonl").write_text(json.dumps(line) + "\n")
+    steps = ("--optimizer.steps", "3", "--loop.evaluate-every", "0")
+    assert main(("train", str(root / "config.py"), *steps)) == 0
+    return root
+
+
+def videos(directory: Path) -> list[str]:
+    return [str(directory / "records" / f"train{number}.mp4") for number in range(3)]
+
+
+def test_train_stores_the_experiment_with_its_flags(directory):
+    stored = json.loads((directory / "run" / "config.json").read_text())
+    given = json.loads((directory / "config.json").read_text())
+    assert stored["optimizer"].pop("steps") == 3
+    assert stored["loop"].pop("evaluate_every") == 0
+    del given["optimizer"]["steps"], given["loop"]["evaluate_every"]
+    assert stored == given
+
+
+def test_evaluate_writes_official_predictions_and_what_it_ran_on(directory, capsys):
+    arguments = ("--benchmark", str(directory / "benchmark"), "--split", "train")
+    assert main(("evaluate", str(directory / "config.py"), *arguments)) == 0
+    metrics = json.loads(capsys.readouterr().out)
+    assert list(metrics) == list(TASKS)
+    results = json.loads((directory / "run" / "results.json").read_text())
+    assert results["tasks"] == metrics
+    assert results["ran_on"]["devices"] == "8 x cpu"
+    for task in TASKS:  # `score` reads what `evaluate` wrote, and agrees
+        predictions = directory / "run" / "predictions" / "train" / f"{task}.jsonl"
+        ground_truth = directory / "benchmark" / f"{task}_dataset.jsonl"
+        paths = ("--ground-truth", str(ground_truth), "--predictions", str(predictions))
+        assert main(("score", "--task", task, *paths)) == 0
+        assert json.loads(capsys.readouterr().out) == metrics[task]
+
+
+def test_compare_tells_a_difference_in_each_category(directory, capsys):
+    first, second, _ = videos(directory)
+    model = ("--model", str(directory / "run"))
+    assert main(("compare", first, f"{second}@0.2-0.9", *model)) == 0
+    told = [line.split(": ")[0] for line in capsys.readouterr().out.splitlines()]
+    assert told == list(CATEGORIES)
+
+
+def test_rank_is_by_likelihood(directory, capsys):
+    reference, *candidates = videos(directory)
+    arguments = ("--category", "Actions", "--model", str(directory / "run"))
+    assert main(("rank", reference, *candidates, *arguments)) == 0
+    likelihoods, ranked = zip(*(line.split() for line in capsys.readouterr().out.splitlines()))
+    assert sorted(ranked) == sorted(candidates)
+    assert sorted(likelihoods, reverse=True) == list(likelihoods)
+
+
+@pytest.mark.parametrize(
+    ("video", "message"),
+    [
+        ("nowhere.mp4", "nowhere.mp4: "),
+        ("{broken}", "{broken}: "),
+        ("{video}@3-2", "video '{video}@3-2': '3-2' is no span of seconds"),
+        ("{video}@5-6", "{video}: "),
+    ],
+)
+def test_bad_videos_are_one_line(directory, capsys, video, message):
+    first, *_ = videos(directory)
+    names = {"video": first, "broken": str(directory / "config.py")}
+    model = ("--model", str(directory / "run"), "--question", "what?")
+    assert main(("compare", first, video.format(**names), *model)) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"stepdiff: error: {message.format(**names)}")
+
+
+def test_weights_of_another_model_are_refused(directory, capsys):
+    """The run's trained weights belong to other frozen weights than the files hold by now."""
+    path = directory / "llama.safetensors"
+    weights = path.read_bytes()
+    path.write_bytes(weights[:-4] + bytes(byte ^ 1 for byte in weights[-4:]))
+    try:
+        first, second, _ = videos(directory)
+        assert main(("compare", first, second, "--model", str(directory / "run"))) == 2
+    finally:
+        path.write_bytes(weights)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "a checkpoint of another model: fingerprint is " in line
+
+
+def test_a_directory_that_is_no_run(tmp_path, capsys):
+    assert main(("compare", "a.mp4", "b.mp4", "--model", str(tmp_path))) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"stepdiff: error: {tmp_path / 'config.json'}: cannot be read: ")
