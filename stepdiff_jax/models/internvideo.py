@@ -13,7 +13,7 @@ from stepdiff_jax.config import EncoderConfig
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.models.text_tower import TextTower
 from stepdiff_jax.models.uniblock import UniBlock
-from stepdiff_jax.models.variables import frozen
+from stepdiff_jax.models.variables import Frozen, LogicalAxes, frozen
 from stepdiff_jax.models.vit import Block, LayerNorm, run_blocks, scan_layers, stack
 
 INITIAL_LOGIT_SCALE = 2.6592600  # ln(1 / 0.07), CLIP section 2.5
@@ -58,17 +58,15 @@ class VideoTower(nnx.Module):
         def uniblock(rngs: nnx.Rngs) -> UniBlock:
             return UniBlock(width, config.heads, config.mlp_width, dtype=dtype, rngs=rngs)
 
-        def embedding(*shape: int, scale: float, axes: tuple[str | None, ...]):
-            return frozen(normal(scale), rngs.params(), shape, dtype, axes)
+        def weight(deviation: float, shape: tuple[int, ...], axes: LogicalAxes) -> Frozen:
+            return frozen(normal(deviation), rngs.params(), shape, dtype, axes)
 
-        self.patch_kernel = embedding(
-            *(patch, patch, 3, width),
-            scale=(3 * patch * patch) ** -0.5,
-            axes=(None, None, None, "embed"),
+        self.patch_kernel = weight(
+            (3 * patch**2) ** -0.5, (patch, patch, 3, width), (None, None, None, "embed")
         )
         scale = width**-0.5
-        self.class_embedding = embedding(width, scale=scale, axes=("embed",))
-        self.position_embedding = embedding(1 + patches, width, scale=scale, axes=(None, "embed"))
+        self.class_embedding = weight(scale, (width,), ("embed",))
+        self.position_embedding = weight(scale, (1 + patches, width), (None, "embed"))
         self.ln_pre = LayerNorm(width, dtype=dtype, rngs=rngs)
         self.lower = stack(config.layers - upper, block, rngs)
         self.upper = stack(upper, block, rngs)
@@ -77,9 +75,7 @@ class VideoTower(nnx.Module):
             self.temporal_class = frozen(zeros, rngs.params(), (width,), dtype, ("embed",))
             self.balance = frozen(zeros, rngs.params(), (width,), dtype, ("embed",))
         self.ln_post = LayerNorm(width, dtype=dtype, rngs=rngs)
-        self.projection = embedding(
-            width, config.embedding_width, scale=scale, axes=("embed", None)
-        )
+        self.projection = weight(scale, (width, config.embedding_width), ("embed", None))
 
     def embed(self, video: jax.Array) -> jax.Array:
         """``[N, T, H, W, 3] -> [N * T, 1 + patches, width]``: the input of the first block."""
@@ -113,7 +109,9 @@ class VideoTower(nnx.Module):
     def _run_upper(self, x: jax.Array, video: jax.Array) -> tuple[jax.Array, jax.Array]:
         count, frames = video.shape[:2]
 
-        def step(carry, layer):
+        def step(
+            carry: tuple[jax.Array, jax.Array], layer: tuple[Block, UniBlock]
+        ) -> tuple[tuple[jax.Array, jax.Array], None]:
             (x, pooled), (block, uniblock) = carry, layer
             x = block(x)
             return (x, uniblock(pooled, x, frames)), None

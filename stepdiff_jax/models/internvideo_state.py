@@ -88,8 +88,10 @@ def config_from_state_dict(
     positions, _ = shape(naming.position_embedding)
     vocabulary_size, text_width = shape(naming.token_embedding)
     layers, extractors = count(naming.blocks), count(EXTRACTORS)
+    image_size = patch * round((positions - 1) ** 0.5)
     return EncoderConfig(
-        image_size=patch * round((positions - 1) ** 0.5),
+        image_size=image_size,
+        resized_side=image_size * 256 // 224,
         patch_size=patch,
         frames=frames,
         width=width,

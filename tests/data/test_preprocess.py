@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from references.internvideo import outputs
@@ -35,6 +35,7 @@ def test_centre_is_rounded_to_even():
     assert resize_and_crop(frames, 6, 6)[0, 0, 0, 0] == 4
 
 
+@settings(deadline=None)
 @given(st.integers(1, 5000), st.integers(2, 16))
 def test_uniform_indices(num_frames, frames):
     indices = uniform_indices(num_frames, frames)

@@ -51,6 +51,11 @@ def test_l14_is_covered_both_ways(name, uniblock_layers):
     assert converted == ours
 
 
+def test_frames_are_resized_in_proportion():
+    config = config_from_state_dict(state_dict("iv_small"), **HEADS)
+    assert (config.resized_side, config.image_size) == (32, 28)  # as in prep_small.npz
+
+
 def test_arrays_have_the_dtype_of_the_config():
     config = config_from_state_dict(state_dict("iv_small"), **HEADS)
     arrays = from_state_dict(state_dict("iv_small"), config)
