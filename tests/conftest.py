@@ -5,6 +5,8 @@ import os
 import shutil
 import tempfile
 
+from hypothesis import settings
+
 # One compilation cache a session: programs that several tests, or their subprocesses, build alike
 # compile once.
 _CACHE = tempfile.mkdtemp(prefix="stepdiff-tests-")
@@ -16,3 +18,6 @@ os.environ["JAX_COMPILATION_CACHE_DIR"] = _CACHE
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+# A slow machine is no failure: no deadlines.
+settings.register_profile("stepdiff", deadline=None)
+settings.load_profile("stepdiff")

@@ -5,24 +5,25 @@ import json
 import os
 import pickle
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from stepdiff_jax.checkpoint import Checkpoints
-from stepdiff_jax.config import Experiment, MeshConfig
+from stepdiff_jax.checkpoint import Checkpoints, Restored
+from stepdiff_jax.config import Experiment
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.training.interruption import Interrupted
 from stepdiff_jax.training.loop import train
-from stepdiff_jax.training.program import build_program
+from stepdiff_jax.training.program import Program, build_program
 
 TIMINGS = {"tokens_per_second", "data_wait_seconds", "seconds"}
 
@@ -39,12 +40,25 @@ def metrics(directory: Path) -> list[dict[str, float]]:
     return [{key: line[key] for key in line if key not in TIMINGS} for line in lines]
 
 
-def saved(experiment: Experiment) -> Any:
+class Run(NamedTuple):
+    """An experiment, its program with fresh weights, and its newest checkpoint."""
+
+    experiment: Experiment
+    program: tuple[Program, Any, Any]
+    checkpoint: Restored
+
+    @property
+    def directory(self) -> Path:
+        return Path(self.experiment.loop.run_directory)
+
+
+def saved(program: tuple[Program, Any, Any], directory: Path) -> Restored:
     """The newest checkpoint of a run, as numpy arrays."""
-    program, trainable, opt_state = build_program(experiment)
-    directory = Path(experiment.loop.run_directory) / "checkpoints"
-    with Checkpoints(directory, keep=9) as checkpoints:
-        return jax.tree.map(np.asarray, checkpoints.restore(trainable, opt_state, program.metadata))
+    fixed, trainable, opt_state = program
+    with Checkpoints(directory / "checkpoints", keep=9) as checkpoints:
+        restored = checkpoints.restore(trainable, opt_state, fixed.metadata)
+    assert restored is not None
+    return jax.tree.map(np.asarray, restored)
 
 
 def assert_bitwise_equal(first: Any, second: Any) -> None:
@@ -66,38 +80,37 @@ def in_subprocess(experiment: Experiment, devices: int, directory: Path) -> subp
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(tiny, tmp_path_factory) -> tuple[Experiment, Any]:
-    """A finished run on eight devices, and its last checkpoint."""
-    experiment = in_directory(tiny, tmp_path_factory.mktemp("loop") / "uninterrupted")
-    assert train(experiment) == Path(experiment.loop.run_directory)
-    return experiment, saved(experiment)
+def finished(tiny: Experiment, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """An uninterrupted run on eight devices."""
+    experiment = in_directory(tiny, tmp_path_factory.mktemp("loop") / "finished")
+    directory = train(experiment)
+    assert directory == Path(experiment.loop.run_directory)
+    program = build_program(experiment)
+    return Run(experiment, program, saved(program, directory))
 
 
-def test_run_evaluates_before_it_saves_and_counts_the_batches_it_took(uninterrupted):
-    experiment, checkpoint = uninterrupted
-    directory = Path(experiment.loop.run_directory)
-    order = [(line["step"], "validation_loss" in line) for line in metrics(directory)]
+def test_run_evaluates_saves_and_counts_the_batches_it_took(finished):
+    order = [(line["step"], "validation_loss" in line) for line in metrics(finished.directory)]
     evaluated = {(0, True), (5, True), (10, True)}
     assert order == sorted({(step, False) for step in range(1, 11)} | evaluated)
     # Every fourth step and the last were saved, and the two newest are kept.
-    assert sorted(path.name for path in (directory / "checkpoints").iterdir()) == ["10", "8"]
-    assert checkpoint.step == 10
-    assert checkpoint.iterator_state["next_index"] == 10
+    kept = (finished.directory / "checkpoints").iterdir()
+    assert sorted(path.name for path in kept) == ["10", "8"]
+    assert finished.checkpoint.step == 10
+    assert finished.checkpoint.iterator_state["next_index"] == 10
 
 
-def test_training_lowers_the_loss_and_moves_every_weight(uninterrupted):
-    experiment, checkpoint = uninterrupted
-    lines = metrics(Path(experiment.loop.run_directory))
+def test_training_lowers_the_loss_and_moves_every_weight(finished):
+    lines = metrics(finished.directory)
     validation = [line["validation_loss"] for line in lines if "validation_loss" in line]
     assert validation[-1] < validation[0]
-    _, initial, _ = build_program(experiment)
-    moved = jax.tree.map(lambda a, b: bool(np.any(a != b)), initial, checkpoint.trainable)
+    _, initial, _ = finished.program
+    moved = jax.tree.map(lambda a, b: bool(np.any(a != b)), initial, finished.checkpoint.trainable)
     assert all(jax.tree.leaves(moved)), moved
 
 
-def test_interrupted_run_ends_bitwise_like_an_uninterrupted_one(uninterrupted, tmp_path):
-    experiment, expected = uninterrupted
-    again = in_directory(experiment, tmp_path)
+def test_interrupted_run_ends_bitwise_like_an_uninterrupted_one(finished, tmp_path):
+    again = in_directory(finished.experiment, tmp_path)
     with pytest.raises(Interrupted) as stopped:
         train(again, stop=lambda step: step == 3)
     assert stopped.value.code == os.EX_TEMPFAIL
@@ -110,15 +123,14 @@ def test_interrupted_run_ends_bitwise_like_an_uninterrupted_one(uninterrupted, t
     # Stops where an evaluation is due, which is then not done twice.
     with pytest.raises(Interrupted):
         train(again, stop=send_signal)
-    assert saved(again).step == 5
+    assert saved(finished.program, tmp_path).step == 5
     train(again)
-    assert_bitwise_equal(saved(again), expected)
-    assert metrics(tmp_path) == metrics(Path(experiment.loop.run_directory))
+    assert_bitwise_equal(saved(finished.program, tmp_path), finished.checkpoint)
+    assert metrics(tmp_path) == metrics(finished.directory)
 
 
-def test_killed_run_goes_on_from_its_newest_complete_checkpoint(uninterrupted, tmp_path):
-    experiment, expected = uninterrupted
-    again = in_directory(experiment, tmp_path, checkpoint_every=2)
+def test_killed_run_goes_on_from_its_newest_complete_checkpoint(finished, tmp_path):
+    again = in_directory(finished.experiment, tmp_path, checkpoint_every=2)
     step = random.randint(1, 8)
     process = in_subprocess(again, 8, tmp_path)
     written = tmp_path / "metrics.jsonl"
@@ -128,43 +140,39 @@ def test_killed_run_goes_on_from_its_newest_complete_checkpoint(uninterrupted, t
     process.kill()
     assert process.wait() == -signal.SIGKILL
     train(again)
-    assert_bitwise_equal(saved(again), expected)
-    assert metrics(tmp_path) == metrics(Path(experiment.loop.run_directory))
+    assert_bitwise_equal(saved(finished.program, tmp_path), finished.checkpoint)
+    assert metrics(tmp_path) == metrics(finished.directory)
 
 
-def test_one_device_gives_the_losses_of_eight(uninterrupted, tmp_path):
-    experiment, _ = uninterrupted
-    alone = dataclasses.replace(in_directory(experiment, tmp_path), mesh=MeshConfig())
+def test_one_device_gives_the_losses_of_eight(finished, tmp_path):
+    alone = in_directory(finished.experiment, tmp_path)
     assert in_subprocess(alone, 1, tmp_path).wait() == 0
-    for one, eight in zip(
-        metrics(tmp_path), metrics(Path(experiment.loop.run_directory)), strict=True
-    ):
+    for one, eight in zip(metrics(tmp_path), metrics(finished.directory), strict=True):
         assert one == pytest.approx(eight, abs=1e-5)
 
 
-def test_training_starts_from_the_weights_of_another_run(uninterrupted, tmp_path):
-    experiment, _ = uninterrupted
-    weights = dataclasses.replace(experiment.weights, initial_run=experiment.loop.run_directory)
-    second = dataclasses.replace(in_directory(experiment, tmp_path), weights=weights)
+def test_training_starts_from_the_weights_of_another_run(finished, tmp_path):
+    weights = dataclasses.replace(finished.experiment.weights, initial_run=str(finished.directory))
+    second = dataclasses.replace(in_directory(finished.experiment, tmp_path), weights=weights)
     with pytest.raises(Interrupted):
         train(second, stop=lambda step: step == 0)
-    last = metrics(Path(experiment.loop.run_directory))[-1]
+    last = metrics(finished.directory)[-1]
     assert metrics(tmp_path) == [{"step": 0, "validation_loss": last["validation_loss"]}]
 
 
-def test_run_with_other_frozen_weights_is_not_continued(uninterrupted, tmp_path):
-    experiment, _ = uninterrupted
-    copy = tmp_path / "llama.safetensors"
-    weights = dataclasses.replace(experiment.weights, llama=str(copy))
-    again = dataclasses.replace(in_directory(experiment, tmp_path / "run"), weights=weights)
-    tensors = load_file(experiment.weights.llama)
-    save_file(tensors, copy)
-    with pytest.raises(Interrupted):
-        train(again, stop=lambda step: step == 1)
-    tensors["norm"] = tensors["norm"] + 1
-    save_file(tensors, copy)
-    with pytest.raises(InputError, match=r"checkpoints/1: .* fingerprint is \w+, this model's is"):
-        train(again)
+def test_run_with_other_frozen_weights_is_not_continued(finished, tmp_path):
+    """The same experiment by its configuration; but the file has changed."""
+    run = shutil.copytree(finished.directory, tmp_path / "run")
+    again = in_directory(finished.experiment, run)
+    path = Path(again.weights.llama)
+    before = path.read_bytes()
+    tensors = load_file(path)
+    save_file(tensors | {"norm": tensors["norm"] + 1}, path)
+    try:
+        with pytest.raises(InputError, match=r"checkpoints/10: .* fingerprint is \w+, this model"):
+            train(again)
+    finally:
+        path.write_bytes(before)
 
 
 def test_run_without_a_run_to_start_from_is_an_input_error(tiny, tmp_path):
@@ -176,6 +184,6 @@ def test_run_without_a_run_to_start_from_is_an_input_error(tiny, tmp_path):
 
 @pytest.mark.parametrize("field", ["checkpoint_every", "log_every", "evaluate_every"])
 def test_impossible_interval_is_an_input_error(tiny, tmp_path, field):
-    with pytest.raises(InputError, match=rf"loop\.{field} must be at least . got -1"):
+    with pytest.raises(InputError, match=rf"loop\.{field} must be at least \d, got -1"):
         train(in_directory(tiny, tmp_path / "run", **{field: -1}))
     assert not (tmp_path / "run").exists()
