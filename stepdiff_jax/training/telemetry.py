@@ -13,7 +13,6 @@ from typing import Any
 import jax
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from tensorboardX import SummaryWriter
 
 PLAIN_LINE_SECONDS = 15.0
 """Without a terminal a line is printed at most this often."""
@@ -46,6 +45,9 @@ class Telemetry:
         _drop_lines_after(self._metrics, -1 if self._restored is None else self._restored)
         self._file = self._metrics.open("a", encoding="utf-8")
         start = self._restored or 0
+        # Where torch is installed, tensorboardX imports it: importing this package must not.
+        from tensorboardX import SummaryWriter
+
         self._writer = SummaryWriter(str(self._events), purge_step=start + 1)
         columns = (TextColumn("{task.description}"), MofNCompleteColumn(), TimeRemainingColumn())
         self._progress = Progress(
