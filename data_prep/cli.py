@@ -3,8 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from stepdiff_jax.arguments import Command, parse_arguments
+from tyro.conf import arg
+
+from stepdiff_jax.arguments import Command, load_config, parse_arguments
+from stepdiff_jax.config import Experiment
 
 
 @dataclass(frozen=True)
@@ -77,4 +81,27 @@ def pack(prog: str, arguments: Sequence[str]) -> None:
         print(f"{options.destination}: {number} {kind}")
 
 
-STAGES: dict[str, Command] = {"clips": clips, "sequences": sequences, "pack": pack}
+@dataclass(frozen=True)
+class Features:
+    """Encode every packed clip once, for experiments whose data.visual_input is "features"."""
+
+    experiment: Annotated[Experiment, arg(name="")]
+    splits: tuple[str, ...] = ("train", "validation", "test")
+
+
+def features(prog: str, arguments: Sequence[str]) -> None:
+    """Datasets -> the encoder's features: CONFIG [--splits SPLIT ...] [--field.sub value ...]."""
+    experiment, prog, rest = load_config(prog, arguments)
+    options = parse_arguments(Features, rest, prog=prog, default=Features(experiment))
+    from data_prep.features import cache_features
+
+    for split, number in cache_features(options.experiment, options.splits).items():
+        print(f"{options.experiment.data.directory}: {number} clips of {split}")
+
+
+STAGES: dict[str, Command] = {
+    "clips": clips,
+    "sequences": sequences,
+    "pack": pack,
+    "features": features,
+}

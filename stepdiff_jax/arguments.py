@@ -9,6 +9,8 @@ from typing import TypeVar
 
 import tyro
 
+from stepdiff_jax.config import Experiment
+from stepdiff_jax.config_files import config_names, load_experiment
 from stepdiff_jax.errors import InputError
 
 Options = TypeVar("Options")
@@ -60,6 +62,18 @@ def parse_arguments(
         if not stop.code:
             raise
         raise InputError(f"{first_section(errors.getvalue())} (see {prog} --help)") from None
+
+
+def load_config(prog: str, arguments: Sequence[str]) -> tuple[Experiment, str, Sequence[str]]:
+    """The experiment that the first argument names, the words up to it, and the rest."""
+    known = f"CONFIG is a .py file or one of {', '.join(config_names())}"
+    if not arguments:
+        raise InputError(f"CONFIG is missing: {prog} CONFIG ...; {known}")
+    config, *rest = arguments
+    if config in ("-h", "--help"):
+        print(f"usage: {prog} CONFIG [OPTIONS]\n\n{known}.\n{prog} CONFIG --help lists OPTIONS.")
+        raise SystemExit(0)
+    return load_experiment(config), f"{prog} {config}", rest
 
 
 def first_section(box: str) -> str:

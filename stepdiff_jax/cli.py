@@ -13,9 +13,8 @@ from typing import Annotated, Literal
 from tyro import MISSING
 from tyro.conf import Positional, arg
 
-from stepdiff_jax.arguments import Command, choose_command, parse_arguments
+from stepdiff_jax.arguments import Command, choose_command, load_config, parse_arguments
 from stepdiff_jax.config import Experiment
-from stepdiff_jax.config_files import config_names, load_experiment
 from stepdiff_jax.errors import InputError
 
 Task = Literal["diffcap", "diffmcq", "diffrank"]
@@ -46,7 +45,7 @@ def quickstart(prog: str, arguments: Sequence[str]) -> None:
 
 def train(prog: str, arguments: Sequence[str]) -> None:
     """Train an experiment: CONFIG [--field.sub value ...]; goes on where it stopped."""
-    experiment, prog, overrides = _load_config(prog, arguments)
+    experiment, prog, overrides = load_config(prog, arguments)
     experiment = parse_arguments(Experiment, overrides, prog=prog, default=experiment)
     from stepdiff_jax.training.loop import train
 
@@ -70,7 +69,7 @@ class Evaluate:
 
 def evaluate(prog: str, arguments: Sequence[str]) -> None:
     """Evaluate an experiment: CONFIG --benchmark DIR [--task T ...] [--field.sub value ...]."""
-    experiment, prog, rest = _load_config(prog, arguments)
+    experiment, prog, rest = load_config(prog, arguments)
     options = parse_arguments(Evaluate, rest, prog=prog, default=Evaluate(experiment, MISSING))
     from stepdiff_jax.evaluation.results import write_results
     from stepdiff_jax.evaluation.run import benchmark_path, evaluate
@@ -90,18 +89,6 @@ def evaluate(prog: str, arguments: Sequence[str]) -> None:
     }
     write_results(run / "results.json", results)
     print(json.dumps(metrics))
-
-
-def _load_config(prog: str, arguments: Sequence[str]) -> tuple[Experiment, str, Sequence[str]]:
-    """The experiment that the first argument names, the words up to it, and the rest."""
-    known = f"CONFIG is a .py file or one of {', '.join(config_names())}"
-    if not arguments:
-        raise InputError(f"CONFIG is missing: {prog} CONFIG ...; {known}")
-    config, *rest = arguments
-    if config in ("-h", "--help"):
-        print(f"usage: {prog} CONFIG [OPTIONS]\n\n{known}.\n{prog} CONFIG --help lists OPTIONS.")
-        raise SystemExit(0)
-    return load_experiment(config), f"{prog} {config}", rest
 
 
 @dataclass(frozen=True)

@@ -84,6 +84,21 @@ def test_evaluate_writes_official_predictions_and_what_it_ran_on(directory, caps
         assert json.loads(capsys.readouterr().out) == metrics[task]
 
 
+def test_cached_features_stand_for_the_frames(directory, capsys):
+    config = str(directory / "config.py")
+    assert main(("prep", "features", config, "--splits", "train")) == 0
+    assert capsys.readouterr().out == f"{directory / 'data'}: 4 clips of train\n"
+    benchmark = ("--benchmark", str(directory / "benchmark"), "--split", "train")
+    scores = []
+    for source in ("frames", "features"):
+        options = ("--task", "diffmcq", "--data.visual-input", source)
+        assert main(("evaluate", config, *benchmark, *options)) == 0
+        (line,) = (directory / "run/predictions/train/diffmcq.jsonl").read_text().splitlines()
+        scores.append(json.loads(line)["scores"])
+    assert len(set(scores[0])) == 4
+    assert scores[1] == pytest.approx(scores[0], rel=1e-3)  # float16
+
+
 def test_compare_tells_a_difference_in_each_category(directory, capsys):
     first, second, _ = videos(directory)
     model = ("--model", str(directory / "run"))

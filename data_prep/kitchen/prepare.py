@@ -1,23 +1,19 @@
 """From a kitchen world on disk to packed records, encoder features and benchmark files."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from flax import nnx
 
 from data_prep.benchmark import Difference, write_benchmark
 from data_prep.clips import write_clips
+from data_prep.features import cache_split
 from data_prep.kitchen.oracle import annotated_differences, paired_questions, read_truth
 from data_prep.kitchen.world import SPLITS
 from data_prep.sequences import write_sequences
 from stepdiff_jax.config import EncoderConfig
-from stepdiff_jax.data.features import write_features
-from stepdiff_jax.data.records import open_records
-from stepdiff_jax.data.visual import ClipFrames
-from stepdiff_jax.inference.encode import encode_clips
+from stepdiff_jax.data.records import clip_ids
 from stepdiff_jax.jsonl import write_jsonl
-from stepdiff_jax.models.build import fingerprint
 from stepdiff_jax.models.internvideo import InternVideo
 
 
@@ -69,27 +65,14 @@ def encode_all_clips(
     Returns:
         split -> clips.
     """
-    identity = fingerprint(nnx.state(encoder))
     counts = {}
     for split in SPLITS:
-        clips = open_records(data, "clips", split)
-        pooled: list[np.ndarray] = []
-        encoded = encode_clips(encoder, ClipFrames(clips, config), progress=advance)
-        ids = [clip.id for clip in clips]
-        write_features(data, split, ids, _tokens(encoded, pooled), identity)
-        np.savez(pooled_path(data, split), ids=ids, features=np.stack(pooled))
-        counts[split] = len(ids)
+        pooled = cache_split(encoder, config, data, split, advance)
+        np.savez(pooled_path(data, split), ids=clip_ids(data, split), features=pooled)
+        counts[split] = len(pooled)
     return counts
 
 
 def pooled_path(data: Path, split: str) -> Path:
     """The file of a split's pooled video features."""
     return data / "features" / f"{split}_pooled.npz"
-
-
-def _tokens(
-    encoded: Iterator[tuple[np.ndarray, np.ndarray]], pooled: list[np.ndarray]
-) -> Iterator[np.ndarray]:
-    for tokens, feature in encoded:
-        pooled.append(feature)
-        yield tokens
