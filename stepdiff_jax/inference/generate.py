@@ -26,7 +26,7 @@ class _Decoding(NamedTuple):
     key_segment: jax.Array  # [B, C], 0 where the cache is empty
 
 
-@partial(jax.jit, static_argnames=("branches", "new_tokens", "end"))
+@partial(jax.jit, static_argnames=("branches", "new_tokens"))
 def generate_tokens(
     model: VCLM, rows: PackedRows, latents: jax.Array, *, branches: int, new_tokens: int, end: int
 ) -> jax.Array:

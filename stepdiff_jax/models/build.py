@@ -78,6 +78,11 @@ def _checksum(array: jax.Array) -> jax.Array:
     """Bits of the array summed modulo 2**32: exact, whatever the order and the sharding."""
     size = jnp.dtype(array.dtype).itemsize
     bits = jax.lax.bitcast_convert_type(array, {2: jnp.uint16, 4: jnp.uint32, 1: jnp.uint8}[size])
-    flat = bits.astype(jnp.uint32).reshape(-1)
-    place = jax.lax.iota(jnp.uint32, flat.size) * jnp.uint32(2654435761) | jnp.uint32(1)
-    return jnp.sum(flat * place, dtype=jnp.uint32)
+    bits = bits.astype(jnp.uint32)
+    # The row-major index modulo 2**32, from one index per axis: flattening would gather the shards.
+    place, stride = jnp.zeros((), jnp.uint32), 1
+    for axis in reversed(range(bits.ndim)):
+        index = jax.lax.broadcasted_iota(jnp.uint32, bits.shape, axis)
+        place += index * jnp.uint32(stride % 2**32)
+        stride *= bits.shape[axis]
+    return jnp.sum(bits * (place * jnp.uint32(2654435761) | jnp.uint32(1)), dtype=jnp.uint32)

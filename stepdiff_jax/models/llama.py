@@ -56,23 +56,30 @@ class Block(nnx.Module):
         x: jax.Array,
         tables: tuple[jax.Array, jax.Array],
         mask: jax.Array,
-        past: tuple[jax.Array, jax.Array] | None,
+        cache: KeyValues | None,
+        layer: jax.Array,
         slot: jax.Array | int,
-    ) -> tuple[jax.Array, tuple[jax.Array, jax.Array] | None]:
-        """[B, L, E] -> [B, L, E], and `past` with the new keys and values at `slot`."""
+    ) -> tuple[jax.Array, KeyValues | None]:
+        """[B, L, E] -> [B, L, E], and the cache with this layer's keys and values at `slot`."""
         config = self.config
         normed = rms_norm(x, self.attention_norm[...], config.norm_epsilon)
         query = (normed @ self.query[...]).reshape(*x.shape[:-1], config.heads, config.head_width)
         key, value = self.keys_values(normed, tables)
-        if past is not None:
-            key = jax.lax.dynamic_update_slice_in_dim(past[0], key, slot, axis=1)
-            value = jax.lax.dynamic_update_slice_in_dim(past[1], value, slot, axis=1)
-            past = (key, value)
+        if cache is not None:
+            cache = KeyValues(
+                *(
+                    jax.lax.dynamic_update_slice(stack, new[None], (layer, 0, slot, 0, 0))
+                    for stack, new in zip(cache, (key, value))
+                )
+            )
+            key, value = (
+                jax.lax.dynamic_index_in_dim(stack, layer, keepdims=False) for stack in cache
+            )
         attended = attend(rotate(query, tables), key, value, mask)
         x = x + attended.reshape(*x.shape[:-1], -1) @ self.output[...]
         normed = rms_norm(x, self.mlp_norm[...], config.norm_epsilon)
         gated = jax.nn.silu(normed @ self.gate[...]) * (normed @ self.up[...])
-        return x + gated @ self.down[...], past
+        return x + gated @ self.down[...], cache
 
 
 class Llama(nnx.Module):
@@ -116,14 +123,17 @@ class Llama(nnx.Module):
         config = self.config
         tables = rotary_tables(positions, config.head_width, config.rope_theta)
 
-        def layer(x: jax.Array, inputs: tuple) -> tuple[jax.Array, tuple]:
-            block, past = inputs
-            return block(x, tables, mask, past, slot)
+        def layer(carry: tuple, inputs: tuple) -> tuple[tuple, None]:
+            (x, cache), (block, index) = carry, inputs
+            # Of a mask that does not hang on the loop's state, JAX spreads a copy over all heads
+            # ahead of the loop, and [B, heads, L, S] lies in memory all along.
+            x, tied = jax.lax.optimization_barrier((x, mask))
+            return block(x, tables, tied, cache, index, slot), None
 
-        if config.remat:
-            layer = jax.checkpoint(layer)
-        x, filled = jax.lax.scan(layer, embeddings, (self.blocks, cache))
-        cache = None if filled is None else KeyValues(*filled)
+        # A loop keeps the two passes apart by itself, so there is no merging to prevent.
+        body = jax.checkpoint(layer, prevent_cse=False) if config.remat else layer
+        layers = (self.blocks, jnp.arange(config.layers))
+        (x, cache), _ = jax.lax.scan(body, (embeddings, cache), layers)
         return rms_norm(x, self.norm[...], config.norm_epsilon), cache
 
     def logits(self, hidden: jax.Array) -> jax.Array:

@@ -2,10 +2,13 @@
 
 import functools
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
 from references.llama import weights
@@ -16,6 +19,8 @@ from stepdiff_jax.models.internvideo import InternVideo
 from stepdiff_jax.models.llama import Llama
 from stepdiff_jax.models.resampler import Resampler
 from stepdiff_jax.models.vclm import VCLM
+
+Module = TypeVar("Module", bound=nnx.Module)
 
 ENCODER = EncoderConfig(
     image_size=16,
@@ -62,7 +67,7 @@ def causal_logits(model: Llama, tokens: jax.Array, positions: jax.Array) -> jax.
     return model.logits(hidden)
 
 
-def vclm(*, remat: bool = False) -> VCLM:
+def vclm() -> VCLM:
     """A video-conditioned language model over `tokenizer()`, all in float32."""
     config = LlamaConfig(
         vocabulary_size=tokenizer().vocabulary_size,
@@ -72,14 +77,23 @@ def vclm(*, remat: bool = False) -> VCLM:
         kv_heads=2,
         mlp_width=56,
         dtype="float32",
-        remat=remat,
+        remat=False,
     )
-    resampler = Resampler(
-        RESAMPLER,
-        input_width=ENCODER.width,
-        output_width=config.width,
-        frames=ENCODER.frames,
-        output_rms=1.5,
-        rngs=nnx.Rngs(2),
-    )
-    return VCLM(InternVideo(ENCODER, rngs=nnx.Rngs(1)), resampler, llama(config))
+    sizes = {"input_width": ENCODER.width, "output_width": config.width, "frames": ENCODER.frames}
+    encoder = filled(lambda: InternVideo(ENCODER, rngs=nnx.Rngs(0)), seed=1)
+    resampler = filled(lambda: Resampler(RESAMPLER, **sizes, rngs=nnx.Rngs(0)), seed=2)
+    return VCLM(encoder, resampler, llama(config))
+
+
+def filled(make: Callable[[], Module], seed: int) -> Module:
+    """A model with random weights, without compiling its initialisers."""
+    graph, state = nnx.split(nnx.eval_shape(make))
+    random = np.random.default_rng(seed)
+
+    def fill(leaf: jax.ShapeDtypeStruct) -> jax.Array:
+        if leaf.ndim < 2:
+            return jnp.asarray(random.normal(0.7, 0.3, leaf.shape), leaf.dtype)
+        scale = leaf.shape[-2] ** -0.5
+        return jnp.asarray(random.normal(0.0, scale, leaf.shape), leaf.dtype)
+
+    return nnx.merge(graph, jax.tree.map(fill, state))
