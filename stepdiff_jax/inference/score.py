@@ -12,20 +12,24 @@ from stepdiff_jax.inference.requests import ClipTable, Request, batch_requests
 from stepdiff_jax.layout import PackedRows
 from stepdiff_jax.models.vclm import VCLM, answer_tokens
 
+ANSWER_STEP = 32
+"""Answer tokens a row are rounded up to a multiple of this, so that few programs are compiled."""
 
-@partial(jax.jit, static_argnames="segments")
+
+@partial(jax.jit, static_argnames=("segments", "answers"))
 def segment_log_likelihoods(
-    model: VCLM, rows: PackedRows, latents: jax.Array, segments: int
+    model: VCLM, rows: PackedRows, latents: jax.Array, segments: int, answers: int
 ) -> jax.Array:
     """Sum of the log-probabilities of each segment's answer tokens.
 
     Args:
         rows: [B, L]; tokens with a loss mask are answers, whatever their weight.
         latents: [B, V, latents, E].
+        answers: at least the number of answer tokens of any row.
     Returns:
         float32 [B, segments]: of segments 1, 2, ...; 0 where a segment has no answer.
     """
-    scored = answer_tokens(model, rows, latents, answers=rows.tokens.shape[1])
+    scored = answer_tokens(model, rows, latents, answers)
     segment = jnp.take_along_axis(rows.segment, scored.place, 1)
     log_probability = jnp.where(scored.weight > 0, scored.log_probability, 0.0)
     belongs = segment[:, None] == jnp.arange(1, segments + 1)[None, :, None]
@@ -49,8 +53,10 @@ def log_likelihoods(
     scores = np.zeros(len(requests), np.float32)
     batches = batch_requests(requests, table, tokenizer, batch_rows=batch_rows, branches=branches)
     for batch in batches:
+        most = int(np.count_nonzero(batch.rows.loss_mask, axis=1).max())
+        answers = max(1, -(-most // ANSWER_STEP)) * ANSWER_STEP
         by_segment = segment_log_likelihoods(
-            model, batch.rows, table.latents[batch.clips], branches + 1
+            model, batch.rows, table.latents[batch.clips], branches + 1, answers
         )
         asked = batch.requests >= 0
         scores[batch.requests[asked]] = np.asarray(by_segment)[:, 1:][asked]

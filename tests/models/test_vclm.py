@@ -38,6 +38,11 @@ def packed() -> PackedRows:
 ROWS = packed()
 
 
+@pytest.fixture(scope="module")
+def features() -> jax.Array:
+    return jax.jit(VCLM.features)(MODEL, FRAMES)
+
+
 @jax.jit
 def loss_and_metrics(model: VCLM, visual: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
     return answer_loss(model, ROWS, visual, SHAPE.answers)
@@ -64,27 +69,26 @@ def test_latents_stand_in_their_slots_and_text_everywhere_else():
     ]
 
 
-def test_gradient_reaches_every_trained_array_and_the_split_leaves_none_out():
+def test_gradient_reaches_every_trained_array_and_the_split_leaves_none_out(features):
     graph, trained, frozen = split_variables(MODEL)
-    is_variable = lambda node: isinstance(node, nnx.Variable)  # noqa: E731
     kinds = [
-        {type(leaf) for leaf in jax.tree.leaves(state, is_leaf=is_variable)}
+        {type(variable) for variable in nnx.to_flat_state(state).leaves}
         for state in (trained, frozen)
     ]
     assert kinds == [{nnx.Param}, {Frozen}]
 
-    def loss(trained: nnx.State) -> jax.Array:
-        return answer_loss(nnx.merge(graph, trained, frozen), ROWS, FRAMES, SHAPE.answers)[0]
+    def loss(trained: nnx.State, frozen: nnx.State, features: jax.Array) -> jax.Array:
+        model = nnx.merge(graph, trained, frozen)
+        return answer_loss(model, ROWS, features, SHAPE.answers)[0]
 
-    gradient = jax.jit(jax.grad(loss))(trained)
+    gradient = jax.jit(jax.grad(loss))(trained, frozen, features)
     assert jax.tree.structure(gradient) == jax.tree.structure(trained)
     for path, array in jax.tree_util.tree_leaves_with_path(gradient):
         assert np.isfinite(array).all(), path
         assert np.abs(array).max() > 1e-5, path
 
 
-def test_frames_equal_their_features():
-    features = jax.jit(VCLM.features)(MODEL, FRAMES)
+def test_frames_equal_their_features(features):
     assert features.shape == (2, SHAPE.videos, ENCODER.tokens, ENCODER.width)
     by_frames, _ = loss_and_metrics(MODEL, FRAMES)
     by_features, _ = loss_and_metrics(MODEL, features)
@@ -94,17 +98,16 @@ def test_frames_equal_their_features():
 
 
 @jax.jit
-def log_probabilities(model: VCLM) -> jax.Array:
+def log_probabilities(model: VCLM, latents: jax.Array) -> jax.Array:
     """Of every token at every place given what stands before it: one full forward pass."""
-    latents = model.latents(model.features(FRAMES))
     everywhere = jax.nn.log_softmax(model.llama.logits(model.hidden(ROWS, latents)))
     return jnp.take_along_axis(everywhere[:, :-1], ROWS.tokens[:, 1:, None], -1)[..., 0]
 
 
-def test_answer_tokens_are_those_of_a_full_forward_pass():
-    latents = jax.jit(lambda model: model.latents(model.features(FRAMES)))(MODEL)
+def test_answer_tokens_are_those_of_a_full_forward_pass(features):
+    latents = jax.jit(VCLM.latents)(MODEL, features)
     scored = jax.jit(answer_tokens, static_argnums=3)(MODEL, ROWS, latents, SHAPE.answers)
-    full = np.asarray(log_probabilities(MODEL))
+    full = np.asarray(log_probabilities(MODEL, latents))
     weight = ROWS.loss_mask[:, 1:]
     for row in range(2):
         answered = np.asarray(scored.weight[row]) > 0
@@ -114,7 +117,7 @@ def test_answer_tokens_are_those_of_a_full_forward_pass():
             rtol=0,
             atol=1e-5,
         )
-    loss, metrics = loss_and_metrics(MODEL, FRAMES)
+    loss, metrics = loss_and_metrics(MODEL, features)
     assert float(loss) == pytest.approx(-np.sum(weight * full) / np.sum(weight), abs=1e-5)
     assert int(metrics["answer_tokens"]) == np.count_nonzero(weight)
     assert np.unique(weight).tolist() == [0.0, 1.0, 3.0]
