@@ -7,7 +7,8 @@ from setuptools import find_packages, setup
 HERE = Path(__file__).parent
 
 TORCH = ["torch>=2.6"]
-DEVELOPMENT = ["pytest>=8", "pytest-xdist>=3", "hypothesis>=6", "ruff>=0.9", "mypy>=1.13"]
+AOT = ["libtpu>=0.0.52"]
+DEVELOPMENT = [*AOT, "pytest>=8", "pytest-xdist>=3", "hypothesis>=6", "ruff>=0.9", "mypy>=1.13"]
 
 setup(
     name="stepdiff-jax",
@@ -46,6 +47,6 @@ setup(
         "matplotlib>=3.9",
         "tensorboardX>=2.6",
     ],
-    extras_require={"torch": TORCH, "test": DEVELOPMENT, "parity": TORCH + DEVELOPMENT},
+    extras_require={"aot": AOT, "torch": TORCH, "test": DEVELOPMENT, "parity": TORCH + DEVELOPMENT},
     entry_points={"console_scripts": ["stepdiff = stepdiff_jax.cli:main"]},
 )

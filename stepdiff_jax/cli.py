@@ -43,13 +43,53 @@ def quickstart(prog: str, arguments: Sequence[str]) -> None:
     run(parse_arguments(Quickstart, arguments, prog=prog))
 
 
+@dataclass(frozen=True)
+class Train:
+    """Train an experiment, or go on with it where it stopped."""
+
+    experiment: Annotated[Experiment, arg(name="")]
+    compiled: Path | None = None
+    """A step that `stepdiff aot --save` wrote for these devices."""
+
+
 def train(prog: str, arguments: Sequence[str]) -> None:
     """Train an experiment: CONFIG [--field.sub value ...]; goes on where it stopped."""
-    experiment, prog, overrides = load_config(prog, arguments)
-    experiment = parse_arguments(Experiment, overrides, prog=prog, default=experiment)
+    experiment, prog, rest = load_config(prog, arguments)
+    options = parse_arguments(Train, rest, prog=prog, default=Train(experiment))
     from stepdiff_jax.training.loop import train
 
-    print(train(experiment))
+    print(train(options.experiment, compiled=options.compiled))
+
+
+@dataclass(frozen=True)
+class Aot:
+    """Compile an experiment's training step for a slice of TPUs that need not be there."""
+
+    experiment: Annotated[Experiment, arg(name="")]
+    topology: str
+    """GENERATION:SHAPE, such as v5p:4x4x4, v5e:4x4 or v6e:4x4."""
+    json: bool = False
+    """Print one JSON object."""
+    save: Path | None = None
+    """Write the compiled executable here."""
+
+
+def aot(prog: str, arguments: Sequence[str]) -> None:
+    """Say before queueing whether an experiment fits: CONFIG --topology v5p:4x4x4."""
+    experiment, prog, rest = load_config(prog, arguments)
+    options = parse_arguments(Aot, rest, prog=prog, default=Aot(experiment, MISSING))
+    from stepdiff_jax.aot.topology import parse_topology, use_compiler_only
+
+    parse_topology(options.topology)
+    use_compiler_only()
+    from stepdiff_jax.aot.report import compile_for, describe
+    from stepdiff_jax.training.executable import save_executable
+    from stepdiff_jax.training.run_directory import program_hash
+
+    fit, compiled = compile_for(options.experiment, options.topology)
+    print(json.dumps(fit.to_json()) if options.json else describe(fit))
+    if options.save is not None and compiled is not None:
+        save_executable(compiled, options.save, config_hash=program_hash(options.experiment))
 
 
 @dataclass(frozen=True)
@@ -185,6 +225,7 @@ COMMANDS: dict[str, Command] = {
     "quickstart": quickstart,
     "train": train,
     "evaluate": evaluate,
+    "aot": aot,
     "score": score,
     "compare": compare,
     "rank": rank,

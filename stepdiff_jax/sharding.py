@@ -26,11 +26,18 @@ SMALL = 1 << 20
 """Bytes below which an array that does not divide is replicated instead of refused."""
 
 
+MeshAxes = str | tuple[str, ...] | None
+
+
 @dataclass(frozen=True)
 class Rules:
-    """Pairs (logical axis, mesh axis or None for replicated); the first match wins."""
+    """Pairs (logical axis, mesh axes or None for replicated); the first match wins.
 
-    table: tuple[tuple[str, str | None], ...] = (
+    "rows" are the leading axes of activations: rows of a batch, or what was flattened into them.
+    """
+
+    table: tuple[tuple[str, MeshAxes], ...] = (
+        ("rows", DATA_AXES),
         ("layers", None),
         ("embed", "fsdp"),
         ("heads", "tensor"),
@@ -39,8 +46,8 @@ class Rules:
         ("head_dim", None),
     )
 
-    def mesh_axis(self, name: str | None) -> str | None:
-        """The mesh axis of one logical axis; raises ValueError where no rule names it."""
+    def mesh_axis(self, name: str | None) -> MeshAxes:
+        """The mesh axes of one logical axis; raises ValueError where no rule names it."""
         if name is None:
             return None
         for logical, axis in self.table:
@@ -54,7 +61,7 @@ class Rules:
         Raises ValueError for an unknown name, or where two dimensions fall on one mesh axis.
         """
         axes = [self.mesh_axis(name) for name in names]
-        used = [axis for axis in axes if axis is not None]
+        used = [axis for entry in axes for axis in _each(entry)]
         if len(set(used)) < len(used):
             raise ValueError(
                 f"two of the logical axes {tuple(names)} fall on one mesh axis: {axes}"
@@ -112,6 +119,25 @@ def state_shardings(state: Any, mesh: Mesh, rules: Rules | None = None) -> Any:
     return jax.tree_util.tree_map_with_path(of_leaf, state, is_leaf=_is_variable)
 
 
+def constrain(x: jax.Array, *names: str | None) -> jax.Array:
+    """Pin an activation's layout on the mesh that the caller traces for; without one, nothing.
+
+    Weights are sharded along the very axes that matmuls contract. Left alone, the compiler may
+    gather the rows of a batch everywhere and sum partial products, instead of gathering one layer's
+    weights (fully sharded data parallelism); at 70B that does not fit.
+
+    Args:
+        names: logical axes of the leading dimensions; those behind are replicated.
+    """
+    if jax.sharding.get_abstract_mesh().empty:
+        return x
+    return jax.lax.with_sharding_constraint(x, Rules().spec(names))
+
+
+def _each(axes: MeshAxes) -> tuple[str, ...]:
+    return () if axes is None else (axes,) if isinstance(axes, str) else axes
+
+
 def _is_variable(node: Any) -> bool:
     return isinstance(node, nnx.Variable)
 
@@ -120,11 +146,12 @@ def _dividing(spec: PartitionSpec, array: Any, mesh: Mesh, name: str) -> Partiti
     """`spec` where it divides the array, and for small arrays only its parts that do."""
     axes = list(spec)
     for dimension, axis in enumerate(axes):
-        if axis is None or array.shape[dimension] % mesh.shape[axis] == 0:
+        parts = prod(mesh.shape[one] for one in _each(axis))
+        if array.shape[dimension] % parts == 0:
             continue
         if array.size * array.dtype.itemsize >= SMALL:
             raise InputError(
-                f"mesh.{axis}: {mesh.shape[axis]} devices do not divide dimension {dimension} of "
+                f"mesh.{axis}: {parts} devices do not divide dimension {dimension} of "
                 f"{name} {array.shape}"
             )
         axes[dimension] = None

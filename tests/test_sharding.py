@@ -6,11 +6,19 @@ import numpy as np
 import optax
 import pytest
 from flax import nnx
+from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from stepdiff_jax.config import MeshConfig
 from stepdiff_jax.errors import InputError
-from stepdiff_jax.sharding import DATA_AXES, Rules, make_mesh, put_rows, state_shardings
+from stepdiff_jax.sharding import (
+    DATA_AXES,
+    Rules,
+    constrain,
+    make_mesh,
+    put_rows,
+    state_shardings,
+)
 
 MESH = MeshConfig(replica=1, data=2, fsdp=2, tensor=2)
 
@@ -95,3 +103,17 @@ def test_rows_spread_over_the_data_axes_in_order():
 def test_rows_that_do_not_divide_are_an_input_error():
     with pytest.raises(InputError, match=r"data\.batch_rows: 6 rows do not divide over 4 devices"):
         put_rows(np.zeros((6, 3)), make_mesh(MESH))
+
+
+def test_activations_are_pinned_on_the_mesh_that_is_traced_for_and_nowhere_else():
+    x = jnp.zeros((8, 3, 6))
+    assert constrain(x, "rows", None, "mlp") is x
+    mesh = make_mesh(MESH)
+
+    @jax.jit
+    def pinned(x: jax.Array) -> jax.Array:
+        with jax.sharding.use_abstract_mesh(mesh.abstract_mesh):
+            return constrain(x, "rows", None, "mlp")
+
+    placed = jax.device_put(x, NamedSharding(mesh, P()))
+    assert {shard.data.shape for shard in pinned(placed).addressable_shards} == {(2, 3, 3)}

@@ -10,6 +10,7 @@ from jax.nn.initializers import Initializer, lecun_normal, normal, ones
 from stepdiff_jax.config import LlamaConfig
 from stepdiff_jax.models.attention import attend, rotary_tables, rotate
 from stepdiff_jax.models.variables import Frozen, LogicalAxes, frozen
+from stepdiff_jax.sharding import constrain
 
 
 class KeyValues(NamedTuple):
@@ -76,10 +77,11 @@ class Block(nnx.Module):
                 jax.lax.dynamic_index_in_dim(stack, layer, keepdims=False) for stack in cache
             )
         attended = attend(rotate(query, tables), key, value, mask)
-        x = x + attended.reshape(*x.shape[:-1], -1) @ self.output[...]
+        attended = constrain(attended.reshape(*x.shape[:-1], -1), "rows", None, "heads")
+        x = constrain(x + attended @ self.output[...], "rows")
         normed = rms_norm(x, self.mlp_norm[...], config.norm_epsilon)
         gated = jax.nn.silu(normed @ self.gate[...]) * (normed @ self.up[...])
-        return x + gated @ self.down[...], cache
+        return x + constrain(gated, "rows", None, "mlp") @ self.down[...], cache
 
 
 class Llama(nnx.Module):
@@ -101,7 +103,7 @@ class Llama(nnx.Module):
 
     def embed(self, tokens: jax.Array) -> jax.Array:
         """Embeddings [..., E] of token ids [...]."""
-        return self.embedding[...][tokens]
+        return constrain(self.embedding[...][tokens], "rows")
 
     def __call__(
         self,
@@ -127,7 +129,7 @@ class Llama(nnx.Module):
             (x, cache), (block, index) = carry, inputs
             # Of a mask that does not hang on the loop's state, JAX spreads a copy over all heads
             # ahead of the loop, and [B, heads, L, S] lies in memory all along.
-            x, tied = jax.lax.optimization_barrier((x, mask))
+            x, tied = jax.lax.optimization_barrier((constrain(x, "rows"), mask))
             return block(x, tables, tied, cache, index, slot), None
 
         # A loop keeps the two passes apart by itself, so there is no merging to prevent.

@@ -16,6 +16,7 @@ from jax.nn.initializers import constant, normal, ones, zeros
 from stepdiff_jax.config import ResamplerConfig
 from stepdiff_jax.models.attention import attend
 from stepdiff_jax.models.variables import param
+from stepdiff_jax.sharding import constrain
 
 EPSILON = 1e-5
 
@@ -66,9 +67,9 @@ class ResamplerLayer(nnx.Module):
             for x, weight in ((normed, self.query), (seen, self.key), (seen, self.value))
         )
         attended = attend(query, key, value).reshape(*latents.shape[:-1], -1)
-        latents = latents + attended @ self.output[...].astype(dtype)
+        latents = constrain(latents + attended @ self.output[...].astype(dtype), "rows")
         hidden = jax.nn.gelu(self.mlp_norm(latents).astype(dtype) @ self.up[...].astype(dtype))
-        return latents + hidden @ self.down[...].astype(dtype)
+        return constrain(latents + hidden @ self.down[...].astype(dtype), "rows")
 
 
 class Resampler(nnx.Module):
@@ -115,11 +116,13 @@ class Resampler(nnx.Module):
         count, tokens, width = features.shape
         timed = features.reshape(count, self.frames, tokens // self.frames, width)
         timed = timed + self.time_embedding[...].astype(features.dtype)[:, None]
-        features = timed.reshape(count, tokens, width)
+        features = constrain(timed.reshape(count, tokens, width), "rows")
         latents = jnp.broadcast_to(
             self.initial_latents[...].astype(features.dtype), (count, *self.initial_latents.shape)
         )
         for layer in self.layers:
             latents = layer(latents, features)
         head = self.head[...] * jnp.exp(self.log_scale[...])
-        return self.norm(latents).astype(features.dtype) @ head.astype(features.dtype)
+        return constrain(
+            self.norm(latents).astype(features.dtype) @ head.astype(features.dtype), "rows"
+        )

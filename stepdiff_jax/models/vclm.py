@@ -12,6 +12,7 @@ from stepdiff_jax.models.internvideo import InternVideo
 from stepdiff_jax.models.llama import Llama
 from stepdiff_jax.models.resampler import Resampler
 from stepdiff_jax.models.variables import Frozen
+from stepdiff_jax.sharding import constrain
 
 
 class VCLM(nnx.Module):
@@ -83,6 +84,7 @@ def answer_tokens(model: VCLM, rows: PackedRows, latents: jax.Array, answers: in
     # The token before predicts it; no row begins with an answer.
     before = jnp.maximum(place - 1, 0)
     logits = model.llama.logits(jnp.take_along_axis(hidden, before[..., None], 1))
+    logits = constrain(logits, "rows", None, "vocab")
     log_probability = jnp.take_along_axis(jax.nn.log_softmax(logits), target[..., None], axis=-1)[
         ..., 0
     ]

@@ -14,6 +14,7 @@ from jax.nn.initializers import Initializer, normal, ones, zeros
 
 from stepdiff_jax.models.attention import attend
 from stepdiff_jax.models.variables import LogicalAxes, frozen
+from stepdiff_jax.sharding import constrain
 
 LAYER_NORM_EPSILON = 1e-5
 
@@ -127,7 +128,7 @@ class Mlp(nnx.Module):
         )
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        return self.down(quick_gelu(self.up(x)))
+        return self.down(constrain(quick_gelu(self.up(x)), "rows", None, "mlp"))
 
 
 class Block(nnx.Module):
@@ -146,8 +147,9 @@ class Block(nnx.Module):
         self.mlp = Mlp(width, mlp_width, mlp_init, residual_init, dtype=dtype, rngs=rngs)
 
     def __call__(self, x: jax.Array, *, causal: bool = False) -> jax.Array:
-        x = x + self.attention(self.ln_1(x), causal=causal)
-        return x + self.mlp(self.ln_2(x))
+        x = constrain(x, "rows")
+        x = constrain(x + self.attention(self.ln_1(x), causal=causal), "rows")
+        return constrain(x + self.mlp(self.ln_2(x)), "rows")
 
 
 def stack(count: int, make: Callable[[nnx.Rngs], Module], rngs: nnx.Rngs) -> Module | None:

@@ -16,18 +16,29 @@ from stepdiff_jax.data.pipeline import Batch
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.sharding import put_rows
 from stepdiff_jax.training.interruption import Interrupted, watch_signals
-from stepdiff_jax.training.program import build_program, read_batches, validation_loss
+from stepdiff_jax.training.program import (
+    build_program,
+    read_batches,
+    validation_loss,
+    with_executable,
+)
 from stepdiff_jax.training.run_directory import claim_run_directory
 from stepdiff_jax.training.telemetry import Telemetry, Throughput
 
 
-def train(experiment: Experiment, *, stop: Callable[[int], bool] = lambda step: False) -> Path:
+def train(
+    experiment: Experiment,
+    *,
+    stop: Callable[[int], bool] = lambda step: False,
+    compiled: Path | None = None,
+) -> Path:
     """Run an experiment, or go on with it from its newest complete checkpoint.
 
     Where there is none, training starts from the weights of `weights.initial_run`, or from a fresh
     resampler. A finished run is left as it is.
 
     Args:
+        compiled: a step that `stepdiff aot --save` wrote; None compiles it now.
         stop: asked with the number of steps done before each next one; True saves and stops.
     Returns:
         the run directory, with the last checkpoint complete.
@@ -41,6 +52,8 @@ def train(experiment: Experiment, *, stop: Callable[[int], bool] = lambda step: 
     directory = Path(loop.run_directory)
     claim_run_directory(directory, experiment)
     program, trainable, opt_state = build_program(experiment)
+    if compiled is not None:
+        program = with_executable(program, experiment, compiled, trainable, opt_state)
     batches = iter(read_batches(experiment, experiment.data.split))
 
     with Checkpoints(directory / CHECKPOINTS, loop.keep_checkpoints) as checkpoints:

@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import grain
@@ -16,10 +17,12 @@ from stepdiff_jax.data.features import FeatureCache
 from stepdiff_jax.data.pipeline import Batch, training_batches
 from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.models.build import build_model, check_features, fingerprint
-from stepdiff_jax.models.vclm import VCLM, answer_loss, split_variables
+from stepdiff_jax.models.vclm import split_variables
 from stepdiff_jax.sharding import make_mesh, put_rows, state_shardings
+from stepdiff_jax.training.abstract import abstract_batch, batch_loss
+from stepdiff_jax.training.executable import load_executable
 from stepdiff_jax.training.optimizer import make_optimizer
-from stepdiff_jax.training.run_directory import config_hash
+from stepdiff_jax.training.run_directory import config_hash, program_hash
 from stepdiff_jax.training.step import make_evaluation, make_step
 
 VALIDATION_BATCHES = 8
@@ -41,6 +44,19 @@ class Program:
     step: Callable[..., Any]
     evaluate: Callable[..., Any]
     metadata: CheckpointMetadata
+
+
+def with_executable(program: Program, experiment: Experiment, path: Path, *state: Any) -> Program:
+    """The program with its step read from a file that `stepdiff aot --save` wrote.
+
+    Args:
+        state: the trained tree and its optimizer's state, on the mesh.
+    Raises:
+        InputError: as `load_executable`.
+    """
+    arguments = (*state, program.frozen, abstract_batch(experiment, program.mesh))
+    step = load_executable(path, arguments, program.step, config_hash=program_hash(experiment))
+    return dataclasses.replace(program, step=step)
 
 
 def build_program(experiment: Experiment) -> tuple[Program, Any, Any]:
@@ -65,8 +81,8 @@ def build_program(experiment: Experiment) -> tuple[Program, Any, Any]:
     program = Program(
         mesh=mesh,
         frozen=frozen,
-        step=make_step(graph, optimizer, schedule, loss, (trained_shardings, opt_shardings)),
-        evaluate=make_evaluation(graph, loss),
+        step=make_step(graph, optimizer, schedule, loss, mesh, (trained_shardings, opt_shardings)),
+        evaluate=make_evaluation(graph, loss, mesh),
         metadata=CheckpointMetadata(
             fingerprint=fingerprint(frozen),
             resampler=dataclasses.asdict(experiment.resampler),
@@ -74,11 +90,6 @@ def build_program(experiment: Experiment) -> tuple[Program, Any, Any]:
         ),
     )
     return program, trainable, opt_state
-
-
-def batch_loss(model: VCLM, batch: Any, *, answers: int) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """`answer_loss` of one `Batch` on the mesh."""
-    return answer_loss(model, batch.rows, batch.visual, answers)
 
 
 def read_batches(experiment: Experiment, split: str) -> grain.IterDataset[Batch]:

@@ -32,6 +32,12 @@ def config_hash(experiment: Experiment) -> str:
     return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
 
 
+def program_hash(experiment: Experiment) -> str:
+    """SHA-256 of what a compiled step depends on: what a run computes, and its mesh."""
+    mesh = json.dumps(to_dict(experiment)["mesh"], sort_keys=True)
+    return hashlib.sha256(f"{config_hash(experiment)} {mesh}".encode()).hexdigest()
+
+
 def claim_run_directory(directory: Path, experiment: Experiment) -> None:
     """Write `config.json`; where checkpoints were saved, compare it with the one that is there.
 

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import optax
 from flax import nnx
+from jax.sharding import Mesh
 
 from stepdiff_jax.training.optimizer import learning_rate
 
@@ -19,7 +20,8 @@ def make_step(
     optimizer: optax.GradientTransformation,
     schedule: optax.Schedule,
     loss: Loss,
-    shardings: tuple[Any, Any] | None = None,
+    mesh: Mesh,
+    shardings: tuple[Any, Any],
 ) -> Any:
     """The jitted `step(trainable, opt_state, frozen, batch) -> (trainable, opt_state, metrics)`.
 
@@ -27,8 +29,8 @@ def make_step(
 
     Args:
         graph: of `nnx.split(model, trainable, frozen)`.
-        shardings: of trainable and opt_state, which keep them from step to step; None lets the
-            compiler choose.
+        mesh: that activations are laid out on.
+        shardings: of trainable and opt_state, which keep them from step to step.
     Returns:
         the function; its metrics are float32 scalars: loss, gradient_norm (before clipping),
         learning_rate and those of `loss`.
@@ -36,7 +38,8 @@ def make_step(
 
     def step(trainable: Any, opt_state: Any, frozen: Any, batch: Any) -> tuple[Any, Any, Metrics]:
         def objective(trainable: Any) -> tuple[jax.Array, Metrics]:
-            return loss(nnx.merge(graph, trainable, frozen), batch)
+            with jax.sharding.use_abstract_mesh(mesh.abstract_mesh):
+                return loss(nnx.merge(graph, trainable, frozen), batch)
 
         (value, figures), gradient = jax.value_and_grad(objective, has_aux=True)(trainable)
         updates, new_opt_state = optimizer.update(gradient, opt_state, trainable)
@@ -48,16 +51,16 @@ def make_step(
         }
         return optax.apply_updates(trainable, updates), new_opt_state, metrics
 
-    out_shardings = None if shardings is None else (*shardings, None)
-    return jax.jit(step, donate_argnums=(0, 1), out_shardings=out_shardings)
+    return jax.jit(step, donate_argnums=(0, 1), out_shardings=(*shardings, None))
 
 
-def make_evaluation(graph: Any, loss: Loss) -> Any:
+def make_evaluation(graph: Any, loss: Loss, mesh: Mesh) -> Any:
     """The jitted `evaluate(trainable, frozen, batch) -> metrics`, with loss and those of `loss`."""
 
     @jax.jit
     def evaluate(trainable: Any, frozen: Any, batch: Any) -> Metrics:
-        value, figures = loss(nnx.merge(graph, trainable, frozen), batch)
+        with jax.sharding.use_abstract_mesh(mesh.abstract_mesh):
+            value, figures = loss(nnx.merge(graph, trainable, frozen), batch)
         return {"loss": value, **figures}
 
     return evaluate

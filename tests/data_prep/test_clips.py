@@ -4,10 +4,10 @@ import copy
 import json
 
 import pytest
-from htstep_files import CAPTIONS, write_htstep
 
 from data_prep.clips import write_clips
 from data_prep.howto100m import Sentence, narration, read_captions
+from htstep_files import CAPTIONS, write_htstep
 from record_sources import read_lines
 from stepdiff_jax.errors import InputError
 

@@ -5,9 +5,9 @@ import os
 from pathlib import Path
 
 import pytest
-from htstep_files import ANNOTATIONS, SPLITS, TAXONOMY, write_htstep
 
 from data_prep.htstep import KeystepClip, read_htstep
+from htstep_files import ANNOTATIONS, SPLITS, TAXONOMY, write_htstep
 from stepdiff_jax.errors import InputError
 
 HTSTEP = "STEPDIFF_HTSTEP"

@@ -13,6 +13,7 @@ from flax import nnx
 from stepdiff_jax.config import (
     EncoderConfig,
     LlamaConfig,
+    MeshConfig,
     OptimizerConfig,
     ResamplerConfig,
     TextTowerConfig,
@@ -22,6 +23,7 @@ from stepdiff_jax.models.internvideo import InternVideo
 from stepdiff_jax.models.llama import Llama
 from stepdiff_jax.models.resampler import Resampler
 from stepdiff_jax.models.vclm import VCLM, answer_loss, split_variables
+from stepdiff_jax.sharding import make_mesh, state_shardings
 from stepdiff_jax.training.optimizer import make_optimizer
 from stepdiff_jax.training.step import make_step
 
@@ -94,8 +96,10 @@ def program() -> tuple[Any, tuple[Any, ...], Any]:
     """The step, its arguments, and the model's graph."""
     graph, trainable, frozen = split_variables(build())
     optimizer, schedule = make_optimizer(OptimizerConfig(steps=10, warmup_steps=2))
-    step = make_step(graph, optimizer, schedule, loss)
     opt_state = jax.jit(optimizer.init)(trainable)
+    mesh = make_mesh(MeshConfig(), jax.devices()[:1])
+    shardings = (state_shardings(trainable, mesh), state_shardings(opt_state, mesh))
+    step = make_step(graph, optimizer, schedule, loss, mesh, shardings)
     return step, (trainable, opt_state, frozen, batch()), graph
 
 

@@ -1,0 +1,75 @@
+"""FLOPs of one training step, counted by hand: XLA's own count takes a loop's body once.
+
+The convention for a frozen language model of N weights (embedding left out, head at answers only):
+2N a token forward and 2N for the gradient of activations make 4N; no weight has a gradient. What
+is computed twice because it was not kept (remat) is a further 2N and stands apart. Attention's own
+products are counted too. One multiplication and addition are two FLOPs.
+"""
+
+from dataclasses import dataclass
+
+from stepdiff_jax.config import EncoderConfig, Experiment, LlamaConfig
+
+
+@dataclass(frozen=True)
+class StepFlops:
+    """FLOPs of one step over the whole mesh, padding included.
+
+    language_model: 4N a token, with the head at answer places.
+    rematerialisation: the second forward pass of the layers, 0 without `llama.remat`.
+    encoder: forward only, 0 where features are read.
+    resampler: three times its forward pass, for it is trained.
+    """
+
+    language_model: float
+    rematerialisation: float
+    encoder: float
+    resampler: float
+
+    @property
+    def total(self) -> float:
+        return self.language_model + self.rematerialisation + self.encoder + self.resampler
+
+
+def layer_weights(config: LlamaConfig) -> int:
+    """Weights of one decoder layer's matrices."""
+    keys = config.kv_heads * config.head_width
+    return config.width * (2 * config.width + 2 * keys + 3 * config.mlp_width)
+
+
+def encoder_flops(config: EncoderConfig) -> float:
+    """The forward pass of one video up to the tokens: no UniBlock, no text."""
+    length = 1 + (config.image_size // config.patch_size) ** 2
+    matrices = config.layers * (4 * config.width**2 + 2 * config.width * config.mlp_width)
+    attention = config.layers * 2 * length * config.width
+    patches = 3 * config.patch_size**2 * config.width
+    return config.frames * length * 2.0 * (matrices + attention + patches)
+
+
+def step_flops(experiment: Experiment) -> StepFlops:
+    """Of the step that `stepdiff train` runs."""
+    llama, data, resampler = experiment.llama, experiment.data, experiment.resampler
+    tokens = data.batch_rows * data.row_length
+    attention = 2 * data.row_length * llama.width
+    layers = 2.0 * llama.layers * tokens * (layer_weights(llama) + attention)
+    head = 2.0 * data.batch_rows * data.row_answers * llama.width * llama.vocabulary_size
+    videos = data.batch_rows * data.row_videos
+    encoded = videos if data.visual_input == "frames" else 0
+    return StepFlops(
+        language_model=2 * (layers + head),
+        rematerialisation=layers if llama.remat else 0.0,
+        encoder=encoded * encoder_flops(experiment.encoder),
+        resampler=3.0 * videos * _resampler_forward(experiment, resampler.latents),
+    )
+
+
+def _resampler_forward(experiment: Experiment, latents: int) -> float:
+    config, width = experiment.resampler, experiment.encoder.width
+    inner, seen = config.heads * config.head_width, experiment.encoder.tokens + latents
+    layer = (
+        2 * seen * width * inner  # keys and values
+        + 2 * latents * width * inner  # queries and output
+        + 2 * latents * seen * inner  # attention
+        + 2 * latents * width * config.mlp_width
+    )
+    return 2.0 * (config.layers * layer + latents * width * experiment.llama.width)

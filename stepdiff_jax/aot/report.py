@@ -1,0 +1,145 @@
+"""What a compiled training step needs: memory a chip, work a step, collectives."""
+
+import dataclasses
+import re
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+
+from stepdiff_jax.aot.arithmetic import StepFlops, step_flops
+from stepdiff_jax.aot.collectives import Collective, collectives
+from stepdiff_jax.aot.topology import GIB, parse_topology, topology_devices
+from stepdiff_jax.config import Experiment
+from stepdiff_jax.errors import InputError
+from stepdiff_jax.sharding import make_mesh
+from stepdiff_jax.training.abstract import lower_step
+
+SHARES_OF_PEAK = (0.4, 0.6)
+"""Shares of the chips' peak that step times are given at (published MFUs lie about there)."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One program on one slice; bytes are those of a chip.
+
+    fits: whether the compiler found room; where it did not, the sizes below are None and `reason`
+        is the compiler's own line.
+    argument_bytes: weights, optimizer and batch; temporary_bytes: everything else at once;
+        peak_bytes: most of both at one time.
+    tokens, pairs: of one step, padding included; a pair is two videos.
+    compile_seconds: on this machine; never compared by a test.
+    """
+
+    name: str
+    topology: str
+    chips: int
+    mesh: dict[str, int]
+    rows: int
+    row_length: int
+    tokens: int
+    pairs: int
+    memory_bytes: int
+    fits: bool
+    reason: str
+    argument_bytes: int | None
+    temporary_bytes: int | None
+    peak_bytes: int | None
+    flops: StepFlops
+    step_seconds: dict[str, float]
+    collectives: tuple[Collective, ...]
+    compile_seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values, with the sum of FLOPs."""
+        row = dataclasses.asdict(self)
+        row["flops"]["total"] = self.flops.total
+        return row
+
+
+def compile_for(experiment: Experiment, topology: str) -> tuple[Fit, jax.stages.Compiled | None]:
+    """Compile the training step for a slice; the executable is None where it does not fit.
+
+    Raises:
+        InputError: an unknown slice, or a mesh or batch that it does not divide.
+    """
+    chip, chips = parse_topology(topology)
+    mesh = make_mesh(experiment.mesh, topology_devices(topology))
+    start = time.monotonic()
+    try:
+        lowered = lower_step(experiment, mesh)
+    except ValueError as error:
+        raise InputError(f"data.batch_rows: {experiment.data.batch_rows}: {error}") from error
+    compiled, reason, memory = None, "", None
+    try:
+        compiled = lowered.compile()
+        memory = compiled.memory_analysis()
+    except jax.errors.JaxRuntimeError as error:
+        reason = out_of_memory(str(error))
+        if not reason:
+            raise
+    flops, data = step_flops(experiment), experiment.data
+    tokens = data.batch_rows * data.row_length
+    fit = Fit(
+        name=experiment.name,
+        topology=topology,
+        chips=chips,
+        mesh={axis: int(size) for axis, size in mesh.shape.items()},
+        rows=data.batch_rows,
+        row_length=data.row_length,
+        tokens=tokens,
+        pairs=data.batch_rows * data.row_videos // 2,
+        memory_bytes=chip.memory,
+        fits=compiled is not None,
+        reason=reason,
+        argument_bytes=memory and memory.argument_size_in_bytes,
+        temporary_bytes=memory and memory.temp_size_in_bytes,
+        peak_bytes=memory and memory.peak_memory_in_bytes,
+        flops=flops,
+        step_seconds={
+            f"{share:.0%}": flops.total / (chips * chip.peak * share) for share in SHARES_OF_PEAK
+        },
+        collectives=() if compiled is None else tuple(collectives(compiled.as_text() or "")),
+        compile_seconds=round(time.monotonic() - start, 1),
+    )
+    return fit, compiled
+
+
+def out_of_memory(message: str) -> str:
+    """The line of a compiler's error that tells what did not fit; empty for another error."""
+    match = re.search(r"Ran out of memory[^\n]*", message)
+    return match[0] if match else ""
+
+
+def describe(fit: Fit) -> str:
+    """A few lines for a person."""
+    gib = 1 / GIB
+    lines = [
+        f"{fit.name} on {fit.topology}: {fit.chips} chips, mesh "
+        + ", ".join(f"{axis} {size}" for axis, size in fit.mesh.items() if size > 1),
+        f"step      {fit.rows} rows of {fit.row_length} tokens = {fit.tokens} tokens, "
+        f"{fit.pairs} pairs",
+    ]
+    if fit.peak_bytes is None or fit.argument_bytes is None or fit.temporary_bytes is None:
+        lines.append(f"memory    DOES NOT FIT: {fit.reason}")
+    else:
+        lines.append(
+            f"memory    fits: {fit.peak_bytes * gib:.2f} GiB of {fit.memory_bytes * gib:.0f} a chip"
+            f" (arguments {fit.argument_bytes * gib:.2f}, temporary "
+            f"{fit.temporary_bytes * gib:.2f})"
+        )
+    work = fit.flops
+    lines.append(
+        f"work      {work.total:.3g} FLOPs a step: language model {work.language_model:.3g} "
+        f"(4N a token), remat {work.rematerialisation:.3g}, encoder {work.encoder:.3g}, "
+        f"resampler {work.resampler:.3g}"
+    )
+    times = ", ".join(f"{s:.2f} s at {share}" for share, s in fit.step_seconds.items())
+    lines.append(f"time      {times} of the chips' peak (arithmetic, not measured)")
+    lines += [
+        f"{one.kind:<20} {one.operations:>4} in the program, {one.bytes / 2**20:,.0f} MiB "
+        "(a loop's body counts once)"
+        for one in fit.collectives
+    ]
+    return "\n".join([*lines, f"compiled in {fit.compile_seconds:.0f} s"])

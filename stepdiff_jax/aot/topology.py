@@ -1,0 +1,79 @@
+"""Slices of TPUs by name: their chips, their memory and speed, and a mesh over them.
+
+Figures are those of Google's documentation of each generation ("TPU v5e", "TPU v5p", "TPU v6e",
+"TPU v4" at cloud.google.com/tpu/docs, read 2026-11): HBM of a chip and its bfloat16 peak.
+"""
+
+import os
+import re
+from dataclasses import dataclass
+
+import jax
+
+from stepdiff_jax.errors import InputError
+
+GIB = 2**30
+
+
+@dataclass(frozen=True)
+class Chip:
+    """One accelerator chip.
+
+    memory: bytes of HBM; peak: bfloat16 FLOPs a second; slices: shapes that `--search` tries, from
+    the smallest to the largest.
+    """
+
+    memory: int
+    peak: float
+    slices: tuple[str, ...]
+
+
+CHIPS = {
+    "v4": Chip(32 * GIB, 275e12, ("2x2x1", "2x2x2", "2x2x4", "2x4x4", "4x4x4", "4x4x8")),
+    "v5e": Chip(16 * GIB, 197e12, ("2x2", "2x4", "4x4", "4x8", "8x8", "8x16", "16x16")),
+    "v5p": Chip(95 * GIB, 459e12, ("2x2x1", "2x2x2", "2x2x4", "2x4x4", "4x4x4", "4x4x8")),
+    "v6e": Chip(32 * GIB, 918e12, ("2x2", "2x4", "4x4", "4x8", "8x8", "8x16", "16x16")),
+}
+
+
+def parse_topology(name: str) -> tuple[Chip, int]:
+    """The chip and the number of chips of a topology such as "v5p:4x4x4".
+
+    Raises InputError for a name of another form, or an unknown generation.
+    """
+    match = re.fullmatch(r"(\w+):(\d+(?:x\d+){1,2})", name)
+    if match is None or match[1] not in CHIPS:
+        raise InputError(
+            f"topology {name!r}: must be GENERATION:AxB or AxBxC, such as v5p:4x4x4, with a "
+            f"generation of {', '.join(CHIPS)}"
+        )
+    count = 1
+    for side in match[2].split("x"):
+        count *= int(side)
+    return CHIPS[match[1]], count
+
+
+def use_compiler_only() -> None:
+    """Keep JAX from looking for TPUs; to be called before JAX starts a backend."""
+    os.environ["JAX_PLATFORMS"] = "cpu"
+    os.environ["TPU_SKIP_MDS_QUERY"] = "1"
+    os.environ.setdefault("ALLOW_MULTIPLE_LIBTPU_LOAD", "1")
+    jax.config.update("jax_platforms", "cpu")
+
+
+def topology_devices(name: str) -> list[jax.Device]:
+    """The chips of a slice that need not be there.
+
+    Raises InputError where libtpu is not installed, or does not know the slice.
+    """
+    from jax.experimental import topologies
+
+    parse_topology(name)
+    try:
+        description = topologies.get_topology_desc(platform="tpu", topology_name=name)
+    except Exception as error:  # libtpu has no narrower class for a slice that it does not know
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+        raise InputError(
+            f"topology {name!r}: {reason} (the TPU compiler is `pip install stepdiff-jax[aot]`)"
+        ) from error
+    return list(description.devices)

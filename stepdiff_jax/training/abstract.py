@@ -1,0 +1,92 @@
+"""The training step and its arguments as shapes: what a compiler needs, and no array."""
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax.sharding import Mesh
+
+from stepdiff_jax.config import Experiment
+from stepdiff_jax.data.pipeline import Batch
+from stepdiff_jax.layout import PackedRows
+from stepdiff_jax.models.internvideo import InternVideo
+from stepdiff_jax.models.llama import Llama
+from stepdiff_jax.models.resampler import Resampler
+from stepdiff_jax.models.vclm import VCLM, answer_loss, split_variables
+from stepdiff_jax.sharding import rows_sharding, state_shardings
+from stepdiff_jax.training.optimizer import make_optimizer
+from stepdiff_jax.training.step import make_step
+
+
+def abstract_model(experiment: Experiment) -> VCLM:
+    """The experiment's model, every array a `jax.ShapeDtypeStruct`."""
+
+    def make() -> VCLM:
+        rngs = nnx.Rngs(0)
+        resampler = Resampler(
+            experiment.resampler,
+            input_width=experiment.encoder.width,
+            output_width=experiment.llama.width,
+            frames=experiment.encoder.frames,
+            rngs=rngs,
+        )
+        llama = Llama(experiment.llama, rngs=rngs)
+        return VCLM(InternVideo(experiment.encoder, rngs=rngs), resampler, llama)
+
+    return nnx.eval_shape(make)
+
+
+def abstract_batch(experiment: Experiment, mesh: Mesh) -> Batch:
+    """The global batch of one step, its rows spread over the mesh.
+
+    Raises ValueError where the mesh's data axes do not divide `data.batch_rows`.
+    """
+    data, encoder = experiment.data, experiment.encoder
+    rows, videos = data.batch_rows, data.row_videos
+    sharding = rows_sharding(mesh)
+
+    def array(dtype: Any, *shape: int) -> Any:
+        sharding.shard_shape((rows, *shape))
+        return jax.ShapeDtypeStruct((rows, *shape), dtype, sharding=sharding)
+
+    tokens = array(jnp.int32, data.row_length)
+    weights = array(jnp.float32, data.row_length)
+    packed = PackedRows(tokens, tokens, tokens, tokens, tokens, loss_mask=weights)
+    if data.visual_input == "features":
+        visual = array(jnp.float16, videos, encoder.tokens, encoder.width)
+    else:
+        side = encoder.image_size
+        visual = array(jnp.uint8, videos, encoder.frames, side, side, 3)
+    return Batch(packed, visual, array(jnp.int32, videos))
+
+
+def batch_loss(model: VCLM, batch: Any, *, answers: int) -> tuple[jax.Array, dict[str, jax.Array]]:
+    """`answer_loss` of one `Batch` on the mesh."""
+    return answer_loss(model, batch.rows, batch.visual, answers)
+
+
+def lower_step(experiment: Experiment, mesh: Mesh) -> jax.stages.Lowered:
+    """The step that `stepdiff train` runs, lowered for the devices of `mesh`.
+
+    Raises:
+        InputError: a large weight has a dimension that its mesh axis does not divide, or the
+            optimizer's values make no sense.
+        ValueError: as `abstract_batch`.
+    """
+    optimizer, schedule = make_optimizer(experiment.optimizer)
+    graph, trainable, frozen = split_variables(abstract_model(experiment))
+    opt_state = jax.eval_shape(optimizer.init, trainable)
+    trainable, opt_state, frozen = (
+        jax.tree.map(_with_sharding, state, state_shardings(state, mesh))
+        for state in (trainable, opt_state, frozen)
+    )
+    shardings = jax.tree.map(lambda leaf: leaf.sharding, (trainable, opt_state))
+    loss = partial(batch_loss, answers=experiment.data.row_answers)
+    step = make_step(graph, optimizer, schedule, loss, mesh, shardings)
+    return step.lower(trainable, opt_state, frozen, abstract_batch(experiment, mesh))
+
+
+def _with_sharding(leaf: Any, sharding: Any) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)

@@ -1,0 +1,55 @@
+"""A compiled step as a file: made on any machine by `stepdiff aot --save`, run where it belongs."""
+
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import jax
+from jax.experimental import serialize_executable
+
+from stepdiff_jax.errors import InputError
+
+
+def save_executable(compiled: jax.stages.Compiled, path: Path, *, config_hash: str) -> None:
+    """Write the executable and what it was compiled from; a stopped write leaves nothing.
+
+    Args:
+        config_hash: of the experiment, mesh included (`program_hash`).
+    """
+    payload, _, _ = serialize_executable.serialize(compiled)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.partial")
+    header = {"config_hash": config_hash, "jax": jax.__version__}
+    unfinished.write_bytes(json.dumps(header).encode() + b"\n" + payload)
+    unfinished.replace(path)
+
+
+def load_executable(path: Path, arguments: tuple, step: Any, *, config_hash: str) -> Any:
+    """The executable as a function, to be called as the step that it was compiled from.
+
+    The file holds machine code that is run as it is: load only what you made.
+
+    Args:
+        arguments: of the step, arrays or shapes; for the structure of what goes in.
+        step: the same step, not compiled; for the structure of what comes out.
+    Raises:
+        InputError: no such file, or one of another experiment, mesh, version of JAX or device.
+    """
+    try:
+        header, payload = path.read_bytes().split(b"\n", 1)
+        found = dict(json.loads(header))
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"{path}: no executable of `stepdiff aot --save`: {error}") from error
+    for field, wanted in (("config_hash", config_hash), ("jax", jax.__version__)):
+        if found.get(field) != wanted:
+            raise InputError(
+                f"{path}: compiled with {field} {found.get(field)}, here it is {wanted}"
+            )
+    inputs = jax.tree.structure((arguments, {}))
+    outputs = jax.tree.structure(jax.eval_shape(step, *arguments))
+    try:
+        return serialize_executable.deserialize_and_load(payload, inputs, outputs)
+    except (jax.errors.JaxRuntimeError, ValueError, pickle.UnpicklingError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path}: cannot be loaded on these devices: {reason}") from error

@@ -1,0 +1,39 @@
+"""`stepdiff aot` as its users call it: compiles the real 7B step for chips that are not there."""
+
+import json
+
+import pytest
+
+from stepdiff_jax.cli import main
+
+TOPOLOGY = ["--topology", "v5e:2x4"]
+
+
+def test_7b_fits_eight_small_chips(capsys):
+    pytest.importorskip("libtpu")
+    assert main(["aot", "stepdiff_7b", *TOPOLOGY, "--json", "--data.batch-rows", "8"]) == 0
+    fit = json.loads(capsys.readouterr().out)
+    assert fit["fits"]
+    assert fit["chips"] == 8
+    # 6.74e9 weights in bfloat16 on 8 chips, and little else.
+    assert 6.7e9 * 2 / 8 < fit["argument_bytes"] < 1.15 * 6.8e9 * 2 / 8
+    assert fit["peak_bytes"] < fit["memory_bytes"]
+    assert fit["tokens"] == 8 * 1024
+    assert any(one["kind"] == "all-gather" for one in fit["collectives"])
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--topology", "v9:2x2"], "topology 'v9:2x2': must be"),
+        (["--topology", "v5e:2"], "topology 'v5e:2': must be"),
+        ([*TOPOLOGY, "--mesh.tensor", "3"], "do not make up 8 devices"),
+        ([*TOPOLOGY, "--data.batch-rows", "12"], "data.batch_rows: 12"),
+    ],
+)
+def test_bad_input_is_one_line(capsys, arguments, message):
+    pytest.importorskip("libtpu")
+    assert main(["aot", "stepdiff_7b", *arguments]) == 2
+    error = capsys.readouterr().err.strip()
+    assert message in error
+    assert "\n" not in error
