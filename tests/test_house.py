@@ -21,7 +21,8 @@ FILES = [
 ]
 
 FLOORS = {
-    "stepdiff_jax.cli": 4,
+    "stepdiff_jax.cli": 5,
+    "stepdiff_jax.aot": 4,
     "stepdiff_jax.evaluation": 3,
     "stepdiff_jax.systems": 3,
     "stepdiff_jax.training": 3,
