@@ -5,6 +5,7 @@ gradients. int8 has a scale per output channel; int4 has one per output channel 
 inputs, because sixteen levels do not span a whole column of a Llama (both choices are ours).
 """
 
+import functools
 import math
 
 import jax
@@ -22,12 +23,14 @@ not."""
 INTEGERS = {"int8": jnp.dtype(jnp.int8), "int4": jnp.dtype(jnp.int4)}
 
 
+@functools.partial(jax.jit, static_argnames=("quantization", "dtype"))
 def quantize_weight(
     weight: jax.Array | np.ndarray, quantization: str, dtype: DTypeLike
 ) -> qwix.QArray:
     """The nearest multiples of the scales, which take each group's largest value to the last level.
 
     The arithmetic is float32: in bfloat16 a quotient above 64 would already be rounded to halves.
+    Compiled, so that a weight gives the same bits (and fingerprint) whoever loads it.
 
     Args:
         weight: [..., inputs, outputs], any float type; leading axes have scales of their own.

@@ -67,7 +67,7 @@ def _read(file: Any, leaves: dict[str, Any], path: Path) -> dict[str, jax.Array]
     arrays: dict[str, jax.Array] = {}
     for name in sorted(expected):
         stored = file.get_slice(name)
-        leaf = leaves.get(name, leaves.get(name + VALUES))
+        leaf = leaves[name if name in leaves else name + VALUES]
         if (found := tuple(stored.get_shape())) != leaf.shape:
             raise InputError(f"{path}: {name} has shape {found}, the model {leaf.shape}")
         if name in leaves:
@@ -82,17 +82,15 @@ def _quantize_layers(stored: Any, values: Any, scales: Any) -> tuple[jax.Array, 
     """Values and scales of a stacked weight [layers, inputs, outputs], read layer by layer."""
     stacks = (jnp.zeros(values.shape, values.dtype), jnp.zeros(scales.shape, scales.dtype))
     for layer in range(len(stacks[0])):
-        stacks = _place(stacks, stored[layer], layer)
+        array = quantize_weight(stored[layer], values.dtype.name, scales.dtype)
+        stacks = _place(stacks, (array.qvalue, array.scale), layer)
     return stacks
 
 
 @functools.partial(jax.jit, donate_argnums=0)
-def _place(
-    stacks: tuple[jax.Array, jax.Array], weight: jax.Array, layer: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-    values, scales = stacks
-    array = quantize_weight(weight, values.dtype.name, scales.dtype)
-    return values.at[layer].set(array.qvalue), scales.at[layer].set(array.scale)
+def _place(stacks: Any, parts: Any, layer: jax.Array) -> Any:
+    """Each part written into its stack's own memory."""
+    return jax.tree.map(lambda stack, part: stack.at[layer].set(part), stacks, parts)
 
 
 def _full_name(name: str, leaves: dict[str, Any]) -> str:

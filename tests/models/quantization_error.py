@@ -5,6 +5,7 @@ the kitchen's language model reads dialogues that it was not trained on.
 """
 
 from dataclasses import replace
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -41,7 +42,7 @@ def report_7b() -> None:
     full = run(state)
     for quantization in QUANTIZATIONS[1:]:
         # The same program with the weights that a quantised one would expand.
-        found = run(jax.tree.map(lambda leaf: _rounded(leaf, quantization), state))
+        found = run(jax.tree.map(partial(_rounded, quantization=quantization), state))
         errors = (jnp.linalg.norm(a - b) / jnp.linalg.norm(b) for a, b in zip(found, full))
         print(
             f"7B x {LAYERS} {quantization}: hidden {next(errors):.2%} gradient {next(errors):.2%}"
