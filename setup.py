@@ -38,6 +38,7 @@ setup(
         "transformers>=5",
         "sentencepiece>=0.2",
         "safetensors>=0.5",
+        "qwix>=0.1.8",
         "av>=18",
         "pillow>=11",
         "numpy>=2",

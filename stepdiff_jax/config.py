@@ -5,6 +5,7 @@ Sizes are counts, rates are per step, times are seconds unless a field says othe
 """
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,13 @@ class LlamaConfig:
     tied_embeddings: bool = False
     dtype: str = "bfloat16"
     remat: bool = True
+    quantization: Literal["", "int8", "int4"] = ""
+    """How the layers' matrices are stored: as they are (empty), "int8" with a scale per output
+    channel, or "int4" with one per output channel and 128 inputs.
+
+    Embedding, norms and head stay in `dtype`, in which everything is computed: together they are
+    under 1 % of 70B, the embedding is only looked up, and the head's errors would go straight into
+    the logits (ours)."""
 
     @property
     def head_width(self) -> int:

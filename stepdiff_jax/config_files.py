@@ -123,8 +123,12 @@ def _parse(kind: Any, value: Any, source: str, field: str) -> Any:
         return float(value)
     if type(value) is kind:
         return value
+    if typing.get_origin(kind) is typing.Literal and value in typing.get_args(kind):
+        return value
     place = f"field {field!r}" if field else "it"
     wanted = getattr(kind, "__name__", str(kind))
+    if typing.get_origin(kind) is typing.Literal:
+        wanted = "one of " + ", ".join(map(repr, typing.get_args(kind)))
     raise InputError(f"{source}: {place} must be {wanted}, got {shorten(value)}")
 
 

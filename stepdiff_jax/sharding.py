@@ -44,7 +44,13 @@ class Rules:
         ("mlp", "tensor"),
         ("vocab", "tensor"),
         ("head_dim", None),
+        ("embed_tiles", "fsdp"),
+        ("heads_tiles", "tensor"),
+        ("mlp_tiles", "tensor"),
     )
+    optional: frozenset[str] = frozenset(("embed_tiles", "heads_tiles", "mlp_tiles"))
+    """Logical axes that are replicated where their mesh axis does not divide them, however large
+    the array: the tiles of quantised weights, 128 times fewer than their inputs."""
 
     def mesh_axis(self, name: str | None) -> MeshAxes:
         """The mesh axes of one logical axis; raises ValueError where no rule names it."""
@@ -113,7 +119,7 @@ def state_shardings(state: Any, mesh: Mesh, rules: Rules | None = None) -> Any:
             return replicated
         array = leaf.get_value()
         names = leaf.get_metadata().get("out_sharding") or (None,) * array.ndim
-        spec = _dividing(rules.spec(names), array, mesh, jax.tree_util.keystr(path))
+        spec = _dividing(names, rules, array, mesh, jax.tree_util.keystr(path))
         return leaf.replace(NamedSharding(mesh, spec))
 
     return jax.tree_util.tree_map_with_path(of_leaf, state, is_leaf=_is_variable)
@@ -142,17 +148,22 @@ def _is_variable(node: Any) -> bool:
     return isinstance(node, nnx.Variable)
 
 
-def _dividing(spec: PartitionSpec, array: Any, mesh: Mesh, name: str) -> PartitionSpec:
-    """`spec` where it divides the array, and for small arrays only its parts that do."""
-    axes = list(spec)
+def _dividing(
+    names: Sequence[str | None], rules: Rules, array: Any, mesh: Mesh, path: str
+) -> PartitionSpec:
+    """The rules' partition where it divides the array.
+
+    Of small arrays, and along `rules.optional`, only its parts that do.
+    """
+    axes = list(rules.spec(names))
     for dimension, axis in enumerate(axes):
         parts = prod(mesh.shape[one] for one in _each(axis))
         if array.shape[dimension] % parts == 0:
             continue
-        if array.size * array.dtype.itemsize >= SMALL:
+        if names[dimension] not in rules.optional and array.size * array.dtype.itemsize >= SMALL:
             raise InputError(
                 f"mesh.{axis}: {parts} devices do not divide dimension {dimension} of "
-                f"{name} {array.shape}"
+                f"{path} {array.shape}"
             )
         axes[dimension] = None
     return PartitionSpec(*axes)

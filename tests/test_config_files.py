@@ -31,6 +31,8 @@ def any_of(kind: typing.Any) -> st.SearchStrategy[typing.Any]:
         )
     if typing.get_origin(kind) is tuple:
         return st.lists(any_of(typing.get_args(kind)[0]), max_size=3).map(tuple)
+    if typing.get_origin(kind) is typing.Literal:
+        return st.sampled_from(typing.get_args(kind))
     return {
         str: st.text(),
         bool: st.booleans(),
@@ -67,6 +69,10 @@ def test_left_out_fields_have_their_defaults():
         ({"name": "x", "mesh": {"dta": 3}}, "here: unknown field 'mesh.dta'"),
         ({"name": "x", "mesh": {"data": 3.5}}, "here: field 'mesh.data' must be int, got 3.5"),
         ({"name": "x", "mesh": {"data": True}}, "here: field 'mesh.data' must be int, got True"),
+        (
+            {"name": "x", "llama": {"quantization": "int5"}},
+            "here: field 'llama.quantization' must be one of '', 'int8', 'int4', got 'int5'",
+        ),
         (
             {"name": "x", "data": {"mixture": [{"weight": 1.0}]}},
             "here: field 'data.mixture.0.name' is missing",

@@ -14,6 +14,7 @@ import numpy as np
 
 from stepdiff_jax.config import LlamaConfig
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.quantize import quantize_weight
 
 HEAD = "lm_head.weight"
 EMBEDDING = "model.embed_tokens.weight"
@@ -95,6 +96,7 @@ def check_checkpoint(shapes: Mapping[str, tuple[int, ...]], config: LlamaConfig)
 def from_state_dict(state: Mapping[str, np.ndarray], config: LlamaConfig) -> dict[str, Any]:
     """The arrays of ``Llama(config)``, nested by attribute, in ``config.dtype``.
 
+    Where the config asks for it, matrices are quantised one by one, from the checkpoint's dtype.
     Put the result into a model with ``nnx.update(model, arrays)``.
 
     Raises:
@@ -109,20 +111,38 @@ def from_state_dict(state: Mapping[str, np.ndarray], config: LlamaConfig) -> dic
     dtype = jnp.dtype(config.dtype)
     arrays: dict[str, Any] = {"blocks": {}}
     for tensor in checkpoint_tensors(config):
-        array = state[tensor.name].astype(dtype, copy=False)
+        array = state[tensor.name]
         array = array.T if tensor.transposed else array
         *parents, leaf = tensor.path
         node = arrays[parents[0]] if parents else arrays
-        if tensor.layer is None:
-            node[leaf] = array
-        else:
-            stacked = node.setdefault(leaf, np.empty((config.layers, *array.shape), dtype))
-            stacked[tensor.layer] = array
+        parts = {leaf: array.astype(dtype, copy=False)}
+        if config.quantization and tensor.transposed and tensor.layer is not None:
+            quantized = quantize_weight(array, config.quantization, dtype)
+            parts = {
+                "values": np.asarray(quantized.qvalue),
+                "scales": np.asarray(quantized.scale),
+            }
+            node = node.setdefault(leaf, {})
+        for name, part in parts.items():
+            if tensor.layer is None:
+                node[name] = part
+            else:
+                shape = (config.layers, *part.shape)
+                node.setdefault(name, np.empty(shape, part.dtype))[tensor.layer] = part
     return arrays
 
 
 def to_state_dict(arrays: Mapping[str, Any], config: LlamaConfig) -> dict[str, np.ndarray]:
-    """The inverse of `from_state_dict`, in the arrays' dtype; a tied model gets no head."""
+    """The inverse of `from_state_dict`, in the arrays' dtype; a tied model gets no head.
+
+    Raises:
+        InputError: the model is quantised, so it is no longer what the checkpoint held.
+    """
+    if config.quantization:
+        raise InputError(
+            f"llama.quantization: a model in {config.quantization} is not written as a checkpoint; "
+            "its weights are those that it was quantised from"
+        )
     state: dict[str, np.ndarray] = {}
     for tensor in checkpoint_tensors(config):
         node: Any = arrays

@@ -76,8 +76,8 @@ def fingerprint(frozen: Any) -> str:
 
 def _checksum(array: jax.Array) -> jax.Array:
     """Bits of the array summed modulo 2**32: exact, whatever the order and the sharding."""
-    size = jnp.dtype(array.dtype).itemsize
-    bits = jax.lax.bitcast_convert_type(array, {2: jnp.uint16, 4: jnp.uint32, 1: jnp.uint8}[size])
+    unsigned = {4: jnp.uint4, 8: jnp.uint8, 16: jnp.uint16, 32: jnp.uint32}
+    bits = jax.lax.bitcast_convert_type(array, unsigned[jax.dtypes.itemsize_bits(array.dtype)])
     bits = bits.astype(jnp.uint32)
     # The row-major index modulo 2**32, from one index per axis: flattening would gather the shards.
     place, stride = jnp.zeros((), jnp.uint32), 1

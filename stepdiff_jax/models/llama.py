@@ -9,6 +9,7 @@ from jax.nn.initializers import Initializer, lecun_normal, normal, ones
 
 from stepdiff_jax.config import LlamaConfig
 from stepdiff_jax.models.attention import attend, rotary_tables, rotate
+from stepdiff_jax.models.quantized import QuantizedWeight, project
 from stepdiff_jax.models.variables import Frozen, LogicalAxes, frozen
 from stepdiff_jax.sharding import constrain
 
@@ -33,24 +34,24 @@ class Block(nnx.Module):
     def __init__(self, config: LlamaConfig, *, rngs: nnx.Rngs):
         self.config = config
         width, head = config.width, config.head_width
-        weight = _weights(rngs, jnp.dtype(config.dtype))
+        weight, matrix = _weights(rngs, jnp.dtype(config.dtype)), _matrices(rngs, config)
         self.attention_norm = weight((width,), ("embed",), ones)
-        self.query = weight((width, config.heads * head), ("embed", "heads"))
-        self.key = weight((width, config.kv_heads * head), ("embed", "heads"))
-        self.value = weight((width, config.kv_heads * head), ("embed", "heads"))
-        self.output = weight((config.heads * head, width), ("heads", "embed"))
+        self.query = matrix((width, config.heads * head), ("embed", "heads"))
+        self.key = matrix((width, config.kv_heads * head), ("embed", "heads"))
+        self.value = matrix((width, config.kv_heads * head), ("embed", "heads"))
+        self.output = matrix((config.heads * head, width), ("heads", "embed"))
         self.mlp_norm = weight((width,), ("embed",), ones)
-        self.gate = weight((width, config.mlp_width), ("embed", "mlp"))
-        self.up = weight((width, config.mlp_width), ("embed", "mlp"))
-        self.down = weight((config.mlp_width, width), ("mlp", "embed"))
+        self.gate = matrix((width, config.mlp_width), ("embed", "mlp"))
+        self.up = matrix((width, config.mlp_width), ("embed", "mlp"))
+        self.down = matrix((config.mlp_width, width), ("mlp", "embed"))
 
     def keys_values(
         self, x: jax.Array, tables: tuple[jax.Array, jax.Array]
     ) -> tuple[jax.Array, jax.Array]:
         """Rotated keys and values of a normed input: [B, L, kv_heads, head_width] each."""
         shape = (*x.shape[:-1], self.config.kv_heads, self.config.head_width)
-        key = (x @ self.key[...]).reshape(shape)
-        return rotate(key, tables), (x @ self.value[...]).reshape(shape)
+        key = (project(x, self.key)).reshape(shape)
+        return rotate(key, tables), (project(x, self.value)).reshape(shape)
 
     def __call__(
         self,
@@ -64,7 +65,9 @@ class Block(nnx.Module):
         """[B, L, E] -> [B, L, E], and the cache with this layer's keys and values at `slot`."""
         config = self.config
         normed = rms_norm(x, self.attention_norm[...], config.norm_epsilon)
-        query = (normed @ self.query[...]).reshape(*x.shape[:-1], config.heads, config.head_width)
+        query = (project(normed, self.query)).reshape(
+            *x.shape[:-1], config.heads, config.head_width
+        )
         key, value = self.keys_values(normed, tables)
         if cache is not None:
             cache = KeyValues(
@@ -78,10 +81,10 @@ class Block(nnx.Module):
             )
         attended = attend(rotate(query, tables), key, value, mask)
         attended = constrain(attended.reshape(*x.shape[:-1], -1), "rows", None, "heads")
-        x = constrain(x + attended @ self.output[...], "rows")
+        x = constrain(x + project(attended, self.output), "rows")
         normed = rms_norm(x, self.mlp_norm[...], config.norm_epsilon)
-        gated = jax.nn.silu(normed @ self.gate[...]) * (normed @ self.up[...])
-        return x + constrain(gated, "rows", None, "mlp") @ self.down[...], cache
+        gated = jax.nn.silu(project(normed, self.gate)) * project(normed, self.up)
+        return x + project(constrain(gated, "rows", None, "mlp"), self.down), cache
 
 
 class Llama(nnx.Module):
@@ -156,5 +159,19 @@ def _weights(rngs: nnx.Rngs, dtype: jnp.dtype):
         shape: tuple[int, ...], axes: LogicalAxes, initializer: Initializer | None = None
     ) -> Frozen:
         return frozen(initializer or lecun_normal(), rngs.params(), shape, dtype, axes)
+
+    return make
+
+
+def _matrices(rngs: nnx.Rngs, config: LlamaConfig):
+    """Of the layers; quantised where the config says so."""
+    dtype = jnp.dtype(config.dtype)
+    full = _weights(rngs, dtype)
+
+    def make(shape: tuple[int, int], axes: LogicalAxes) -> Frozen | QuantizedWeight:
+        weight = full(shape, axes)
+        if not config.quantization:
+            return weight
+        return QuantizedWeight(weight[...], axes, quantization=config.quantization, dtype=dtype)
 
     return make

@@ -23,7 +23,12 @@ def frozen(
     initializer: Initializer, key: jax.Array, shape: tuple[int, ...], dtype: Any, axes: LogicalAxes
 ) -> Frozen:
     """A frozen weight ``initializer(key, shape, dtype)``; ``axes`` names each dimension."""
-    return Frozen(initializer(key, shape, dtype), **_metadata(shape, axes))
+    return frozen_array(initializer(key, shape, dtype), axes)
+
+
+def frozen_array(array: jax.Array, axes: LogicalAxes) -> Frozen:
+    """`array` as a frozen weight; ``axes`` names each dimension."""
+    return Frozen(array, **_metadata(array.shape, axes))
 
 
 def param(

@@ -1,0 +1,84 @@
+"""What int8 and int4 cost: `python tests/models/quantization_error.py` prints it (a minute or two).
+
+The random stack has the true shapes of 7B in float32, so that all of the error is quantisation's;
+the kitchen's language model reads dialogues that it was not trained on.
+"""
+
+from dataclasses import replace
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from configs import kitchen
+from data_prep.kitchen.pretrain.language_model import batch_of_rows, language_loss, value_tokens
+from stepdiff_jax.config import LLAMA_2_7B
+from stepdiff_jax.data.tokenizer import Tokenizer
+from stepdiff_jax.models.llama import Llama
+from stepdiff_jax.models.weights import load_weights
+from stepdiff_jax.quantize import dequantize, quantize_weight
+
+QUANTIZATIONS = ("", "int8", "int4")
+LAYERS, LENGTH, SEED = 2, 32, 1001
+
+
+def report_7b() -> None:
+    config = replace(LLAMA_2_7B, layers=LAYERS, vocabulary_size=8, dtype="float32", remat=False)
+    graph, state = nnx.split(Llama(config, rngs=nnx.Rngs(0)))
+    random = np.random.default_rng(0)
+    inputs, way = random.normal(size=(2, 1, LENGTH, config.width)).astype(np.float32)
+    mask = np.tri(LENGTH, dtype=bool)[None]
+
+    @jax.jit
+    def run(state: nnx.State) -> tuple[jax.Array, jax.Array]:
+        model = nnx.merge(graph, state)
+        hidden, backward = jax.vjp(
+            lambda inputs: model(inputs, np.arange(LENGTH)[None], mask)[0], inputs
+        )
+        return hidden, backward(way)[0]
+
+    full = run(state)
+    for quantization in QUANTIZATIONS[1:]:
+        # The same program with the weights that a quantised one would expand.
+        found = run(jax.tree.map(partial(_rounded, quantization=quantization), state))
+        errors = (jnp.linalg.norm(a - b) / jnp.linalg.norm(b) for a, b in zip(found, full))
+        print(
+            f"7B x {LAYERS} {quantization}: hidden {next(errors):.2%} gradient {next(errors):.2%}"
+        )
+
+
+def _rounded(leaf: jax.Array, quantization: str) -> jax.Array:
+    if leaf.ndim < 3:
+        return leaf
+    array = quantize_weight(leaf, quantization, leaf.dtype)
+    return dequantize(array.qvalue, array.scale)
+
+
+def report_kitchen() -> None:
+    experiment = kitchen.experiment()
+    tokenizer = Tokenizer(experiment.weights.tokenizer)
+    rows = batch_of_rows(tokenizer, SEED, 0)
+    values = value_tokens(tokenizer)
+
+    @jax.jit
+    def loss(model: Llama):
+        return language_loss(
+            model, (rows, 0.0), jax.random.key(0), values=values, end=tokenizer.eos
+        )
+
+    for quantization in QUANTIZATIONS:
+        config = replace(experiment.llama, quantization=quantization)
+        model = load_weights(
+            nnx.eval_shape(lambda config=config: Llama(config, rngs=nnx.Rngs(0))),
+            experiment.weights.llama,
+        )
+        value, figures = loss(model)
+        told = " ".join(f"{name} {float(figure):.4f}" for name, figure in figures.items())
+        print(f"kitchen {quantization or config.dtype}: loss {float(value):.5f} {told}")
+
+
+if __name__ == "__main__":
+    report_kitchen()
+    report_7b()
