@@ -134,6 +134,11 @@ def checklist(reference: Scene, candidate: Scene) -> str:
     )
 
 
+def score_list(reference: Scene, candidate: Scene) -> str:
+    """Category by category, the similarity score."""
+    return ", ".join(f"{name} {score(reference, candidate, name)}" for name in CATEGORIES)
+
+
 Question = Callable[[Scene, Scene, np.random.Generator], tuple[str, str]]
 
 
@@ -179,6 +184,11 @@ def ask_summary(reference: Scene, candidate: Scene, rng: np.random.Generator) ->
 def ask_checklist(reference: Scene, candidate: Scene, rng: np.random.Generator) -> tuple[str, str]:
     """The whole comparison in one answer."""
     return "summarize what is the same and what is different", checklist(reference, candidate)
+
+
+def ask_scores(reference: Scene, candidate: Scene, rng: np.random.Generator) -> tuple[str, str]:
+    """The similarity scores of all categories in one answer."""
+    return "rate how similar the videos are from 1 to 5", score_list(reference, candidate)
 
 
 _WORD_ATTRIBUTE = {word: name for name, words in VALUES.items() for word in words}

@@ -89,7 +89,7 @@ def plan_video(split: str, index: int, keysteps: int, seed: int) -> VideoPlan:
     time = rng.uniform(1.0, 2.0)
     segments = []
     for keystep in rng.permutation(len(KEYSTEPS))[:keysteps]:
-        scene = _in_setting(sample_scene(rng, split, int(keystep)), setting)
+        scene = _sample_in_setting(rng, split, int(keystep), setting)
         start = round(time, 5)
         end = round(start + rng.uniform(4.0, 6.0), 5)
         segments.append(Segment(scene, start, end))
@@ -163,12 +163,17 @@ def _map(task, plans: Sequence[VideoPlan], processes: int) -> Iterator[None]:
         yield from executor.map(task, plans, chunksize=4)
 
 
-def _in_setting(scene: Scene, setting: Scene) -> Scene:
-    """The scene on the setting's counter and with its hands; the split stays the same."""
-    values = list(scene.values)
-    for name in ("counter", "hands"):
-        values[ATTRIBUTES.index(name)] = setting.index(name)
-    return Scene(scene.keystep, tuple(values))
+def _sample_in_setting(
+    rng: np.random.Generator, split: str, keystep: int, setting: Scene
+) -> Scene:
+    """A random scene of the split on the setting's counter and with its hands."""
+    while True:
+        values = list(sample_scene(rng, split, keystep).values)
+        for name in ("counter", "hands"):
+            values[ATTRIBUTES.index(name)] = setting.index(name)
+        scene = Scene(keystep, tuple(values))
+        if scene.split == split:
+            return scene
 
 
 def _annotation(split: str, plan: VideoPlan) -> dict:

@@ -35,14 +35,14 @@ def sampled(split: str, count: int) -> list[Scene]:
 def test_splits_share_no_combination():
     owned = {
         split: {
-            tuple(scene.word(name) for name in ("ingredient", "tool", "vessel"))
-            for scene in sampled(split, 400)
+            tuple(scene.word(name) for name in ("ingredient", "tool", "vessel", "counter"))
+            for scene in sampled(split, 2000)
         }
         for split in SPLITS
     }
     for first, second in combinations(SPLITS, 2):
         assert not owned[first] & owned[second]
-    shares = {split: len(found) / 120 for split, found in owned.items()}
+    shares = {split: len(found) / 480 for split, found in owned.items()}
     assert shares["train"] == pytest.approx(0.7, abs=0.1)
     assert shares["validation"] == pytest.approx(0.1, abs=0.05)
     assert shares["test"] == pytest.approx(0.2, abs=0.07)

@@ -22,8 +22,8 @@ class Pretrain:
     directory: Path = Path("build/pretrain")
     """Checkpoints."""
     output: Path = stand_ins.DIRECTORY
-    language_model_steps: int = 3300
-    encoder_steps: int = 1300
+    language_model_steps: int = 3000
+    encoder_steps: int = 1700
     seed: int = 0
 
 

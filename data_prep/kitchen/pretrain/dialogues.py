@@ -66,12 +66,14 @@ WEIGHTS: dict[language.Question, float] = {
     language.ask_difference: 1.0,
     language.ask_same: 4.0,
     language.ask_same_attribute: 4.0,
+    language.ask_scores: 3.0,
     language.ask_checklist: 2.0,
     language.ask_summary: 1.0,
     language.ask_contrast: 1.0,
 }
 """Kinds of question and the loss weights of their answers. To tell whether two descriptions agree
-is by far the hardest, so there is much of it: verdicts, and checklists of all attributes."""
+is by far the hardest, so there is much of it: verdicts, scores of all categories and checklists of
+all attributes, from which a verdict follows."""
 
 
 def pair_dialogue(rng: np.random.Generator) -> Conversation:
@@ -82,9 +84,9 @@ def pair_dialogue(rng: np.random.Generator) -> Conversation:
         language.ask_difference,
         language.ask_same,
         language.ask_same,
-        language.ask_same,
         language.ask_same_attribute,
         language.ask_checklist,
+        language.ask_scores,
         language.ask_summary if rng.random() < 0.3 else language.ask_same,
     ]
     if rng.random() < 0.1:

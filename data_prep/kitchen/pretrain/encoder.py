@@ -26,12 +26,12 @@ from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.models.internvideo import InternVideo
 from stepdiff_jax.models.resampler import Resampler
 
-CLIPS = 8000
+CLIPS = 16000
 BATCH = 32
-SHORT = 4
-SHORT_SHARE = 0.8
-"""The first 80 % of the steps see four of the eight frames, at half the cost: the blocks never mix
-frames, so what they learn does not depend on how many there are."""
+FRAMES = ((0.5, 2), (0.8, 4), (1.0, 8))
+"""(share of the steps until which, frames of a clip that are seen): the blocks never mix frames, so
+what they learn of single frames does not depend on how many there are, and two cost a quarter of
+eight. Motion needs them all."""
 SLOTS = (len(KEYSTEPS), *(len(VALUES[name]) for name in ATTRIBUTES))
 
 
@@ -122,9 +122,9 @@ class Clips:
         ]
         ids = text_ids(texts, self.tokenizer, self.config.text)
         frames = self.frames[chosen]
-        if step < SHORT_SHARE * self.steps:
-            group = self.config.frames // SHORT
-            frames = frames[:, np.arange(SHORT) * group + rng.integers(group, size=SHORT)]
+        seen = next(count for share, count in FRAMES if step < share * self.steps)
+        group = self.config.frames // seen
+        frames = frames[:, np.arange(seen) * group + rng.integers(group, size=seen)]
         return frames, ids, self.labels[chosen]
 
 

@@ -11,7 +11,7 @@ from flax import nnx
 from data_prep.kitchen import language
 from data_prep.kitchen.pretrain.dialogues import WEIGHTS, dialogues
 from data_prep.kitchen.pretrain.fit import fit
-from data_prep.kitchen.world import VALUES
+from data_prep.kitchen.world import SCORES, VALUES
 from stepdiff_jax.config import LlamaConfig
 from stepdiff_jax.data.packing import Example, RowShape, lay_out, pack_row
 from stepdiff_jax.data.tokenizer import Tokenizer
@@ -26,7 +26,9 @@ writes are never exactly words, and Llama-2, trained on far more text, is robust
 from nothing over the second third of the steps, once words are told apart."""
 
 
-VERDICT, CHECKLIST = WEIGHTS[language.ask_same], WEIGHTS[language.ask_checklist]
+VERDICT, SCORED, CHECKLIST = (
+    WEIGHTS[ask] for ask in (language.ask_same, language.ask_scores, language.ask_checklist)
+)
 """By these weights the figures tell answers apart."""
 
 
@@ -36,19 +38,26 @@ def value_tokens(tokenizer: Tokenizer) -> np.ndarray:
     return np.array([token for (token,) in ids])
 
 
+def score_tokens(tokenizer: Tokenizer) -> np.ndarray:
+    """Ids of the digits that similarity scores are written with."""
+    return np.array([tokenizer.encode(str(digit))[-1] for digit in SCORES.values()])
+
+
 def language_loss(
     model: Llama,
     batch: tuple[PackedRows, jax.Array],
     key: jax.Array,
     *,
     values: np.ndarray,
+    scores: np.ndarray,
     end: int,
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
     """Weighted cross-entropy of every token that has a weight; noise on the shared prefix.
 
     Args:
         batch: rows, and the largest noise.
-        values: token ids of attribute words; end: of the end token. For the figures only.
+        values: token ids of attribute words; scores: of the digits of scores; end: of the end
+            token. For the figures only.
     """
     rows, largest = batch
     embeddings = model.embed(rows.tokens)
@@ -64,6 +73,7 @@ def language_loss(
     weight = rows.loss_mask[:, 1:]
     right = jnp.argmax(log_probabilities, -1) == targets
     verdict = (weight == VERDICT) & (targets != end)
+    scored = (weight == SCORED) & jnp.isin(targets, scores)
     checked = (weight == CHECKLIST) & (targets != end)
     named = (weight == 1.0) & jnp.isin(targets, values) & (rows.parent[:, 1:] > 0)
 
@@ -72,6 +82,7 @@ def language_loss(
 
     return jnp.sum(weight * token_loss) / jnp.sum(weight), {
         "verdict": mean(token_loss, verdict),
+        "scores right": mean(right, scored),
         "checklist right": mean(right, checked),
         "values right": mean(right, named),
     }
@@ -85,6 +96,8 @@ def batch_of_rows(tokenizer: Tokenizer, seed: int, step: int) -> PackedRows:
     waiting: list[Example] = []
     while len(rows) < ROWS:
         example = next(examples)
+        if example.length > ROW.length:
+            continue  # rare, and no more than one dialogue among thousands
         if sum(one.length for one in waiting) + example.length > ROW.length:
             rows.append(pack_row(waiting, ROW, latents=0)[0])
             waiting = []
@@ -103,7 +116,12 @@ def train_language_model(
 
     return fit(
         Llama(config, rngs=nnx.Rngs(seed)),
-        partial(language_loss, values=value_tokens(tokenizer), end=tokenizer.eos),
+        partial(
+            language_loss,
+            values=value_tokens(tokenizer),
+            scores=score_tokens(tokenizer),
+            end=tokenizer.eos,
+        ),
         batch,
         steps=steps,
         peak_rate=2e-3,
