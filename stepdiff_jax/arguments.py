@@ -66,7 +66,10 @@ def parse_arguments(
 
 def load_config(prog: str, arguments: Sequence[str]) -> tuple[Experiment, str, Sequence[str]]:
     """The experiment that the first argument names, the words up to it, and the rest."""
-    known = f"CONFIG is a .py file or one of {', '.join(config_names())}"
+    known = (
+        f"CONFIG is a .py file or one of {', '.join(config_names())}; @v5e, @v6e, @v5p, @h100 or "
+        "@h200 behind it lays it out for that accelerator"
+    )
     if not arguments:
         raise InputError(f"CONFIG is missing: {prog} CONFIG ...; {known}")
     config, *rest = arguments

@@ -1,6 +1,7 @@
 """Experiments in files: Python configs by name or path, and `config.json` of a run directory."""
 
 import dataclasses
+import importlib
 import importlib.util
 import json
 import traceback
@@ -25,11 +26,21 @@ def config_names() -> list[str]:
 def load_experiment(config: str) -> Experiment:
     """The experiment of a name in `configs/`, or of the path of a Python file.
 
-    The file defines `experiment() -> Experiment`.
+    The file defines `experiment() -> Experiment`. NAME@ACCELERATOR is the experiment with the
+    preset that `configs/_accelerators.py` has for that accelerator.
 
     Raises:
-        InputError: no such name or file; the file fails, or gives no Experiment.
+        InputError: no such name, file or preset; the file fails, or gives no Experiment.
     """
+    name, at, accelerator = config.partition("@")
+    experiment = _load(name)
+    if not at:
+        return experiment
+    presets = importlib.import_module("configs._accelerators")
+    return presets.on_accelerator(experiment, accelerator)
+
+
+def _load(config: str) -> Experiment:
     path = Path(config)
     if path.suffix != ".py":
         path = _directory() / f"{config}.py"

@@ -163,9 +163,7 @@ def _map(task, plans: Sequence[VideoPlan], processes: int) -> Iterator[None]:
         yield from executor.map(task, plans, chunksize=4)
 
 
-def _sample_in_setting(
-    rng: np.random.Generator, split: str, keystep: int, setting: Scene
-) -> Scene:
+def _sample_in_setting(rng: np.random.Generator, split: str, keystep: int, setting: Scene) -> Scene:
     """A random scene of the split on the setting's counter and with its hands."""
     while True:
         values = list(sample_scene(rng, split, keystep).values)
