@@ -1,9 +1,9 @@
 """How each size of Llama-2 is laid out on each kind of accelerator; all of it is ours.
 
 `stepdiff train stepdiff_70b@v5e` is the experiment with this preset. One group of chips holds one
-copy of the weights, sharded fully ("fsdp"); more chips hold more copies ("data"), so that the
-gathering of weights stays on a group's fast links, and a preset serves every slice whose chips are a
-multiple of the group. Rows of a batch are spread over all chips: raise `data.batch_rows` with them.
+copy of the weights, sharded fully ("fsdp"); more chips hold more copies ("data"). So the gathering
+of weights stays on a group's fast links, and a preset serves every slice whose chips are a multiple
+of the group. Rows of a batch are spread over all chips: raise `data.batch_rows` with them.
 """
 
 from dataclasses import dataclass, replace
