@@ -66,8 +66,10 @@ class Aot:
     """Compile an experiment's training step for a slice of TPUs that need not be there."""
 
     experiment: Annotated[Experiment, arg(name="")]
-    topology: str
+    topology: str | None = None
     """GENERATION:SHAPE, such as v5p:4x4x4, v5e:4x4 or v6e:4x4."""
+    search: str | None = None
+    """Instead: a generation, whose smallest slice and largest batch that fit are looked for."""
     json: bool = False
     """Print one JSON object."""
     save: Path | None = None
@@ -77,19 +79,10 @@ class Aot:
 def aot(prog: str, arguments: Sequence[str]) -> None:
     """Say before queueing whether an experiment fits: CONFIG --topology v5p:4x4x4."""
     experiment, prog, rest = load_config(prog, arguments)
-    options = parse_arguments(Aot, rest, prog=prog, default=Aot(experiment, MISSING))
-    from stepdiff_jax.aot.topology import parse_topology, use_compiler_only
+    options = parse_arguments(Aot, rest, prog=prog, default=Aot(experiment))
+    from stepdiff_jax.aot.run import Request, run
 
-    parse_topology(options.topology)
-    use_compiler_only()
-    from stepdiff_jax.aot.report import compile_for, describe
-    from stepdiff_jax.training.executable import save_executable
-    from stepdiff_jax.training.run_directory import program_hash
-
-    fit, compiled = compile_for(options.experiment, options.topology)
-    print(json.dumps(fit.to_json()) if options.json else describe(fit))
-    if options.save is not None and compiled is not None:
-        save_executable(compiled, options.save, config_hash=program_hash(options.experiment))
+    print(run(Request(**vars(options))))
 
 
 @dataclass(frozen=True)

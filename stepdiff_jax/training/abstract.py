@@ -1,10 +1,12 @@
 """The training step and its arguments as shapes: what a compiler needs, and no array."""
 
 from functools import partial
+from math import prod
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import optax
 from flax import nnx
 from jax.sharding import Mesh
 
@@ -76,16 +78,42 @@ def lower_step(experiment: Experiment, mesh: Mesh) -> jax.stages.Lowered:
         ValueError: as `abstract_batch`.
     """
     optimizer, schedule = make_optimizer(experiment.optimizer)
-    graph, trainable, frozen = split_variables(abstract_model(experiment))
-    opt_state = jax.eval_shape(optimizer.init, trainable)
-    trainable, opt_state, frozen = (
-        jax.tree.map(_with_sharding, state, state_shardings(state, mesh))
-        for state in (trainable, opt_state, frozen)
-    )
+    graph, trainable, opt_state, frozen = _abstract_state(experiment, optimizer, mesh)
     shardings = jax.tree.map(lambda leaf: leaf.sharding, (trainable, opt_state))
     loss = partial(batch_loss, answers=experiment.data.row_answers)
     step = make_step(graph, optimizer, schedule, loss, mesh, shardings)
     return step.lower(trainable, opt_state, frozen, abstract_batch(experiment, mesh))
+
+
+def held_bytes(experiment: Experiment, mesh: Mesh) -> int:
+    """Bytes of the weights and of the optimizer on one device of the mesh.
+
+    Raises InputError as `lower_step`.
+    """
+    optimizer, _ = make_optimizer(experiment.optimizer)
+    _, *state = _abstract_state(experiment, optimizer, mesh)
+    bits = sum(
+        prod(leaf.sharding.shard_shape(leaf.shape)) * _bits(leaf.dtype)
+        for leaf in jax.tree.leaves(state)
+    )
+    return bits // 8
+
+
+def _bits(dtype: Any) -> int:
+    return 4 if dtype in (jnp.int4, jnp.uint4) else 8 * dtype.itemsize
+
+
+def _abstract_state(
+    experiment: Experiment, optimizer: optax.GradientTransformation, mesh: Mesh
+) -> tuple[Any, Any, Any, Any]:
+    """The model's graph; then its trained tree, the optimizer's state and the frozen weights."""
+    graph, trainable, frozen = split_variables(abstract_model(experiment))
+    opt_state = jax.eval_shape(optimizer.init, trainable)
+    states = (
+        jax.tree.map(_with_sharding, state, state_shardings(state, mesh))
+        for state in (trainable, opt_state, frozen)
+    )
+    return graph, *states
 
 
 def _with_sharding(leaf: Any, sharding: Any) -> jax.ShapeDtypeStruct:
