@@ -21,6 +21,7 @@ FILES = [
 ]
 
 FLOORS = {
+    "stepdiff_jax.__main__": 6,
     "stepdiff_jax.cli": 5,
     "stepdiff_jax.aot": 4,
     "stepdiff_jax.evaluation": 3,
