@@ -171,6 +171,8 @@ class LoopConfig:
     log_every: int = 10
     evaluate_every: int = 0
     """0 never evaluates on the validation split during training."""
+    wandb_project: str = ""
+    """Also log to this project of Weights & Biases, where it is installed; empty: do not."""
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ from typing import Any
 
 import jax
 
-from stepdiff_jax.aot.arithmetic import StepFlops, step_flops
 from stepdiff_jax.aot.collectives import Collective, collectives
 from stepdiff_jax.aot.topology import GIB, parse_topology, topology_devices
 from stepdiff_jax.config import Experiment
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.sharding import make_mesh
 from stepdiff_jax.training.abstract import lower_step
+from stepdiff_jax.training.flops import StepFlops, step_flops
 
 SHARES_OF_PEAK = (0.4, 0.6)
 """Shares of the chips' peak that step times are given at (published MFUs lie about there)."""

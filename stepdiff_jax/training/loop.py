@@ -15,7 +15,9 @@ from stepdiff_jax.config import Experiment, LoopConfig
 from stepdiff_jax.data.pipeline import Batch
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.sharding import put_rows
+from stepdiff_jax.training.flops import step_flops
 from stepdiff_jax.training.interruption import Interrupted, watch_signals
+from stepdiff_jax.training.profile import Profile, Profiler
 from stepdiff_jax.training.program import (
     build_program,
     read_batches,
@@ -23,7 +25,8 @@ from stepdiff_jax.training.program import (
     with_executable,
 )
 from stepdiff_jax.training.run_directory import claim_run_directory
-from stepdiff_jax.training.telemetry import Telemetry, Throughput
+from stepdiff_jax.training.telemetry import Telemetry
+from stepdiff_jax.training.throughput import Throughput, memory_figures, peak_flops
 
 
 def train(
@@ -31,6 +34,7 @@ def train(
     *,
     stop: Callable[[int], bool] = lambda step: False,
     compiled: Path | None = None,
+    profile: Profile | None = None,
 ) -> Path:
     """Run an experiment, or go on with it from its newest complete checkpoint.
 
@@ -38,8 +42,9 @@ def train(
     resampler. A finished run is left as it is.
 
     Args:
-        compiled: a step that `stepdiff aot --save` wrote; None compiles it now.
         stop: asked with the number of steps done before each next one; True saves and stops.
+        compiled: a step that `stepdiff aot --save` wrote; None compiles it now.
+        profile: steps to trace into the run directory.
     Returns:
         the run directory, with the last checkpoint complete.
     Raises:
@@ -70,11 +75,21 @@ def train(
             )
         with (
             Telemetry(
-                directory, experiment.name, steps=steps, restored=start if restored else None
+                directory,
+                experiment.name,
+                steps=steps,
+                restored=start if restored else None,
+                wandb_project=loop.wandb_project,
             ) as telemetry,
             watch_signals() as signalled,
+            Profiler(profile, directory) as profiler,
         ):
-            throughput = Throughput()
+            device = jax.local_devices()[0]
+            throughput = Throughput(
+                devices=program.mesh.size,
+                step_flops=step_flops(experiment).useful,
+                peak=peak_flops(device.device_kind),
+            )
             step = start
             while True:
                 last = step >= steps
@@ -97,6 +112,7 @@ def train(
                 batch = next(batches)
                 throughput.add(tokens=_tokens(batch), waited=time.perf_counter() - asked)
                 on_mesh = put_rows(batch, program.mesh)
+                profiler.before(step)
                 with jax.transfer_guard("disallow"):
                     trainable, opt_state, metrics = program.step(
                         trainable, opt_state, program.frozen, on_mesh
@@ -104,7 +120,7 @@ def train(
                 step += 1
                 if step % loop.log_every == 0 or step == steps:
                     figures = {key: float(value) for key, value in jax.device_get(metrics).items()}
-                    telemetry.log(step, figures | throughput.figures())
+                    telemetry.log(step, figures | throughput.figures() | memory_figures(device))
                 telemetry.advance(step)
 
 
