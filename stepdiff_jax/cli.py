@@ -57,8 +57,10 @@ def train(prog: str, arguments: Sequence[str]) -> None:
     experiment, prog, rest = load_config(prog, arguments)
     options = parse_arguments(Train, rest, prog=prog, default=Train(experiment))
     from stepdiff_jax.training.loop import train
+    from stepdiff_jax.training.processes import joined_processes
 
-    print(train(options.experiment, compiled=options.compiled))
+    with joined_processes():
+        print(train(options.experiment, compiled=options.compiled))
 
 
 @dataclass(frozen=True)

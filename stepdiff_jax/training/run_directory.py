@@ -19,6 +19,7 @@ FREE = (
     "loop.keep_checkpoints",
     "loop.log_every",
     "loop.evaluate_every",
+    "loop.watchdog_seconds",
     "data.prefetch_threads",
     "mesh.",
 )
