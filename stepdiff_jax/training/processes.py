@@ -35,7 +35,7 @@ PEER_LOST = os.EX_UNAVAILABLE
 """Exit code (69) of a process that ends because it lost another one."""
 
 AGREED = "agreed"
-FOUND = "what is wrong"
+FOUND = "found"
 
 _BROKEN_LINK = re.compile(
     r"gloo|nccl|connection (reset|closed|refused)|socket closed|broken pipe|unavailable", re.I
@@ -153,8 +153,10 @@ def _verdict(client: Any, count: int, seconds: int) -> str:
         fields = json.loads(told)
         first = first or fields
         # What one could not read says more than what follows from that.
-        names = sorted(first.keys() | fields.keys(), key=lambda name: (name != FOUND, name))
-        for name in names:
+        for teller, other in ((fields, first), (first, fields)):
+            if FOUND in teller and FOUND not in other:
+                return f"only process {process if teller is fields else 0} finds: {teller[FOUND]}"
+        for name in sorted(first.keys() | fields.keys()):
             if first.get(name) != fields.get(name):
                 return (
                     f"processes differ: {name} is {shorten(first.get(name))} in process 0, "
