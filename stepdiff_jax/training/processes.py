@@ -38,8 +38,9 @@ AGREED = "agreed"
 FOUND = "found"
 
 _BROKEN_LINK = re.compile(
-    r"gloo|nccl|connection (reset|closed|refused)|socket closed|broken pipe|unavailable", re.I
+    r"^UNAVAILABLE|gloo|nccl|connection (reset|closed|refused)|socket closed|broken pipe", re.I
 )
+"""What collectives say when the process at the other end is gone."""
 
 
 class Place(NamedTuple):
@@ -101,7 +102,9 @@ def joined_processes(environment: Mapping[str, str] = os.environ) -> Iterator[No
         _leave(seconds=LEAVE_SECONDS)
         raise
     except Exception as error:
-        if isinstance(error, jax.errors.JaxRuntimeError) and _BROKEN_LINK.search(str(error)):
+        # The runtime's errors also come as ValueError, from functions compiled before.
+        runtime = isinstance(error, jax.errors.JaxRuntimeError | ValueError)
+        if runtime and _BROKEN_LINK.search(_first_line(error)):
             _end(f"lost another process, whose own log says why: {_first_line(error)}", PEER_LOST)
         traceback.print_exc()
         _end(f"{type(error).__name__}: {_first_line(error)}", FAILED)

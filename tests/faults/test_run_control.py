@@ -68,13 +68,13 @@ def test_killed_and_preempted_run_ends_like_an_uninterrupted_one(tiny, tmp_path)
 def test_process_that_stands_still_is_noticed_by_the_others(tiny, tmp_path):
     """Stopped, not dead: its sockets stay open, so nothing but time tells."""
     config, run = write_config(tiny, tmp_path), tmp_path / "run"
-    watchdog = ("--loop.watchdog-seconds", "10", "--optimizer.steps", "1000")
+    watchdog = ("--loop.watchdog-seconds", "6", "--optimizer.steps", "1000")
     job = launch(2, 1, config, "--loop.run-directory", str(run), *watchdog)
     wait_for_step(job, run, 2)
     os.kill(children(job)[1], signal.SIGSTOP)
     code, told = end(job)
     assert code == 1
-    assert "error: no step ended for 10 s after step" in told
+    assert "error: no step ended for 6 s after step" in told
     assert re.search(r'loop\.py", line \d+ in _train', told), "no stack of the training loop"
     assert f"process 0 of 2 ended with exit code {STUCK}; the others" in told.splitlines()[-1]
 
@@ -92,9 +92,17 @@ def test_watchdog_lets_a_run_that_moves_alone():
     assert "error: no step ended for 1 s after step 0" in found.stderr
 
 
-@pytest.mark.parametrize("dead", [0, 1])
-def test_death_of_one_process_ends_the_other_without_a_launcher(dead):
-    """With a collective that waits, and no launcher: what the processes themselves see."""
+@pytest.mark.parametrize(
+    ("dead", "other"),
+    [
+        (0, "process_allgather(np.zeros(1))"),
+        (1, "process_allgather(np.zeros(1))"),
+        (1, "time.sleep(1000)"),
+    ],
+)
+def test_death_of_one_process_ends_the_other_without_a_launcher(dead, other):
+    """What the processes themselves see: in a collective, and where nothing but the missing
+    heartbeat tells."""
     program = (
         "import os, signal, time\nimport jax, numpy as np\n"
         "from jax.experimental.multihost_utils import process_allgather\n"
@@ -102,7 +110,7 @@ def test_death_of_one_process_ends_the_other_without_a_launcher(dead):
         "with joined_processes():\n"
         "    process_allgather(np.zeros(1))\n"
         f"    if jax.process_index() == {dead}: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "    process_allgather(np.zeros(1))\n"
+        f"    {other}\n"
     )
     command = [sys.executable, "-c", program]
     pair = [
