@@ -108,7 +108,7 @@ def test_death_of_one_process_ends_the_other_without_a_launcher(dead, other):
         "from jax.experimental.multihost_utils import process_allgather\n"
         "from stepdiff_jax.training.processes import joined_processes\n"
         "with joined_processes():\n"
-        "    process_allgather(np.zeros(1))\n"
+        f"    {COLLECTIVE}\n"
         f"    if jax.process_index() == {dead}: os.kill(os.getpid(), signal.SIGKILL)\n"
         f"    {other}\n"
     )
