@@ -92,6 +92,9 @@ def test_watchdog_lets_a_run_that_moves_alone():
     assert "error: no step ended for 1 s after step 0" in found.stderr
 
 
+COLLECTIVE = "process_allgather(np.zeros(1))"
+
+
 @pytest.mark.parametrize(
     ("dead", "other"),
     [
