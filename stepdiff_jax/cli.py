@@ -59,10 +59,12 @@ def train(prog: str, arguments: Sequence[str]) -> None:
     experiment, prog, rest = load_config(prog, arguments)
     options = parse_arguments(Train, rest, prog=prog, default=Train(experiment))
     from stepdiff_jax.training.loop import train
+    from stepdiff_jax.training.processes import joined_processes
     from stepdiff_jax.training.profile import parse_profile
 
     profile = None if options.profile is None else parse_profile(options.profile)
-    print(train(options.experiment, compiled=options.compiled, profile=profile))
+    with joined_processes():
+        print(train(options.experiment, compiled=options.compiled, profile=profile))
 
 
 @dataclass(frozen=True)

@@ -173,6 +173,9 @@ class LoopConfig:
     """0 never evaluates on the validation split during training."""
     wandb_project: str = ""
     """Also log to this project of Weights & Biases, where it is installed; empty: do not."""
+    watchdog_seconds: int = 1800
+    """The process exits with an error where no step ends for so long; 0 lets it hang. Up to the
+    end of the first step it has an hour more."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ split over "tensor" along heads, MLP width and vocabulary, as Megatron (arXiv 19
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -174,19 +175,60 @@ def rows_sharding(mesh: Mesh) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec(DATA_AXES))
 
 
+def put_whole(tree: Any, shardings: Any) -> Any:
+    """Lay arrays that every process holds whole, and alike, out on a mesh.
+
+    Each device is given its part only. `jax.device_put` would first compare the arrays of all
+    processes, which takes one transfer of the whole model for each of them.
+    """
+
+    def put(array: Any, sharding: NamedSharding) -> jax.Array:
+        if sharding.is_fully_addressable:
+            return jax.device_put(array, sharding)
+        whole = np.asarray(array)
+        return jax.make_array_from_callback(whole.shape, sharding, lambda index: whole[index])
+
+    return jax.tree.map(put, tree, shardings)
+
+
+@lru_cache
+def data_shard(mesh: Mesh) -> tuple[int, int]:
+    """Which part of every batch this process reads, and how many parts there are.
+
+    Processes whose devices hold the same rows, because "tensor" spans them, read the same part.
+
+    Raises:
+        InputError: two processes share only some of their rows.
+    """
+    blocks = np.arange(prod(mesh.shape[axis] for axis in DATA_AXES))
+    sizes = [mesh.shape[axis] for axis in DATA_AXES]
+    block_of = np.broadcast_to(blocks.reshape(*sizes, 1), mesh.devices.shape)
+    held: dict[int, set[int]] = {}
+    for device, block in zip(mesh.devices.flat, block_of.flat):
+        held.setdefault(device.process_index, set()).add(int(block))
+    parts = sorted({tuple(sorted(part)) for part in held.values()})
+    if sum(map(len, parts)) > len(blocks) or len(set(map(len, parts))) > 1:
+        raise InputError(
+            f"mesh sizes {dict(mesh.shape)}: processes share only some of their rows; make "
+            "mesh.tensor divide the devices of a process, or be a multiple of them"
+        )
+    return parts.index(tuple(sorted(held[jax.process_index()]))), len(parts)
+
+
 def put_rows(batch: Any, mesh: Mesh) -> Any:
     """Put this process's rows of a batch on the mesh: numpy arrays [rows, ...] to global arrays.
 
     Raises:
-        InputError: the data axes do not divide the number of rows.
+        InputError: the data axes do not divide the number of rows; or as `data_shard`.
     """
     sharding = rows_sharding(mesh)
     parts = prod(mesh.shape[axis] for axis in DATA_AXES)
+    _, shards = data_shard(mesh)
 
     def put(array: np.ndarray) -> jax.Array:
-        rows = len(array) * jax.process_count()
+        rows = len(array) * shards
         if rows % parts:
             raise InputError(f"data.batch_rows: {rows} rows do not divide over {parts} devices")
-        return jax.make_array_from_process_local_data(sharding, array)
+        return jax.make_array_from_process_local_data(sharding, array, (rows, *array.shape[1:]))
 
     return jax.tree.map(put, batch)

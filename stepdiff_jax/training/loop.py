@@ -9,14 +9,16 @@ from pathlib import Path
 
 import jax
 import numpy as np
+from jax.sharding import Mesh
 
 from stepdiff_jax.checkpoint import CHECKPOINTS, Checkpoints, load_trained
 from stepdiff_jax.config import Experiment, LoopConfig
 from stepdiff_jax.data.pipeline import Batch
 from stepdiff_jax.errors import InputError
-from stepdiff_jax.sharding import put_rows
+from stepdiff_jax.sharding import data_shard, put_rows
 from stepdiff_jax.training.flops import step_flops
 from stepdiff_jax.training.interruption import Interrupted, watch_signals
+from stepdiff_jax.training.processes import require_agreement
 from stepdiff_jax.training.profile import Profile, Profiler
 from stepdiff_jax.training.program import (
     build_program,
@@ -25,8 +27,11 @@ from stepdiff_jax.training.program import (
     with_executable,
 )
 from stepdiff_jax.training.run_directory import claim_run_directory
+from stepdiff_jax.training.startup import start_fields
 from stepdiff_jax.training.telemetry import Telemetry
 from stepdiff_jax.training.throughput import Throughput, memory_figures, peak_flops
+from stepdiff_jax.training.vote import StopVote
+from stepdiff_jax.training.watchdog import Watchdog
 
 
 def train(
@@ -52,14 +57,28 @@ def train(
             or checkpoints of another model.
         Interrupted: `stop`, SIGTERM or SIGINT ended it early; everything is saved.
     """
+    _check(experiment.loop)
+    require_agreement(lambda processes: start_fields(experiment, processes))
+    with watch_signals() as signalled, Watchdog(experiment.loop.watchdog_seconds) as watchdog:
+        return _train(
+            experiment, lambda step: stop(step) or signalled(), compiled, profile, watchdog
+        )
+
+
+def _train(
+    experiment: Experiment,
+    stop: Callable[[int], bool],
+    compiled: Path | None,
+    profile: Profile | None,
+    watchdog: Watchdog,
+) -> Path:
     loop, steps = experiment.loop, experiment.optimizer.steps
-    _check(loop)
     directory = Path(loop.run_directory)
     claim_run_directory(directory, experiment)
     program, trainable, opt_state = build_program(experiment)
     if compiled is not None:
         program = with_executable(program, experiment, compiled, trainable, opt_state)
-    batches = iter(read_batches(experiment, experiment.data.split))
+    batches = iter(read_batches(experiment, experiment.data.split, program.mesh))
 
     with Checkpoints(directory / CHECKPOINTS, loop.keep_checkpoints) as checkpoints:
         start = 0
@@ -81,10 +100,9 @@ def train(
                 restored=start if restored else None,
                 wandb_project=loop.wandb_project,
             ) as telemetry,
-            watch_signals() as signalled,
             Profiler(profile, directory) as profiler,
         ):
-            device = jax.local_devices()[0]
+            vote, device = StopVote(program.mesh), jax.local_devices()[0]
             throughput = Throughput(
                 devices=program.mesh.size,
                 step_flops=step_flops(experiment).useful,
@@ -93,7 +111,7 @@ def train(
             step = start
             while True:
                 last = step >= steps
-                stopping = not last and (stop(step) or signalled())
+                stopping = not last and vote.ask(stop(step))
                 # What was restored had been evaluated, and is saved.
                 if step > start or restored is None:
                     with throughput.paused():
@@ -110,7 +128,8 @@ def train(
                     raise Interrupted
                 asked = time.perf_counter()
                 batch = next(batches)
-                throughput.add(tokens=_tokens(batch), waited=time.perf_counter() - asked)
+                tokens = _tokens(batch, program.mesh)
+                throughput.add(tokens=tokens, waited=time.perf_counter() - asked)
                 on_mesh = put_rows(batch, program.mesh)
                 profiler.before(step)
                 with jax.transfer_guard("disallow"):
@@ -118,19 +137,22 @@ def train(
                         trainable, opt_state, program.frozen, on_mesh
                     )
                 step += 1
+                watchdog.beat(step)
                 if step % loop.log_every == 0 or step == steps:
                     figures = {key: float(value) for key, value in jax.device_get(metrics).items()}
                     telemetry.log(step, figures | throughput.figures() | memory_figures(device))
                 telemetry.advance(step)
 
 
-def _tokens(batch: Batch) -> int:
-    """Tokens of the global batch, padding left out; other processes' parts count as this one's."""
-    return int(np.count_nonzero(batch.rows.segment)) * jax.process_count()
+def _tokens(batch: Batch, mesh: Mesh) -> int:
+    """Tokens of the global batch, padding left out; other shards' parts count as this one's."""
+    _, shards = data_shard(mesh)
+    return int(np.count_nonzero(batch.rows.segment)) * shards
 
 
 def _check(loop: LoopConfig) -> None:
     """Raise InputError for an interval that is no number of steps, before anything is made."""
-    for name, least in (("checkpoint_every", 1), ("log_every", 1), ("evaluate_every", 0)):
-        if getattr(loop, name) < least:
-            raise InputError(f"loop.{name} must be at least {least}, got {getattr(loop, name)}")
+    least = {"checkpoint_every": 1, "log_every": 1, "evaluate_every": 0, "watchdog_seconds": 0}
+    for name, lowest in least.items():
+        if getattr(loop, name) < lowest:
+            raise InputError(f"loop.{name} must be at least {lowest}, got {getattr(loop, name)}")

@@ -18,7 +18,7 @@ from stepdiff_jax.data.pipeline import Batch, training_batches
 from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.models.build import build_model, check_features, fingerprint
 from stepdiff_jax.models.vclm import split_variables
-from stepdiff_jax.sharding import make_mesh, put_rows, state_shardings
+from stepdiff_jax.sharding import data_shard, make_mesh, put_rows, put_whole, state_shardings
 from stepdiff_jax.training.abstract import abstract_batch, batch_loss
 from stepdiff_jax.training.executable import load_executable
 from stepdiff_jax.training.optimizer import make_optimizer
@@ -72,9 +72,9 @@ def build_program(experiment: Experiment) -> tuple[Program, Any, Any]:
         cache = FeatureCache.open(experiment.data.directory, experiment.data.split)
         check_features(cache, model.encoder)
     graph, trainable, frozen = split_variables(model)
-    frozen = jax.device_put(frozen, state_shardings(frozen, mesh))
+    frozen = put_whole(frozen, state_shardings(frozen, mesh))
     trained_shardings = state_shardings(trainable, mesh)
-    trainable = jax.device_put(trainable, trained_shardings)
+    trainable = put_whole(trainable, trained_shardings)
     opt_shardings = state_shardings(jax.eval_shape(optimizer.init, trainable), mesh)
     opt_state = jax.jit(optimizer.init, out_shardings=opt_shardings)(trainable)
     loss = partial(batch_loss, answers=experiment.data.row_answers)
@@ -92,23 +92,25 @@ def build_program(experiment: Experiment) -> tuple[Program, Any, Any]:
     return program, trainable, opt_state
 
 
-def read_batches(experiment: Experiment, split: str) -> grain.IterDataset[Batch]:
-    """The rows of every global batch of a split that this process reads."""
+def read_batches(experiment: Experiment, split: str, mesh: Mesh) -> grain.IterDataset[Batch]:
+    """The rows of every global batch of a split that this process's devices hold."""
+    shard, shards = data_shard(mesh)
     return training_batches(
         dataclasses.replace(experiment.data, split=split),
         Tokenizer(experiment.weights.tokenizer),
         experiment.encoder,
         experiment.resampler.latents,
         seed=experiment.loop.seed,
-        shard=jax.process_index(),
-        shards=jax.process_count(),
+        shard=shard,
+        shards=shards,
     )
 
 
 def validation_loss(experiment: Experiment, program: Program, trainable: Any) -> float:
     """Mean over batches of the validation split, weighted by their answer tokens."""
     total = count = 0.0
-    for batch in itertools.islice(read_batches(experiment, "validation"), VALIDATION_BATCHES):
+    batches = read_batches(experiment, "validation", program.mesh)
+    for batch in itertools.islice(batches, VALIDATION_BATCHES):
         on_mesh = put_rows(batch, program.mesh)
         metrics = jax.device_get(program.evaluate(trainable, program.frozen, on_mesh))
         tokens = float(metrics["answer_tokens"])

@@ -20,6 +20,7 @@ FREE = (
     "loop.log_every",
     "loop.evaluate_every",
     "loop.wandb_project",
+    "loop.watchdog_seconds",
     "data.prefetch_threads",
     "mesh.",
 )

@@ -1,0 +1,206 @@
+"""Several training processes on this machine, each with virtual CPU devices.
+
+    python -m launch.local --processes 2 --devices-per-process 4 CONFIG [--field value ...]
+
+They are real processes that talk through sockets, so what happens to a job on a cluster can be
+tried here. Process 0 writes to this terminal, the others to `logs/` in the run directory.
+"""
+
+import argparse
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import FrameType
+from typing import NamedTuple, NoReturn
+
+from stepdiff_jax.arguments import load_config, parse_arguments
+from stepdiff_jax.cli import BAD_INPUT, Train
+from stepdiff_jax.errors import InputError
+
+SAVED, PEER_LOST = os.EX_TEMPFAIL, os.EX_UNAVAILABLE
+"""Exit codes of `stepdiff train`: stopped and saved; lost another process."""
+
+GRACE_SECONDS = 10
+"""How long the others may take to tell what they saw when one has died, before they are killed."""
+
+LEAVE_SECONDS = 60
+"""How long the others may take when one has finished."""
+
+PROGRAM = "launch.local"
+
+
+class Local(NamedTuple):
+    """What to start."""
+
+    processes: int
+    devices: int
+    train: Sequence[str]
+    """Arguments of `stepdiff train`."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Start the processes, wait for them; returns the exit code of the whole.
+
+    0 where all finished; 75 where all saved and are to be started again; 2 on bad input; else 1.
+    """
+    try:
+        local = _parse(sys.argv[1:] if arguments is None else arguments)
+        experiment, prog, rest = load_config(PROGRAM, local.train)
+        options = parse_arguments(Train, rest, prog=prog, default=Train(experiment))
+        logs = Path(options.experiment.loop.run_directory) / "logs"
+        return run(local, logs)
+    except InputError as error:
+        print(f"{PROGRAM}: error:", *str(error).splitlines(), file=sys.stderr)
+        return BAD_INPUT
+
+
+def run(local: Local, logs: Path) -> int:
+    """As `main`, with the directory for the logs of all processes but the first."""
+    coordinator = f"127.0.0.1:{_free_port()}"
+    command = [sys.executable, "-m", "stepdiff_jax", "train", *local.train]
+    logs.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        processes: list[subprocess.Popen] = []
+        stack.callback(lambda: _kill(processes))
+        for number in range(local.processes):
+            log = None
+            if number:
+                log = stack.enter_context(_log(logs, number).open("ab"))
+            processes.append(
+                subprocess.Popen(
+                    command,
+                    env=os.environ | _environment(local, coordinator, number),
+                    stdout=log,
+                    stderr=log,
+                    # A terminal's Ctrl-C comes through this process, and only once.
+                    start_new_session=True,
+                )
+            )
+        _forward_signals(processes)
+        return _wait(processes, logs)
+
+
+def _wait(processes: Sequence[subprocess.Popen], logs: Path) -> int:
+    """Wait for all; where one fails, end the others and say which."""
+    died: list[int] = []
+    deadline = float("inf")
+    while any(process.poll() is None for process in processes):
+        codes = [process.returncode for process in processes]
+        if deadline == float("inf") and any(code is not None for code in codes):
+            died = [number for number, code in enumerate(codes) if code not in (None, 0, SAVED)]
+            deadline = time.monotonic() + (GRACE_SECONDS if died else LEAVE_SECONDS)
+        failed = [number for number, code in enumerate(codes) if code not in (None, 0, SAVED)]
+        if failed and not died:
+            died, deadline = failed, time.monotonic() + GRACE_SECONDS
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.05)
+    codes = [process.poll() for process in processes]
+    _kill(processes)
+    return _verdict(codes, died, logs)
+
+
+def _verdict(codes: Sequence[int | None], died: Sequence[int], logs: Path) -> int:
+    """The exit code of the whole; prints a line where it is a failure.
+
+    Args:
+        codes: of all processes; None for one that had to be killed.
+        died: the first that failed.
+    """
+    if all(code == 0 for code in codes):
+        return 0
+    if all(code in (0, SAVED) for code in codes):
+        return SAVED
+    failed = [number for number, code in enumerate(codes) if code not in (0, SAVED)]
+    # Those that lost another one, or that JAX ended for it, are not the cause.
+    follower = (PEER_LOST, -signal.SIGABRT)
+    cause = min(died or failed, key=lambda number: (codes[number] in follower, number))
+    where = f"; its log is {_log(logs, cause)}" if cause else ""
+    print(
+        f"{PROGRAM}: error: process {cause} of {len(codes)} {_fate(codes[cause])}; the others were "
+        f"ended{where}",
+        file=sys.stderr,
+        flush=True,
+    )
+    return BAD_INPUT if codes[cause] == BAD_INPUT else 1
+
+
+def _fate(code: int | None) -> str:
+    if code is None:
+        return f"did not end within {LEAVE_SECONDS} s after the others"
+    if code < 0:
+        return f"died of {signal.Signals(-code).name} (exit code {128 - code})"
+    return f"ended with exit code {code}"
+
+
+def _kill(processes: Sequence[subprocess.Popen]) -> None:
+    for process in processes:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def _forward_signals(processes: Sequence[subprocess.Popen]) -> None:
+    """SIGTERM and SIGINT go on to all; they save and exit with 75."""
+
+    def forward(number: int, _: FrameType | None) -> None:
+        for process in processes:
+            if process.poll() is None:
+                process.send_signal(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, forward)
+
+
+def _environment(local: Local, coordinator: str, number: int) -> Mapping[str, str]:
+    devices = f"--xla_force_host_platform_device_count={local.devices}"
+    return {
+        "JAX_PLATFORMS": "cpu",
+        "XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} {devices}".strip(),
+        "JAX_COORDINATOR_BIND_ADDRESS": coordinator,
+        "STEPDIFF_COORDINATOR": coordinator,
+        "STEPDIFF_PROCESSES": str(local.processes),
+        "STEPDIFF_PROCESS": str(number),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _log(logs: Path, number: int) -> Path:
+    return logs / f"process-{number}.log"
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message} (see {PROGRAM} --help)")
+
+
+def _parse(arguments: Sequence[str]) -> Local:
+    parser = _Parser(
+        prog=PROGRAM,
+        description="Several training processes on this machine, each with virtual CPU devices.",
+    )
+    parser.add_argument("--processes", type=int, required=True)
+    parser.add_argument("--devices-per-process", type=int, required=True)
+    parser.add_argument("train", nargs=argparse.REMAINDER, metavar="CONFIG [--field value ...]")
+    found = parser.parse_args(arguments)
+    for name in ("processes", "devices_per_process"):
+        if getattr(found, name) < 1:
+            flag = name.replace("_", "-")
+            raise InputError(f"--{flag} must be positive, got {getattr(found, name)}")
+    return Local(found.processes, found.devices_per_process, found.train)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

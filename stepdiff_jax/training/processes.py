@@ -1,0 +1,245 @@
+"""Several processes as one program: how they find each other, agree at the start, and leave.
+
+The environment says whether there are any (`read_environment`); a single process needs nothing.
+"""
+
+import json
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import jax
+
+from stepdiff_jax.errors import InputError
+from stepdiff_jax.jsonl import shorten
+from stepdiff_jax.training.interruption import Interrupted
+
+DISTRIBUTED = "STEPDIFF_DISTRIBUTED"
+COORDINATOR, PROCESSES, PROCESS = "STEPDIFF_COORDINATOR", "STEPDIFF_PROCESSES", "STEPDIFF_PROCESS"
+START_SECONDS = "STEPDIFF_START_SECONDS"
+
+HEARTBEAT_SECONDS = 30
+"""A process that is silent for this long counts as dead, and JAX ends all others (ours)."""
+
+LEAVE_SECONDS = 600
+"""How long a process that is done waits for the others (ours)."""
+
+FAILED, BAD_INPUT = 1, 2
+"""Exit codes, beside that of `Interrupted`."""
+
+PEER_LOST = os.EX_UNAVAILABLE
+"""Exit code (69) of a process that ends because it lost another one."""
+
+AGREED = "agreed"
+FOUND = "found"
+
+_BROKEN_LINK = re.compile(
+    r"^UNAVAILABLE|gloo|nccl|connection (reset|closed|refused)|socket closed|broken pipe", re.I
+)
+"""What collectives say when the process at the other end is gone."""
+
+
+class Place(NamedTuple):
+    """Where a process stands: the address of process 0, how many there are, and its own number."""
+
+    coordinator: str
+    processes: int
+    process: int
+
+
+def read_environment(environment: Mapping[str, str]) -> Place | None:
+    """The place that STEPDIFF_COORDINATOR, _PROCESSES and _PROCESS give, None without any.
+
+    Raises:
+        InputError: some of the three are missing or make no sense.
+    """
+    given = [name for name in (COORDINATOR, PROCESSES, PROCESS) if environment.get(name)]
+    if not given:
+        return None
+    for name in (COORDINATOR, PROCESSES, PROCESS):
+        if name not in given:
+            raise InputError(f"{given[0]} is set, {name} is not")
+    coordinator = environment[COORDINATOR]
+    if not re.fullmatch(r".+:\d+", coordinator):
+        raise InputError(f"{COORDINATOR} must be HOST:PORT, got {coordinator!r}")
+    count = _integer(environment, PROCESSES, least=1)
+    process = _integer(environment, PROCESS, least=0)
+    if process >= count:
+        raise InputError(f"{PROCESS} must be below {PROCESSES} {count}, got {process}")
+    return Place(coordinator, count, process)
+
+
+@contextmanager
+def joined_processes(environment: Mapping[str, str] = os.environ) -> Iterator[None]:
+    """Within, this process is one of those that the environment speaks of; it may be the only one.
+
+    STEPDIFF_DISTRIBUTED=auto leaves it to JAX to find the others (SLURM, GKE, TPU slices);
+    otherwise `read_environment` tells. STEPDIFF_START_SECONDS is how long all may take to start
+    (300). To be entered before anything asks JAX for devices.
+
+    Leaving without an error, with an InputError or with `Interrupted` waits for the others, which
+    do the same. Any other error ends the process at once with a line that says why: the others,
+    which may be waiting for it in a collective, must not be waited for.
+
+    Raises:
+        InputError: as `read_environment`; or JAX finds no cluster.
+    """
+    if not _start(environment):
+        yield
+        return
+    try:
+        yield
+    except InputError as error:
+        # Mostly all find the same fault, and each tells it; but a file may be missing on one host.
+        if not _leave(seconds=HEARTBEAT_SECONDS / 2):
+            _end(str(error), BAD_INPUT)
+        raise
+    except Interrupted:
+        _leave(seconds=LEAVE_SECONDS)
+        raise
+    except Exception as error:
+        # The runtime's errors also come as ValueError, from functions compiled before.
+        runtime = isinstance(error, jax.errors.JaxRuntimeError | ValueError)
+        if runtime and _BROKEN_LINK.search(_first_line(error)):
+            _end(f"lost another process, whose own log says why: {_first_line(error)}", PEER_LOST)
+        traceback.print_exc()
+        _end(f"{type(error).__name__}: {_first_line(error)}", FAILED)
+    else:
+        _leave(seconds=LEAVE_SECONDS)
+
+
+def require_agreement(
+    fields: Callable[[int], Mapping[str, Any]], environment: Mapping[str, str] = os.environ
+) -> None:
+    """Compare what must be the same in all processes, before any of them uses a device.
+
+    Process 0 reads the fields of all and gives all its verdict, so that each one's log has it.
+
+    Args:
+        fields: from the number of processes to JSON-serializable values by name; not called where
+            there is only one process.
+    Raises:
+        InputError: a field differs between process 0 and another; one process is silent; or
+            `fields` raises it.
+    """
+    client, count, process = _runtime()
+    if client is None:
+        return
+    seconds, failure = _start_seconds(environment), None
+    try:
+        told = dict(fields(count))
+    except InputError as error:
+        told, failure = {FOUND: str(error)}, error
+    client.key_value_set(f"stepdiff/start/{process}", json.dumps(told))
+    if process == 0:
+        client.key_value_set("stepdiff/verdict", _verdict(client, count, seconds))
+    # Longer than process 0 waits for a silent one.
+    verdict = client.blocking_key_value_get("stepdiff/verdict", 2000 * seconds)
+    if failure is not None and verdict == AGREED:
+        raise failure
+    if verdict != AGREED:
+        raise InputError(verdict)
+
+
+def _verdict(client: Any, count: int, seconds: int) -> str:
+    """`AGREED`, or what differs in which process."""
+    first: dict[str, Any] = {}
+    for process in range(count):
+        try:
+            told = client.blocking_key_value_get(f"stepdiff/start/{process}", 1000 * seconds)
+        except jax.errors.JaxRuntimeError:
+            return f"process {process} of {count} told nothing of itself in {seconds} s"
+        fields = json.loads(told)
+        first = first or fields
+        # What one could not read says more than what follows from that.
+        for teller, other in ((fields, first), (first, fields)):
+            if FOUND in teller and FOUND not in other:
+                return f"only process {process if teller is fields else 0} finds: {teller[FOUND]}"
+        for name in sorted(first.keys() | fields.keys()):
+            if first.get(name) != fields.get(name):
+                return (
+                    f"processes differ: {name} is {shorten(first.get(name))} in process 0, "
+                    f"{shorten(fields.get(name))} in process {process}"
+                )
+    return AGREED
+
+
+def _start(environment: Mapping[str, str]) -> bool:
+    """Join the others; False where there are none to join."""
+    place, automatic = read_environment(environment), environment.get(DISTRIBUTED, "")
+    if automatic not in ("", "auto"):
+        raise InputError(f"{DISTRIBUTED} must be auto or empty, got {automatic!r}")
+    if automatic and place:
+        raise InputError(f"{DISTRIBUTED}=auto and {COORDINATOR} exclude each other")
+    if not automatic and not place:
+        return False
+    jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    # Its own handler of SIGTERM would swallow the signal until ours is set.
+    jax.config.update("jax_enable_preemption_service", False)
+    settings: dict[str, Any] = {
+        "heartbeat_timeout_seconds": HEARTBEAT_SECONDS,
+        "initialization_timeout": _start_seconds(environment),
+    }
+    if place:
+        # Where it fails JAX aborts by itself; this line says in which process.
+        told = f"process {place.process} of {place.processes} joins {place.coordinator}"
+        print(f"stepdiff: {told}", file=sys.stderr, flush=True)
+        jax.distributed.initialize(*place, cluster_detection_method="deactivate", **settings)
+        return True
+    try:
+        jax.distributed.initialize(**settings)
+    except ValueError as error:
+        raise InputError(f"{DISTRIBUTED}=auto: JAX finds no cluster here: {error}") from error
+    return True
+
+
+def _leave(seconds: float) -> bool:
+    """Wait for all processes and disconnect; False where they are not here in time."""
+    client, _, _ = _runtime()
+    try:
+        client.wait_at_barrier("stepdiff/leave", int(1000 * seconds))
+    except jax.errors.JaxRuntimeError:
+        return False
+    jax.distributed.shutdown()
+    return True
+
+
+def _end(message: str, code: int) -> None:
+    _, count, process = _runtime()
+    print(f"stepdiff: error: process {process} of {count}: {message}", file=sys.stderr)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Not sys.exit: JAX's own exit handler waits for the other processes.
+    os._exit(code)
+
+
+def _runtime() -> tuple[Any, int, int]:
+    """JAX's client of its coordination service (None without), process count and own number.
+
+    Not from `jax.process_count`, which starts the devices and thereby waits for all processes.
+    """
+    from jax._src import distributed  # the service has no public name; Orbax takes it here, too
+
+    state = distributed.global_state
+    return state.client, state.num_processes, state.process_id
+
+
+def _start_seconds(environment: Mapping[str, str]) -> int:
+    if START_SECONDS not in environment:
+        return 300
+    return _integer(environment, START_SECONDS, least=1)
+
+
+def _integer(environment: Mapping[str, str], name: str, least: int) -> int:
+    text = environment[name]
+    if not text.isdecimal() or int(text) < least:
+        raise InputError(f"{name} must be a number of at least {least}, got {text!r}")
+    return int(text)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [""])[0]

@@ -1,0 +1,57 @@
+"""What the processes of a run compare before it starts: one that differs would hang or mislead."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import jax
+
+import stepdiff_jax
+from stepdiff_jax.config import Experiment
+from stepdiff_jax.config_files import flatten, to_dict
+from stepdiff_jax.data.records import dataset_digest, dataset_path
+from stepdiff_jax.errors import InputError
+
+PACKAGE = Path(stepdiff_jax.__file__).parent
+
+
+def start_fields(experiment: Experiment, processes: int) -> dict[str, Any]:
+    """Everything that must be the same in all processes, by name.
+
+    That is every field of the configuration, the source code, the version of JAX, the number of
+    processes that each was told of, and the files that they read: record sets by the digest of
+    what they were packed from and their bytes, the tokenizer by its content, weights by their
+    bytes (their content is compared through the fingerprint in checkpoints).
+
+    Raises:
+        InputError: a record set or the tokenizer is missing.
+    """
+    data, weights = experiment.data, experiment.weights
+    fields = flatten(to_dict(experiment))
+    fields |= {"code": source_digest(PACKAGE), "jax": jax.__version__, "processes": processes}
+    for kind in ("clips", *sorted(source.name for source in data.mixture)):
+        fields[f"digest of {kind}"] = dataset_digest(data.directory, kind)[:16]
+        fields[f"bytes of {kind}"] = _bytes(dataset_path(data.directory, kind))
+    try:
+        tokenizer = Path(weights.tokenizer).read_bytes()
+    except OSError as error:
+        raise InputError(f"{weights.tokenizer}: cannot be read: {error}") from error
+    fields["digest of weights.tokenizer"] = hashlib.sha256(tokenizer).hexdigest()[:16]
+    for name in ("llama", "encoder"):
+        fields[f"bytes of weights.{name}"] = _bytes(Path(getattr(weights, name)))
+    return fields
+
+
+def source_digest(package: Path) -> str:
+    """16 hex digits of a package's Python files, names and content."""
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        digest.update(f"{path.relative_to(package)} {path.stat().st_size} ".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _bytes(path: Path) -> int:
+    """Of a file, or of all files in a directory; 0 where there is none."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
