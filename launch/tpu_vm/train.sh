@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# Trains on a Cloud TPU slice over ssh: launch/tpu_vm/train.sh create|install|train|status|stop|delete
+# `train` takes flags of `stepdiff train`. What is changed most stands on top.
+
+set -euo pipefail
+
+: "${NAME:=stepdiff}"             # of the TPU slice
+: "${ZONE:=us-west4-a}"
+: "${TYPE:=v5litepod-16}"         # accelerator type
+: "${VERSION:=v2-alpha-tpuv5-lite}" # software of the TPU's hosts
+: "${CONFIG:=stepdiff_70b@v5e}"   # a name in configs/ or a Python file
+: "${REPOSITORY:=}"               # git address of the project, for `install`
+: "${RUNS:=}"                     # a directory that all hosts share: a mounted bucket or NFS
+
+on_all_hosts() {
+    gcloud compute tpus tpu-vm ssh "$NAME" --zone "$ZONE" --worker=all --command "$1"
+}
+
+need() {
+    [[ -n ${!1} ]] || { echo "$0: error: $1 is empty; set it" >&2; exit 2; }
+}
+
+case "${1:-}" in
+create)
+    gcloud compute tpus tpu-vm create "$NAME" --zone "$ZONE" --accelerator-type "$TYPE" \
+        --version "$VERSION" "${@:2}"
+    ;;
+install)
+    need REPOSITORY
+    on_all_hosts "git clone $(printf %q "$REPOSITORY") stepdiff && cd stepdiff \
+        && python3 -m venv .venv && .venv/bin/pip install -c constraints.txt -e '.[tpu]'"
+    ;;
+train)
+    need RUNS
+    directory=$RUNS/${CONFIG%@*}
+    flags=$(printf '%q ' "$CONFIG" --loop.run-directory "$directory" "${@:2}")
+    # Goes on when the connection ends; its exit code is kept for `status`.
+    on_all_hosts "cd stepdiff && rm -f train.code && STEPDIFF_DISTRIBUTED=auto nohup bash -c \
+        $(printf %q ".venv/bin/stepdiff train $flags; echo \$? > train.code") \
+        > train.log 2>&1 < /dev/null & sleep 1"
+    ;;
+status)
+    on_all_hosts "cd stepdiff && tail -n 2 train.log; echo exit code: \$(cat train.code 2>/dev/null || echo none, it runs)"
+    ;;
+stop)
+    # One host is enough: all save at the same step and end with exit code 75.
+    on_all_hosts "pkill -TERM -f 'bin/stepdiff train' || true"
+    ;;
+delete)
+    gcloud compute tpus tpu-vm delete "$NAME" --zone "$ZONE" "${@:2}"
+    ;;
+*)
+    echo "usage: $0 create|install|train|status|stop|delete [FLAGS]" >&2
+    exit 2
+    ;;
+esac

@@ -1,0 +1,133 @@
+"""The launchers, run against stand-ins of the clusters' own programs, and against their schemas."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from kubeflow_trainer_api.models.jobset_v1alpha2_job_set import JobsetV1alpha2JobSet
+
+ROOT = Path(__file__).parents[2]
+SLURM, TPU_VM = ROOT / "launch/slurm/train.sbatch", ROOT / "launch/tpu_vm/train.sh"
+JOBSET = ROOT / "launch/gke/jobset.yaml"
+
+
+def program(path: Path, body: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/usr/bin/env bash\n{body}\n")
+    path.chmod(0o755)
+
+
+def run(script: Path, *arguments: str, bin: Path, **environment: str):
+    inherited = {"PATH": f"{bin}:{os.environ['PATH']}"}
+    command = ["bash", str(script), *arguments]
+    return subprocess.run(
+        command, env=inherited | environment, capture_output=True, text=True, timeout=60
+    )
+
+
+@pytest.mark.parametrize("script", [SLURM, TPU_VM], ids=["slurm", "tpu_vm"])
+def test_shellcheck_finds_nothing(script):
+    command = [str(Path(sys.executable).parent / "shellcheck"), str(script)]
+    found = subprocess.run(command, capture_output=True, text=True)
+    assert found.returncode == 0, found.stdout
+
+
+@pytest.mark.parametrize(
+    "ended, code, requeued", [(0, 0, False), (75, 0, True), (2, 2, False), (1, 1, False)]
+)
+def test_slurm_queues_again_what_was_stopped_and_saved_and_nothing_else(
+    tmp_path, ended, code, requeued
+):
+    bin, log = tmp_path / "bin", tmp_path / "log"
+    # srun takes its own options off and runs the rest, as the real one does on each task.
+    program(bin / "srun", 'while [[ $1 == --* ]]; do shift; done; exec "$@"')
+    program(bin / "scontrol", f'echo "scontrol $*" >> {log}')
+    program(
+        tmp_path / ".venv/bin/stepdiff",
+        f'echo "stepdiff $* $STEPDIFF_DISTRIBUTED" >> {log}; exit {ended}',
+    )
+    done = run(
+        SLURM, "--loop.seed", "3", bin=bin, PROJECT=str(tmp_path), CONFIG="x", SLURM_JOB_ID="17"
+    )
+    assert done.returncode == code, done.stderr
+    lines = log.read_text().splitlines()
+    assert lines[0] == "stepdiff train x --loop.seed 3 auto"
+    assert lines[1:] == (["scontrol requeue 17"] if requeued else [])
+
+
+def test_slurm_signals_the_processes_before_time_is_up_and_may_requeue():
+    options = [line for line in SLURM.read_text().splitlines() if line.startswith("#SBATCH")]
+    assert "#SBATCH --requeue" in options
+    # Without "B:" the signal goes to the job's steps, not to the batch script.
+    assert any(line.startswith("#SBATCH --signal=TERM@") for line in options)
+
+
+def tpu_host(tmp_path: Path, ended: int) -> tuple[Path, Path]:
+    """A directory of programs whose gcloud runs ssh commands here, and the host's home."""
+    home = tmp_path / "home"
+    program(home / "stepdiff/.venv/bin/stepdiff", f'echo "$# $*"; sleep 0.3; exit {ended}')
+    # Arguments of ssh: ... --command COMMAND.
+    program(tmp_path / "bin/gcloud", f'cd {home}; [[ $4 == ssh ]] && exec bash -c "${{@: -1}}"')
+    return tmp_path / "bin", home / "stepdiff"
+
+
+def test_training_on_tpu_hosts_outlives_the_connection_and_tells_how_it_ended(tmp_path):
+    bin, directory = tpu_host(tmp_path, 75)
+    flags = ("--weights.llama", "a b's")
+    done = run(TPU_VM, "train", *flags, bin=bin, CONFIG="stepdiff_70b@v5e", RUNS="/shared runs")
+    assert done.returncode == 0, done.stderr
+    deadline = time.monotonic() + 30
+    while not (directory / "train.code").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert (directory / "train.log").read_text() == (
+        "6 train stepdiff_70b@v5e --loop.run-directory /shared runs/stepdiff_70b "
+        "--weights.llama a b's\n"
+    )
+    assert "exit code: 75" in run(TPU_VM, "status", bin=bin).stdout
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ((), "usage: "),
+        (("fly",), "usage: "),
+        (("train",), "RUNS is empty"),
+        (("install",), "REPOSITORY"),
+    ],
+)
+def test_tpu_script_says_what_is_missing(tmp_path, arguments, message):
+    bin, _ = tpu_host(tmp_path, 0)
+    done = run(TPU_VM, *arguments, bin=bin)
+    assert done.returncode == 2
+    assert message in done.stderr
+
+
+def test_job_set_has_the_fields_that_kubernetes_knows():
+    document = yaml.safe_load(JOBSET.read_text())
+    understood = JobsetV1alpha2JobSet.from_dict(document)
+    # What the models do not know they drop.
+    assert plain(understood.to_dict()) == plain(document)
+
+
+def test_job_set_restarts_everything_but_bad_input():
+    spec = yaml.safe_load(JOBSET.read_text())["spec"]
+    (rule,) = spec["failurePolicy"]["rules"]
+    assert (rule["action"], rule["onJobFailureReasons"]) == ("FailJobSet", ["PodFailurePolicy"])
+    assert spec["failurePolicy"]["maxRestarts"] > 0
+    (job,) = spec["replicatedJobs"]
+    (failure,) = job["template"]["spec"]["podFailurePolicy"]["rules"]
+    assert (failure["action"], failure["onExitCodes"]["values"]) == ("FailJob", [2])
+    assert job["template"]["spec"]["template"]["spec"]["restartPolicy"] == "Never"
+
+
+def plain(value):
+    """Without empty fields, and numbers as strings."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items() if item not in (None, {}, [])}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return str(value)
