@@ -50,6 +50,8 @@ class Train:
     experiment: Annotated[Experiment, arg(name="")]
     compiled: Path | None = None
     """A step that `stepdiff aot --save` wrote for these devices."""
+    profile: str | None = None
+    """START:STOP: trace these steps for XProf into the run directory."""
 
 
 def train(prog: str, arguments: Sequence[str]) -> None:
@@ -58,9 +60,11 @@ def train(prog: str, arguments: Sequence[str]) -> None:
     options = parse_arguments(Train, rest, prog=prog, default=Train(experiment))
     from stepdiff_jax.training.loop import train
     from stepdiff_jax.training.processes import joined_processes
+    from stepdiff_jax.training.profile import parse_profile
 
+    profile = None if options.profile is None else parse_profile(options.profile)
     with joined_processes():
-        print(train(options.experiment, compiled=options.compiled))
+        print(train(options.experiment, compiled=options.compiled, profile=profile))
 
 
 @dataclass(frozen=True)

@@ -174,6 +174,8 @@ class LoopConfig:
     watchdog_seconds: int = 1800
     """The process exits with an error where no step ends for so long; 0 lets it hang. Up to the
     end of the first step it has an hour more."""
+    wandb_project: str = ""
+    """Also log to this project of Weights & Biases, where it is installed; empty: do not."""
 
 
 @dataclass(frozen=True)

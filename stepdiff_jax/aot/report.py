@@ -8,13 +8,13 @@ from typing import Any
 
 import jax
 
-from stepdiff_jax.aot.arithmetic import StepFlops, step_flops
 from stepdiff_jax.aot.collectives import Collective, collectives
 from stepdiff_jax.aot.topology import GIB, parse_topology, topology_devices
 from stepdiff_jax.config import Experiment
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.sharding import make_mesh
 from stepdiff_jax.training.abstract import lower_step
+from stepdiff_jax.training.flops import StepFlops, step_flops
 
 SHARES_OF_PEAK = (0.4, 0.6)
 """Shares of the chips' peak that step times are given at (published MFUs lie about there)."""
@@ -29,6 +29,8 @@ class Fit:
     argument_bytes: weights, optimizer and batch; temporary_bytes: everything else at once;
         peak_bytes: most of both at one time.
     tokens, pairs: of one step, padding included; a pair is two videos.
+    collectives: None where the compiled program cannot be read back (jaxlib 0.10.2 fails to parse
+        its own asynchronous operations for v5p), or where there is none.
     compile_seconds: on this machine; never compared by a test.
     """
 
@@ -48,7 +50,7 @@ class Fit:
     peak_bytes: int | None
     flops: StepFlops
     step_seconds: dict[str, float]
-    collectives: tuple[Collective, ...]
+    collectives: tuple[Collective, ...] | None
     compile_seconds: float
 
     def to_json(self) -> dict[str, Any]:
@@ -100,10 +102,19 @@ def compile_for(experiment: Experiment, topology: str) -> tuple[Fit, jax.stages.
         step_seconds={
             f"{share:.0%}": flops.total / (chips * chip.peak * share) for share in SHARES_OF_PEAK
         },
-        collectives=() if compiled is None else tuple(collectives(compiled.as_text() or "")),
+        collectives=_read_collectives(compiled),
         compile_seconds=round(time.monotonic() - start, 1),
     )
     return fit, compiled
+
+
+def _read_collectives(compiled: jax.stages.Compiled | None) -> tuple[Collective, ...] | None:
+    if compiled is None:
+        return None
+    try:
+        return tuple(collectives(compiled.as_text() or ""))
+    except jax.errors.JaxRuntimeError:
+        return None
 
 
 def out_of_memory(message: str) -> str:
@@ -140,6 +151,8 @@ def describe(fit: Fit) -> str:
     lines += [
         f"{one.kind:<20} {one.operations:>4} in the program, {one.bytes / 2**20:,.0f} MiB "
         "(a loop's body counts once)"
-        for one in fit.collectives
+        for one in fit.collectives or ()
     ]
+    if fit.fits and fit.collectives is None:
+        lines.append("collectives: not told, the compiled program cannot be read back")
     return "\n".join([*lines, f"compiled in {fit.compile_seconds:.0f} s"])

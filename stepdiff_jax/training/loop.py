@@ -16,8 +16,10 @@ from stepdiff_jax.config import Experiment, LoopConfig
 from stepdiff_jax.data.pipeline import Batch
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.sharding import data_shard, put_rows
+from stepdiff_jax.training.flops import step_flops
 from stepdiff_jax.training.interruption import Interrupted, watch_signals
 from stepdiff_jax.training.processes import require_agreement
+from stepdiff_jax.training.profile import Profile, Profiler
 from stepdiff_jax.training.program import (
     build_program,
     read_batches,
@@ -26,7 +28,8 @@ from stepdiff_jax.training.program import (
 )
 from stepdiff_jax.training.run_directory import claim_run_directory
 from stepdiff_jax.training.startup import start_fields
-from stepdiff_jax.training.telemetry import Telemetry, Throughput
+from stepdiff_jax.training.telemetry import Telemetry
+from stepdiff_jax.training.throughput import Throughput, memory_figures, peak_flops
 from stepdiff_jax.training.vote import StopVote
 from stepdiff_jax.training.watchdog import Watchdog
 
@@ -36,6 +39,7 @@ def train(
     *,
     stop: Callable[[int], bool] = lambda step: False,
     compiled: Path | None = None,
+    profile: Profile | None = None,
 ) -> Path:
     """Run an experiment, or go on with it from its newest complete checkpoint.
 
@@ -43,8 +47,9 @@ def train(
     resampler. A finished run is left as it is.
 
     Args:
-        compiled: a step that `stepdiff aot --save` wrote; None compiles it now.
         stop: asked with the number of steps done before each next one; True saves and stops.
+        compiled: a step that `stepdiff aot --save` wrote; None compiles it now.
+        profile: steps to trace into the run directory.
     Returns:
         the run directory, with the last checkpoint complete.
     Raises:
@@ -55,11 +60,22 @@ def train(
     _check(experiment.loop)
     require_agreement(lambda processes: start_fields(experiment, processes))
     with watch_signals() as signalled, Watchdog(experiment.loop.watchdog_seconds) as watchdog:
-        return _train(experiment, lambda step: stop(step) or signalled(), compiled, watchdog)
+        return _train(
+            experiment,
+            stop=lambda step: stop(step) or signalled(),
+            compiled=compiled,
+            profile=profile,
+            watchdog=watchdog,
+        )
 
 
 def _train(
-    experiment: Experiment, stop: Callable[[int], bool], compiled: Path | None, watchdog: Watchdog
+    experiment: Experiment,
+    *,
+    stop: Callable[[int], bool],
+    compiled: Path | None,
+    profile: Profile | None,
+    watchdog: Watchdog,
 ) -> Path:
     loop, steps = experiment.loop, experiment.optimizer.steps
     directory = Path(loop.run_directory)
@@ -81,10 +97,23 @@ def _train(
                 trainable,
                 fingerprint=program.metadata.fingerprint,
             )
-        with Telemetry(
-            directory, experiment.name, steps=steps, restored=start if restored else None
-        ) as telemetry:
-            vote, throughput = StopVote(program.mesh), Throughput()
+        with (
+            Telemetry(
+                directory,
+                experiment.name,
+                steps=steps,
+                restored=start if restored else None,
+                wandb_project=loop.wandb_project,
+            ) as telemetry,
+            Profiler(profile, directory) as profiler,
+        ):
+            vote = StopVote(program.mesh)
+            device = jax.local_devices()[0]
+            throughput = Throughput(
+                devices=program.mesh.size,
+                step_flops=step_flops(experiment).useful,
+                peak=peak_flops(device.device_kind),
+            )
             step = start
             while True:
                 last = step >= steps
@@ -108,6 +137,7 @@ def _train(
                 tokens = _tokens(batch, program.mesh)
                 throughput.add(tokens=tokens, waited=time.perf_counter() - asked)
                 on_mesh = put_rows(batch, program.mesh)
+                profiler.before(step)
                 with jax.transfer_guard("disallow"):
                     trainable, opt_state, metrics = program.step(
                         trainable, opt_state, program.frozen, on_mesh
@@ -116,7 +146,7 @@ def _train(
                 watchdog.beat(step)
                 if step % loop.log_every == 0 or step == steps:
                     figures = {key: float(value) for key, value in jax.device_get(metrics).items()}
-                    telemetry.log(step, figures | throughput.figures())
+                    telemetry.log(step, figures | throughput.figures() | memory_figures(device))
                 telemetry.advance(step)
 
 

@@ -20,6 +20,7 @@ FREE = (
     "loop.log_every",
     "loop.evaluate_every",
     "loop.watchdog_seconds",
+    "loop.wandb_project",
     "data.prefetch_threads",
     "mesh.",
 )

@@ -1,11 +1,12 @@
-"""What a run tells: `metrics.jsonl`, TensorBoard events and a progress line, on process 0."""
+"""What a run tells: metrics.jsonl, TensorBoard, Weights & Biases, progress; on process 0."""
 
+import hashlib
+import importlib.util
 import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -14,6 +15,8 @@ import jax
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from stepdiff_jax.errors import InputError
+
 PLAIN_LINE_SECONDS = 15.0
 """Without a terminal a line is printed at most this often."""
 
@@ -21,14 +24,30 @@ PLAIN_LINE_SECONDS = 15.0
 class Telemetry:
     """Writes figures of a run by step; a context manager. Other processes than 0 write nothing."""
 
-    def __init__(self, run_directory: Path, name: str, *, steps: int, restored: int | None):
+    def __init__(
+        self,
+        run_directory: Path,
+        name: str,
+        *,
+        steps: int,
+        restored: int | None,
+        wandb_project: str = "",
+    ):
         """Opens the files for appending.
 
         Args:
             steps: of the whole run.
             restored: the step that the run goes on from; lines after it are dropped, so that the
                 file ends up as an uninterrupted run's. None drops all.
+            wandb_project: of Weights & Biases; empty: it is told nothing.
+        Raises:
+            InputError: a project is given and the package wandb is not installed.
         """
+        if wandb_project and importlib.util.find_spec("wandb") is None:
+            raise InputError(f"loop.wandb_project {wandb_project!r} needs `pip install wandb`")
+        self._wandb_project = wandb_project
+        self._wandb: Any = None
+        self._directory = run_directory
         self._metrics = run_directory / "metrics.jsonl"
         self._events = run_directory / "tensorboard"
         self._name = name
@@ -49,6 +68,17 @@ class Telemetry:
         from tensorboardX import SummaryWriter
 
         self._writer = SummaryWriter(str(self._events), purge_step=start + 1)
+        if self._wandb_project:
+            import wandb
+
+            # The same run goes on after a restart, told by its directory's name.
+            self._wandb = wandb.init(
+                project=self._wandb_project,
+                name=self._name,
+                id=hashlib.sha256(str(self._directory.resolve()).encode()).hexdigest()[:16],
+                resume="allow",
+                dir=str(self._directory),
+            )
         columns = (TextColumn("{task.description}"), MofNCompleteColumn(), TimeRemainingColumn())
         self._progress = Progress(
             *columns, console=self._console, disable=not self._console.is_terminal
@@ -67,6 +97,8 @@ class Telemetry:
             self._progress.stop()
             self._writer.close()
             self._file.close()
+            if self._wandb is not None:
+                self._wandb.finish()
 
     def log(self, step: int, figures: Mapping[str, float]) -> None:
         """Write figures after `step` steps; those with "loss" in their name are shown too."""
@@ -76,6 +108,8 @@ class Telemetry:
         self._file.flush()
         for key, value in figures.items():
             self._writer.add_scalar(key, value, step)
+        if self._wandb is not None:
+            self._wandb.log(dict(figures), step=step)
         losses = [f"{key} {value:.4f}" for key, value in figures.items() if "loss" in key]
         if "tokens_per_second" in figures:
             losses.append(f"{figures['tokens_per_second']:.0f} tokens/s")
@@ -92,41 +126,6 @@ class Telemetry:
             self._last_line = time.monotonic()
             line = f"{self._name} {step}/{self._steps}  {self._shown}"
             print(line, file=sys.stderr, flush=True)
-
-
-class Throughput:
-    """Tokens a second and seconds waited for data, since they were last asked for."""
-
-    def __init__(self) -> None:
-        self._restart()
-
-    def _restart(self) -> None:
-        self._since = time.perf_counter()
-        self._tokens = 0
-        self._waited = 0.0
-
-    def add(self, *, tokens: int, waited: float) -> None:
-        """Count one batch."""
-        self._tokens += tokens
-        self._waited += waited
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """What is done within takes no time."""
-        began = time.perf_counter()
-        yield
-        self._since += time.perf_counter() - began
-
-    def figures(self) -> dict[str, float]:
-        """Figures since the last call; the first ones include compilation."""
-        seconds = time.perf_counter() - self._since
-        figures = {
-            "tokens_per_second": self._tokens / seconds,
-            "data_wait_seconds": self._waited,
-            "seconds": seconds,
-        }
-        self._restart()
-        return figures
 
 
 def _drop_lines_after(path: Path, step: int) -> None:

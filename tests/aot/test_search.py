@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import configs.stepdiff_7b
-from stepdiff_jax.aot.arithmetic import step_flops
 from stepdiff_jax.aot.report import Fit
 from stepdiff_jax.aot.search import largest_batch, search, with_rows
 from stepdiff_jax.aot.topology import CHIPS, parse_topology, use_compiler_only
 from stepdiff_jax.config import MeshConfig
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.training.flops import step_flops
 
 EXPERIMENT = configs.stepdiff_7b.experiment()
 

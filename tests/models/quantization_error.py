@@ -1,22 +1,38 @@
-"""What int8 and int4 cost: `python tests/models/quantization_error.py` prints it (a minute or two).
+"""What int8 and int4 cost: `python tests/models/quantization_error.py` prints it (a few minutes).
 
 The random stack has the true shapes of 7B in float32, so that all of the error is quantisation's;
-the kitchen's language model reads dialogues that it was not trained on.
+the kitchen's language model reads dialogues that it was not trained on. With a quickstart's
+directory (`--quickstart runs/quickstart --split test`) its StepDiff answers DiffMCQ through the
+quantised language models, too.
 """
 
+import tempfile
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import tyro
 from flax import nnx
 
 from configs import kitchen
-from data_prep.kitchen.pretrain.language_model import batch_of_rows, language_loss, value_tokens
+from data_prep.kitchen import table
+from data_prep.kitchen.pretrain.language_model import (
+    batch_of_rows,
+    language_loss,
+    score_tokens,
+    value_tokens,
+)
+from stepdiff_jax.checkpoint import load_trained
 from stepdiff_jax.config import LLAMA_2_7B
 from stepdiff_jax.data.tokenizer import Tokenizer
+from stepdiff_jax.evaluation.run import evaluate
+from stepdiff_jax.models.build import build_model
 from stepdiff_jax.models.llama import Llama
+from stepdiff_jax.models.vclm import split_variables
 from stepdiff_jax.models.weights import load_weights
 from stepdiff_jax.quantize import dequantize, quantize_weight
 
@@ -60,13 +76,16 @@ def report_kitchen() -> None:
     experiment = kitchen.experiment()
     tokenizer = Tokenizer(experiment.weights.tokenizer)
     rows = batch_of_rows(tokenizer, SEED, 0)
-    values = value_tokens(tokenizer)
+    measured = partial(
+        language_loss,
+        values=value_tokens(tokenizer),
+        scores=score_tokens(tokenizer),
+        end=tokenizer.eos,
+    )
 
     @jax.jit
     def loss(model: Llama):
-        return language_loss(
-            model, (rows, 0.0), jax.random.key(0), values=values, end=tokenizer.eos
-        )
+        return measured(model, (rows, 0.0), jax.random.key(0))
 
     for quantization in QUANTIZATIONS:
         config = replace(experiment.llama, quantization=quantization)
@@ -79,6 +98,34 @@ def report_kitchen() -> None:
         print(f"kitchen {quantization or config.dtype}: loss {float(value):.5f} {told}")
 
 
-if __name__ == "__main__":
+def report_choices(quickstart: Path, split: str) -> None:
+    experiment = kitchen.experiment(runs=str(quickstart))
+    tokenizer = Tokenizer(experiment.weights.tokenizer)
+    for quantization in QUANTIZATIONS:
+        llama = replace(experiment.llama, quantization=quantization)
+        model = build_model(replace(experiment, llama=llama))
+        graph, trainable, frozen = split_variables(model)
+        # A quantised model is another model than the one that the checkpoint was trained with.
+        trained = load_trained(quickstart / "stepdiff" / "seed0", trainable, fingerprint=None)
+        system = table.video_system(
+            nnx.merge(graph, trained, frozen), tokenizer, quickstart / "data", split
+        )
+        with tempfile.TemporaryDirectory() as predictions:
+            benchmark = quickstart / "benchmark" / split
+            found = evaluate(system, benchmark, Path(predictions), ("diffmcq",))["diffmcq"]
+        told = f"accuracy {found['accuracy']:.4f} of {found['instances']}"
+        print(f"kitchen {quantization or llama.dtype}: DiffMCQ on {split}: {told}")
+
+
+def main(
+    quickstart: Annotated[Path | None, tyro.conf.arg(help="its directory")] = None,
+    split: str = "test",
+) -> None:
     report_kitchen()
+    if quickstart is not None:
+        report_choices(quickstart, split)
     report_7b()
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

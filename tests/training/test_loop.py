@@ -25,7 +25,12 @@ from stepdiff_jax.training.interruption import Interrupted
 from stepdiff_jax.training.loop import train
 from stepdiff_jax.training.program import Program, build_program
 
-TIMINGS = {"tokens_per_second", "data_wait_seconds", "seconds"}
+TIMINGS = {
+    "tokens_per_second",
+    "tokens_per_second_per_device",
+    "data_wait_seconds",
+    "seconds",
+}
 
 
 def in_directory(experiment: Experiment, directory: Path, **loop: int) -> Experiment:

@@ -1,5 +1,6 @@
 """Metrics files over several starts of one run."""
 
+import importlib.util
 import json
 import struct
 from pathlib import Path
@@ -7,7 +8,8 @@ from pathlib import Path
 import pytest
 from tensorboardX.proto.event_pb2 import Event
 
-from stepdiff_jax.training.telemetry import Telemetry, Throughput
+from stepdiff_jax.errors import InputError
+from stepdiff_jax.training.telemetry import Telemetry
 
 
 def write(run: Path, steps: range, restored: int | None) -> None:
@@ -65,15 +67,8 @@ def test_plain_lines_without_a_terminal(tmp_path, capsys):
     assert lines[0].startswith("test 1/10") and lines[-1] == "test 10/10  loss 0.1000"
 
 
-def test_throughput_counts_from_call_to_call_and_leaves_pauses_out():
-    throughput = Throughput()
-    throughput.add(tokens=30, waited=0.25)
-    throughput.add(tokens=10, waited=0.5)
-    first = throughput.figures()
-    assert first["data_wait_seconds"] == 0.75
-    assert first["tokens_per_second"] * first["seconds"] == pytest.approx(40)
-    with throughput.paused():
-        for _ in range(10_000):
-            pass
-    again = throughput.figures()
-    assert again["data_wait_seconds"] == again["tokens_per_second"] == 0
+def test_a_project_without_wandb_is_an_input_error(tmp_path):
+    if importlib.util.find_spec("wandb") is not None:
+        pytest.skip("wandb is installed")
+    with pytest.raises(InputError, match=r"loop\.wandb_project 'steps' needs `pip install wandb`"):
+        Telemetry(tmp_path, "test", steps=1, restored=None, wandb_project="steps")

@@ -22,7 +22,8 @@ class Pretrain:
     directory: Path = Path("build/pretrain")
     """Checkpoints."""
     output: Path = stand_ins.DIRECTORY
-    language_model_steps: int = 3000
+    language_model_rounds: tuple[int, ...] = (3000, 1500)
+    """Steps of each round of the language model's training."""
     encoder_steps: int = 1700
     seed: int = 0
 
@@ -46,7 +47,7 @@ def main(options: Pretrain) -> None:
         model = train_language_model(
             stand_ins.LLAMA,
             tokenizer,
-            steps=options.language_model_steps,
+            rounds=options.language_model_rounds,
             seed=options.seed,
             directory=directory / "language_model",
         )

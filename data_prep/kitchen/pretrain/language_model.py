@@ -1,5 +1,6 @@
 """The stand-in for Llama-2-chat: a tiny Llama that can read and compare step descriptions."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -17,13 +18,14 @@ from stepdiff_jax.data.packing import Example, RowShape, lay_out, pack_row
 from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.layout import PackedRows, attention_mask
 from stepdiff_jax.models.llama import Llama
+from stepdiff_jax.models.weights import load_weights, save_weights
 
 ROW = RowShape(length=356, videos=1, answers=356)
 ROWS = 16
 NOISE = 0.6
 """Largest noise on the prefix's embeddings, relative to their RMS: soft tokens that a resampler
 writes are never exactly words, and Llama-2, trained on far more text, is robust to that. It grows
-from nothing over the second third of the steps, once words are told apart."""
+from nothing over the second third of a round's steps, once words are told apart."""
 
 
 VERDICT, SCORED, CHECKLIST = (
@@ -106,25 +108,49 @@ def batch_of_rows(tokenizer: Tokenizer, seed: int, step: int) -> PackedRows:
 
 
 def train_language_model(
-    config: LlamaConfig, tokenizer: Tokenizer, *, steps: int, seed: int, directory: Path
+    config: LlamaConfig,
+    tokenizer: Tokenizer,
+    *,
+    rounds: Sequence[int],
+    seed: int,
+    directory: Path,
 ) -> Llama:
-    """Train from random weights; deterministic on one kind of machine."""
+    """Train from random weights; deterministic on one kind of machine.
 
-    def batch(step: int) -> tuple[PackedRows, np.float32]:
-        grown = np.clip(3 * step / steps - 1, 0, 1)
-        return batch_of_rows(tokenizer, seed, step), np.float32(NOISE * grown)
+    Args:
+        rounds: steps of each round. A later one goes on from the float16 weights of the one before
+            with a rate and a noise that rise anew: verdicts that a round left unlearned are learned
+            in the next.
+        directory: of a directory of checkpoints and a file of weights for each round that is done.
+    """
+    model = Llama(config, rngs=nnx.Rngs(seed))
+    for number, steps in enumerate(rounds):
+        done = directory / f"round{number}.safetensors"
+        if not done.exists():
+            first = sum(rounds[:number])
+            batch = partial(_batch, tokenizer, seed, first, steps)
+            trained = fit(
+                model,
+                partial(
+                    language_loss,
+                    values=value_tokens(tokenizer),
+                    scores=score_tokens(tokenizer),
+                    end=tokenizer.eos,
+                ),
+                batch,
+                steps=steps,
+                peak_rate=2e-3,
+                seed=seed + number,
+                directory=directory / f"round{number}",
+            )
+            save_weights(trained, done)
+        model = load_weights(model, done)
+    return model
 
-    return fit(
-        Llama(config, rngs=nnx.Rngs(seed)),
-        partial(
-            language_loss,
-            values=value_tokens(tokenizer),
-            scores=score_tokens(tokenizer),
-            end=tokenizer.eos,
-        ),
-        batch,
-        steps=steps,
-        peak_rate=2e-3,
-        seed=seed,
-        directory=directory,
-    )
+
+def _batch(
+    tokenizer: Tokenizer, seed: int, first: int, steps: int, step: int
+) -> tuple[PackedRows, np.float32]:
+    """The rows of one step of a round that begins after `first` steps, and the largest noise."""
+    grown = np.clip(3 * step / steps - 1, 0, 1)
+    return batch_of_rows(tokenizer, seed, first + step), np.float32(NOISE * grown)

@@ -6,9 +6,9 @@ import jax
 import pytest
 
 import configs.stepdiff_7b
-from stepdiff_jax.aot.arithmetic import encoder_flops, layer_weights, step_flops
 from stepdiff_jax.config import LLAMA_2_7B, LLAMA_2_70B
 from stepdiff_jax.training.abstract import abstract_model
+from stepdiff_jax.training.flops import encoder_flops, layer_weights, step_flops
 
 EXPERIMENT = configs.stepdiff_7b.experiment()
 

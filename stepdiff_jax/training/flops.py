@@ -27,8 +27,13 @@ class StepFlops:
     resampler: float
 
     @property
+    def useful(self) -> float:
+        """What a step must compute: all but what it computes twice."""
+        return self.language_model + self.encoder + self.resampler
+
+    @property
     def total(self) -> float:
-        return self.language_model + self.rematerialisation + self.encoder + self.resampler
+        return self.useful + self.rematerialisation
 
 
 def layer_weights(config: LlamaConfig) -> int:

@@ -1,0 +1,58 @@
+"""Traces of a few steps for XProf."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import jax
+
+from stepdiff_jax.errors import InputError
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The steps that are traced: from `start` on, up to but without `stop`."""
+
+    start: int
+    stop: int
+
+
+def parse_profile(text: str) -> Profile:
+    """START:STOP; raises InputError for another form, or where there is no step between."""
+    match = re.fullmatch(r"(\d+):(\d+)", text)
+    if match is None or int(match[1]) >= int(match[2]):
+        raise InputError(f"--profile {text!r}: must be START:STOP, steps, with START below STOP")
+    return Profile(int(match[1]), int(match[2]))
+
+
+class Profiler:
+    """Traces the steps of a profile into `<run directory>/profile`; a context manager.
+
+    A trace that is under way when it is left is written.
+    """
+
+    def __init__(self, profile: Profile | None, run_directory: Path):
+        self._profile = profile
+        self._directory = run_directory / "profile"
+        self._tracing = False
+
+    def __enter__(self) -> "Profiler":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def before(self, step: int) -> None:
+        """To be called before each step with the number of steps done."""
+        if self._profile is None:
+            return
+        if self._tracing and step >= self._profile.stop:
+            self._end()
+        elif not self._tracing and self._profile.start <= step < self._profile.stop:
+            jax.profiler.start_trace(str(self._directory))
+            self._tracing = True
+
+    def _end(self) -> None:
+        if self._tracing:
+            jax.profiler.stop_trace()
+            self._tracing = False

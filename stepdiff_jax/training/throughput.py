@@ -1,0 +1,88 @@
+"""How fast a run is: tokens, waiting, use of the accelerators."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import jax
+
+PEAKS = {
+    "TPU v4": 275e12,
+    "TPU v5 lite": 197e12,
+    "TPU v5e": 197e12,
+    "TPU v5": 459e12,
+    "TPU v5p": 459e12,
+    "TPU v6 lite": 918e12,
+    "TPU v6e": 918e12,
+    "NVIDIA H100": 989e12,
+    "NVIDIA H200": 989e12,
+    "NVIDIA A100": 312e12,
+}
+"""Dense bfloat16 FLOPs a second by what a device's kind begins with (makers' data sheets)."""
+
+
+def peak_flops(device_kind: str) -> float | None:
+    """The bfloat16 peak of a kind of device in FLOPs a second; None where it is not known."""
+    matching = [name for name in PEAKS if device_kind.startswith(name)]
+    return PEAKS[max(matching, key=len)] if matching else None
+
+
+class Throughput:
+    """Speed since it was last asked for.
+
+    Model FLOPs utilisation is told in the frozen convention: 4N a token of the language model, not
+    6N, with encoder and resampler (`training.flops`); what rematerialisation computes twice does
+    not count, padding does.
+    """
+
+    def __init__(self, *, devices: int, step_flops: float = 0.0, peak: float | None = None):
+        """Starts counting.
+
+        Args:
+            devices: of the whole mesh.
+            step_flops: of one step over the whole mesh, without rematerialisation.
+            peak: FLOPs a second of one device; None tells no utilisation.
+        """
+        self._devices, self._step_flops, self._peak = devices, step_flops, peak
+        self._restart()
+
+    def _restart(self) -> None:
+        self._since = time.perf_counter()
+        self._steps = 0
+        self._tokens = 0
+        self._waited = 0.0
+
+    def add(self, *, tokens: int, waited: float) -> None:
+        """Count one batch: its tokens over the whole mesh, and seconds waited for it."""
+        self._steps += 1
+        self._tokens += tokens
+        self._waited += waited
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """What is done within takes no time."""
+        began = time.perf_counter()
+        yield
+        self._since += time.perf_counter() - began
+
+    def figures(self) -> dict[str, float]:
+        """Figures since the last call; the first ones include compilation."""
+        seconds = time.perf_counter() - self._since
+        figures = {
+            "tokens_per_second": self._tokens / seconds,
+            "tokens_per_second_per_device": self._tokens / seconds / self._devices,
+            "data_wait_seconds": self._waited,
+            "seconds": seconds,
+        }
+        if self._peak is not None:
+            done = self._steps * self._step_flops / seconds
+            figures["mfu_frozen_convention"] = done / (self._devices * self._peak)
+        self._restart()
+        return figures
+
+
+def memory_figures(device: jax.Device) -> dict[str, float]:
+    """Bytes of the device's memory in use now, and at most so far; nothing where it cannot tell."""
+    told = device.memory_stats() or {}
+    names = {"bytes_in_use": "hbm_bytes_in_use", "peak_bytes_in_use": "hbm_peak_bytes"}
+    return {name: float(told[key]) for key, name in names.items() if key in told}
