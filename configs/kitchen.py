@@ -24,7 +24,7 @@ WEIGHTS = WeightsConfig(
 
 
 def experiment(
-    *, runs: str = RUNS, seed: int = 0, steps: int = 700, initial: str | None = None
+    *, runs: str = RUNS, seed: int = 0, steps: int = 900, initial: str | None = None
 ) -> Experiment:
     """StepDiff: pairs, with a quarter of interleaved rows kept (section 4)."""
     return _experiment(

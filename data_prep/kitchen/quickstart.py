@@ -43,7 +43,7 @@ class Quickstart:
     partners: int = 2
     """Pairs that each training clip is the first of."""
     interleaved_steps: int = 250
-    stepdiff_steps: int = 700
+    stepdiff_steps: int = 900
     references: int = 120
     """Test clips that are compared with four others each."""
     limit: int = 300

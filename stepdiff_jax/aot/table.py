@@ -62,6 +62,12 @@ COLUMNS = (
     "peak", "of", "PFLOP a step", "s at 40 %", "s at 60 %",
 )  # fmt: skip
 
+HEADING = """# Slices
+
+Written by `python -m stepdiff_jax.aot.table`; sizes in GiB a chip. See [scaling.md](scaling.md).
+
+"""
+
 
 def table(rows: Iterable[Row], cache: Path) -> str:
     """The table as Markdown, sizes in GiB a chip; rows as `ROWS`."""
@@ -117,4 +123,4 @@ class Options:
 
 if __name__ == "__main__":
     options = tyro.cli(Options)
-    options.output.write_text(table(ROWS, options.cache))
+    options.output.write_text(HEADING + table(ROWS, options.cache))
