@@ -96,12 +96,7 @@ COLLECTIVE = "process_allgather(np.zeros(1))"
 
 
 @pytest.mark.parametrize(
-    ("dead", "other"),
-    [
-        (0, "process_allgather(np.zeros(1))"),
-        (1, "process_allgather(np.zeros(1))"),
-        (1, "time.sleep(1000)"),
-    ],
+    ("dead", "other"), [(0, COLLECTIVE), (1, COLLECTIVE), (1, "time.sleep(1000)")]
 )
 def test_death_of_one_process_ends_the_other_without_a_launcher(dead, other):
     """What the processes themselves see: in a collective, and where nothing but the missing
