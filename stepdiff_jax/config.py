@@ -171,11 +171,11 @@ class LoopConfig:
     log_every: int = 10
     evaluate_every: int = 0
     """0 never evaluates on the validation split during training."""
-    wandb_project: str = ""
-    """Also log to this project of Weights & Biases, where it is installed; empty: do not."""
     watchdog_seconds: int = 1800
     """The process exits with an error where no step ends for so long; 0 lets it hang. Up to the
     end of the first step it has an hour more."""
+    wandb_project: str = ""
+    """Also log to this project of Weights & Biases, where it is installed; empty: do not."""
 
 
 @dataclass(frozen=True)

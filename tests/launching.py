@@ -19,12 +19,7 @@ from stepdiff_jax.config_files import read_experiment
 def experiment():
     return read_experiment(Path(__file__).parent)
 """
-TIMINGS = {
-    "tokens_per_second",
-    "tokens_per_second_per_device",
-    "data_wait_seconds",
-    "seconds",
-}
+TIMINGS = {"tokens_per_second", "tokens_per_second_per_device", "data_wait_seconds", "seconds"}
 
 
 def write_config(experiment: Experiment, directory: Path) -> Path:

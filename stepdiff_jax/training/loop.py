@@ -61,12 +61,17 @@ def train(
     require_agreement(lambda processes: start_fields(experiment, processes))
     with watch_signals() as signalled, Watchdog(experiment.loop.watchdog_seconds) as watchdog:
         return _train(
-            experiment, lambda step: stop(step) or signalled(), compiled, profile, watchdog
+            experiment,
+            stop=lambda step: stop(step) or signalled(),
+            compiled=compiled,
+            profile=profile,
+            watchdog=watchdog,
         )
 
 
 def _train(
     experiment: Experiment,
+    *,
     stop: Callable[[int], bool],
     compiled: Path | None,
     profile: Profile | None,
@@ -102,7 +107,8 @@ def _train(
             ) as telemetry,
             Profiler(profile, directory) as profiler,
         ):
-            vote, device = StopVote(program.mesh), jax.local_devices()[0]
+            vote = StopVote(program.mesh)
+            device = jax.local_devices()[0]
             throughput = Throughput(
                 devices=program.mesh.size,
                 step_flops=step_flops(experiment).useful,

@@ -19,8 +19,8 @@ FREE = (
     "loop.keep_checkpoints",
     "loop.log_every",
     "loop.evaluate_every",
-    "loop.wandb_project",
     "loop.watchdog_seconds",
+    "loop.wandb_project",
     "data.prefetch_threads",
     "mesh.",
 )
