@@ -72,8 +72,7 @@ _COMPARING = re.compile(
 )
 _VERDICT = re.compile(r"\s*(?:yes|no)\b", re.IGNORECASE)
 _OPEN_END = frozenset(
-    "a an the and or with of to in on at by for from than instead while whereas but rather as "
-    "opposed".split()
+    ["a", "an", "the", "and", "or", "with", "of", "to", "in", "on", "at", "by", "for", "from", "than", "instead", "while", "whereas", "but", "rather", "as", "opposed"]
 )
 
 
