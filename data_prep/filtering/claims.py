@@ -17,7 +17,10 @@ _AFTER = r"(?=\s*(?:[,.;:?]|$|and\b|while\b|whereas\b|but\b|uses?\b|shows?\b|is\
 
 
 def _ordinal(words: str, number: str) -> str:
-    return rf"(?:the )?(?:{words}) {_SHOWN}\b|\b(?:video|clip) (?:{number})\b|\bthe (?:{words})\b{_AFTER}"
+    return (
+        rf"(?:the )?(?:{words}) {_SHOWN}\b|\b(?:video|clip) (?:{number})\b"
+        rf"|\bthe (?:{words})\b{_AFTER}"
+    )
 
 
 _MARKS = (

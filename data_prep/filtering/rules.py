@@ -54,25 +54,27 @@ Rule = Callable[[Asked, Thresholds], str]
 
 _META = re.compile(
     r"\b(?:descriptions?|transcripts?|transcriptions?|narrations?|captions?|subtitles?"
-    r"|(?:provided|given) (?:text|information|context)|according to the text|(?:speech|asr) text)\b",
+    r"|(?:provided|given) (?:text|information|context)|according to the text"
+    r"|(?:speech|asr) text)\b",
     re.IGNORECASE,
 )
 _MISSING = re.compile(
-    r"\b(?:(?:not|n't|never)(?: \w+)? (?:mention\w*|specif\w*|stat\w+|describ\w+|provided|given|clear"
-    r"|visible|shown|indicat\w+|explicit\w*)|no (?:mention|information|indication|details?)"
+    r"\b(?:(?:not|n't|never)(?: \w+)? (?:mention\w*|specif\w*|stat\w+|describ\w+"
+    r"|provided|given|clear|visible|shown|indicat\w+|explicit\w*)|no (?:mention|information|indication|details?)"
     r"|unclear|unspecified|unknown|cannot (?:be )?(?:determined?|tell|say|know\w*)"
     r"|(?:don't|do not) know|not possible to|impossible to|not applicable|n/a)",
     re.IGNORECASE,
 )
 _COMPARING = re.compile(
-    r"\b(?:differ\w*|distinguish\w*|compar\w+|contrast\w*|same|similar\w*|alike|identical\w*|both"
+    r"\b(?:differ\w*|distinguish\w*|compar\w+|contrast\w*|same|similar\w*|alike|identical\w*|both(?! hands)"
     r"|two (?:videos|clips)|(?:these|the) videos|each|between|than|unlike|whereas|which video"
     r"|whichever|in common|more|less|fewer|most|least)\b",
     re.IGNORECASE,
 )
 _VERDICT = re.compile(r"\s*(?:yes|no)\b", re.IGNORECASE)
 _OPEN_END = frozenset(
-    ["a", "an", "the", "and", "or", "with", "of", "to", "in", "on", "at", "by", "for", "from", "than", "instead", "while", "whereas", "but", "rather", "as", "opposed"]
+    ("a", "an", "the", "and", "or", "with", "of", "to", "in", "on", "at", "by", "for", "from")
+    + ("than", "instead", "while", "whereas", "but", "rather", "as", "opposed")
 )
 
 

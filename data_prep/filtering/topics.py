@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 
 from data_prep.filtering.words import stem, tokens
 
-_TOPIC = "{}(?:es|s)?"
+_TOPIC = r"{}(?:es|s)?(?![\w/])"
 _SAME = r"\b{topic} (?:is |are )?(?:the )?(?:same|identical)\b"
 _DIFFERENT = r"\b{topic} (?:is |are )?different\b"
-_NO_DIFFERENCE = r"\bno (?:main )?difference in (?:the )?{topic}\b"
-_ASKS_SAME = r"\bthe same {topic}\b"
+_NO_DIFFERENCE = r"\bno (?:main )?difference in (?:the )?{topic}"
+_ASKS_SAME = r"\bthe same {topic}"
 
 
 class Topics:

@@ -49,7 +49,8 @@ shape size speed texture time tool utensil visual visually
 """
 
 _NUMBERS = frozenset(
-    ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "half", "single", "double", "both"]
+    ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+    + ("half", "single", "double", "both")
 )
 _VOWELS = frozenset("aeiouy")
 _ENDINGS = ("ing", "ed", "es", "s")
