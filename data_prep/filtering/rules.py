@@ -60,22 +60,22 @@ _META = re.compile(
 )
 _MISSING = re.compile(
     r"\b(?:(?:not|n't|never)(?: \w+)? (?:mention\w*|specif\w*|stat\w+|describ\w+"
-    r"|provided|given|clear|visible|shown|indicat\w+|explicit\w*)|no (?:mention|information|indication|details?)"
+    r"|provided|given|clear|visible|shown|indicat\w+|explicit\w*)"
+    r"|no (?:mention|information|indication|details?)"
     r"|unclear|unspecified|unknown|cannot (?:be )?(?:determined?|tell|say|know\w*)"
     r"|(?:don't|do not) know|not possible to|impossible to|not applicable|n/a)",
     re.IGNORECASE,
 )
 _COMPARING = re.compile(
-    r"\b(?:differ\w*|distinguish\w*|compar\w+|contrast\w*|same|similar\w*|alike|identical\w*|both(?! hands)"
+    r"\b(?:differ\w*|distinguish\w*|compar\w+|contrast\w*|same|similar\w*|alike|identical\w*"
+    r"|both(?! hands)"
     r"|two (?:videos|clips)|(?:these|the) videos|each|between|than|unlike|whereas|which video"
     r"|whichever|in common|more|less|fewer|most|least)\b",
     re.IGNORECASE,
 )
 _VERDICT = re.compile(r"\s*(?:yes|no)\b", re.IGNORECASE)
-_OPEN_END = frozenset(
-    ("a", "an", "the", "and", "or", "with", "of", "to", "in", "on", "at", "by", "for", "from")
-    + ("than", "instead", "while", "whereas", "but", "rather", "as", "opposed")
-)
+_OPEN_END = frozenset(["a", "an", "the", "and", "or", "with", "of", "to", "in", "on", "at", "by", "for", "from", "than", "instead"])
+_OPEN_END |= frozenset(["while", "whereas", "but", "rather", "as", "opposed"])
 
 
 def mentions_description(asked: Asked, _: Thresholds) -> str:
