@@ -50,13 +50,17 @@ def ask_questions(
         for place, reply in zip(waiting, model.complete(list(waiting.values()))):
             costs[place]["calls"] += 1
             if isinstance(reply, LanguageModelError):
-                results[place] = Rejected("no answer of the language model", str(reply))
+                results[place] = Rejected(
+                    "no answer of the language model", str(reply), {"cost": costs[place]}
+                )
                 continue
             _add_cost(costs[place], reply)
             try:
                 pairs = parse_questions(reply.text, QUESTIONS)
             except InputError as error:
-                results[place] = Rejected("answer cannot be read", str(error), reply.text)
+                results[place] = Rejected(
+                    "answer cannot be read", str(error), {"raw": reply.text, "cost": costs[place]}
+                )
                 again[place] = _retry(prompts[place], error, reply)
                 continue
             results[place] = {
@@ -102,7 +106,7 @@ def write_questions(
         destination,
         shard=shard,
         settings={**settings, "prompt": PROMPT + FORMAT, "attempts": attempts},
-        counts=lambda row: {"questions": len(row["questions"]), **row["cost"]},
+        counts=lambda row: {"questions": len(row.get("questions", ())), **row.get("cost", {})},
     )
 
 

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,11 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Rejected:
-    """A record that could not be done; `kind` is counted, `detail` is written out."""
+    """A record that could not be done; `kind` is counted, the others are written out."""
 
     kind: str
     detail: str
-    raw: str = ""
+    extra: Row = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def run_stage(
         key: names a row; the same in every run.
         work: one result for each row, in order.
         settings: what the result depends on; a part of a run with others is not gone on with.
-        counts: what is added up over the finished rows in the summary.
+        counts: what is added up in the summary, over finished and quarantined rows.
     """
     mine = rows[shard.number - 1 :: shard.count]
     journal = shard.path(destination, ".part")
@@ -103,7 +103,7 @@ def run_stage(
     write_jsonl(shard.path(destination, ".quarantine.jsonl"), quarantined)
     write_jsonl(shard.path(destination, ".jsonl"), finished)
     total: Counter[str] = Counter()
-    for row in finished:
+    for _, row in ordered:
         total.update(counts(row))
     summary = {
         "in": len(mine),
@@ -118,7 +118,7 @@ def run_stage(
 
 
 def _reason(rejected: Rejected) -> Row:
-    return {"reason": rejected.kind, "detail": rejected.detail, "raw": rejected.raw}
+    return {**rejected.extra, "reason": rejected.kind, "detail": rejected.detail}
 
 
 def _read_journal(path: Path, settings: Mapping[str, Any]) -> dict[str, tuple[bool, Row]]:

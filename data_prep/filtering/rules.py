@@ -74,8 +74,8 @@ _COMPARING = re.compile(
     re.IGNORECASE,
 )
 _VERDICT = re.compile(r"\s*(?:yes|no)\b", re.IGNORECASE)
-_OPEN_END = frozenset(["a", "an", "the", "and", "or", "with", "of", "to", "in", "on", "at", "by", "for", "from", "than", "instead"])
-_OPEN_END |= frozenset(["while", "whereas", "but", "rather", "as", "opposed"])
+_OPEN_END = frozenset({"a", "an", "the", "and", "or", "with", "of", "to", "in", "on", "at", "by"})
+_OPEN_END |= {"for", "from", "than", "instead", "while", "whereas", "but", "rather", "as"}
 
 
 def mentions_description(asked: Asked, _: Thresholds) -> str:

@@ -75,7 +75,7 @@ def _work(
             yield result
         else:
             first = [next(iter(item["rules"])) for item in result["removed"]]
-            yield Rejected("no question is left", ", ".join(first))
+            yield Rejected("no question is left", ", ".join(first), result)
 
 
 def _counts(row: Row) -> dict[str, int]:

@@ -48,10 +48,8 @@ action color colour equipment ingredient item look material object presentation 
 shape size speed texture time tool utensil visual visually
 """
 
-_NUMBERS = frozenset(
-    ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-    + ("half", "single", "double", "both")
-)
+_NUMBERS = frozenset({"one", "two", "three", "four", "five", "six", "seven", "eight", "nine"})
+_NUMBERS |= {"ten", "half", "single", "double", "both"}
 _VOWELS = frozenset("aeiouy")
 _ENDINGS = ("ing", "ed", "es", "s")
 
