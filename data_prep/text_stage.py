@@ -91,8 +91,10 @@ def run_stage(
         for place in range(0, len(missing), BATCH):
             batch = missing[place : place + BATCH]
             for row, result in zip(batch, work(batch), strict=True):
-                rejected = isinstance(result, Rejected)
-                entry = (rejected, {**row, **_reason(result)} if rejected else result)
+                if isinstance(result, Rejected):
+                    entry = (True, {**row, **_reason(result)})
+                else:
+                    entry = (False, result)
                 done[key(row)] = entry
                 file.write(json.dumps([key(row), *entry]) + "\n")
                 file.flush()
