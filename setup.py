@@ -7,6 +7,7 @@ from setuptools import find_packages, setup
 HERE = Path(__file__).parent
 
 TORCH = ["torch>=2.6"]
+SERVING = ["transformers[serving]>=5"]
 AOT = ["libtpu>=0.0.52"]
 DEVELOPMENT = [*AOT, "pytest>=8", "pytest-xdist>=3", "hypothesis>=6", "ruff>=0.9", "mypy>=1.13"]
 
@@ -48,6 +49,11 @@ setup(
         "matplotlib>=3.9",
         "tensorboardX>=2.6",
     ],
-    extras_require={"aot": AOT, "torch": TORCH, "test": DEVELOPMENT, "parity": TORCH + DEVELOPMENT},
+    extras_require={
+        "aot": AOT,
+        "torch": TORCH,
+        "test": DEVELOPMENT,
+        "parity": TORCH + SERVING + DEVELOPMENT,
+    },
     entry_points={"console_scripts": ["stepdiff = stepdiff_jax.cli:main"]},
 )
