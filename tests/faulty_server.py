@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 Answer = Callable[[str], str]
@@ -62,10 +62,8 @@ def serve(answer: Answer, faults: Sequence[int | str] = ()) -> Iterator[tuple[st
             pass
 
         def handle(self) -> None:
-            try:
+            with suppress(ConnectionError):  # of a client that gave up
                 super().handle()
-            except ConnectionError:
-                pass  # a client that gave up
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever)

@@ -20,6 +20,7 @@ def lines(form: str) -> str:
     return "\n".join(form.format(n=n, q=q, a=a) for n, (q, a) in enumerate(PAIRS, start=1))
 
 
+OBJECTS = json.dumps([{"question": q, "answer": a} for q, a in PAIRS])
 FORMS = {
     "labels": lines("Q: {q}\nA: {a}\n"),
     "numbered labels": lines("{n}. Q: {q}\n   A: {a}"),
@@ -30,10 +31,10 @@ FORMS = {
     "numbered": lines("{n}. {q} {a}"),
     "numbered, answer below": lines("{n}) {q}\n{a}"),
     "numbered, dash": lines("{n}. {q}\n   - {a}"),
-    "json": json.dumps([{"question": q, "answer": a} for q, a in PAIRS]),
+    "json": OBJECTS,
     "object": json.dumps({"pairs": [{"Question": q, "Answer": a} for q, a in PAIRS]}),
     "short keys": json.dumps([{"q": q, "a": a} for q, a in PAIRS]),
-    "fenced": f"Here:\n```json\n{json.dumps([{'question': q, 'answer': a} for q, a in PAIRS])}\n```",
+    "fenced": f"Here:\n```json\n{OBJECTS}\n```",
 }
 
 

@@ -26,7 +26,7 @@ GOOD = "Q: what differs?\nA: a\nQ: what is the same?\nA: b\nQ: which is first?\n
 
 @pytest.fixture(scope="module")
 def kitchen(tmp_path_factory) -> Path:
-    """clips.jsonl, captions, scores, pairs and truth of 64 clips; the last pair has no such clip."""
+    """clips.jsonl, captions, scores, pairs and truth of 64 clips; one pair has a foreign clip."""
     root = tmp_path_factory.mktemp("kitchen")
     names = [clip.clip for clip in CLIPS]
     seen = {"keystep": "stir the soup", "narration": "a bit of salt"}
@@ -59,13 +59,11 @@ def oracle(root: Path) -> list[str]:
 
 def describe(root: Path, destination: Path, *more: str) -> dict:
     main(
-        ["prep", "describe", "--clips", f"{root}/clips.jsonl", "--destination", str(destination)]
-        + ["--captions", f"{root}/captions.jsonl", "--object-scores", f"{root}/objects.jsonl"]
-        + ["--action-scores", f"{root}/actions.jsonl", *oracle(root), *more]
+        f"prep describe --clips {root}/clips.jsonl --captions {root}/captions.jsonl "
+        f"--object-scores {root}/objects.jsonl --action-scores {root}/actions.jsonl "
+        f"--destination {destination} {' '.join([*oracle(root), *more])}".split()
     )
-    suffix = ".summary.json"
-    (summary,) = [p for p in destination.parent.glob(f"{destination.stem}*{suffix}")][-1:]
-    return json.loads(summary.read_text())
+    return json.loads(destination.with_suffix(".summary.json").read_text())
 
 
 def test_chain_with_the_oracle(kitchen, tmp_path):
@@ -104,10 +102,9 @@ def test_chain_with_the_oracle(kitchen, tmp_path):
 def test_killed_at_any_moment_it_leaves_the_same_bytes(kitchen, tmp_path):
     def command(destination: str, address: str) -> list[str]:
         return (
-            ["prep", "describe", "--clips", f"{kitchen}/clips.jsonl"]
-            + ["--destination", f"{tmp_path}/{destination}.jsonl"]
-            + ["--model.base-url", address, "--model.name", "m", "--model.concurrency", "1"]
-        )
+            f"prep describe --clips {kitchen}/clips.jsonl --model.concurrency 1 --model.name m "
+            f"--model.base-url {address} --destination {tmp_path}/{destination}.jsonl"
+        ).split()
 
     with serve(lambda text: f"it says {len(text)}", ["slow"] * 1000) as (address, served):
         process = subprocess.Popen(
@@ -168,6 +165,6 @@ def test_unknown_rules_are_bad_input(tmp_path, capsys):
     write_jsonl(tmp_path / "q.jsonl", [{"reference": "a"}])
     with pytest.raises((InputError, SystemExit)):
         main(
-            ["prep", "filter", "--questions", f"{tmp_path}/q.jsonl", "--rules", "nonsense"]
-            + ["--destination", f"{tmp_path}/f.jsonl"]
+            f"prep filter --questions {tmp_path}/q.jsonl --destination {tmp_path}/f.jsonl "
+            "--rules nonsense".split()
         )
