@@ -4,6 +4,7 @@ Small on purpose: no tagger and no dictionary, so that every decision of the fil
 to a list in this file. All of it is ours.
 """
 
+import functools
 import re
 from collections.abc import Iterator
 
@@ -54,6 +55,7 @@ _VOWELS = frozenset("aeiouy")
 _ENDINGS = ("ing", "ed", "es", "s")
 
 
+@functools.lru_cache(1 << 14)
 def stem(word: str) -> str:
     """A word without the ending of its plural, participle or past: "slicing" and "slices" agree."""
     for ending in _ENDINGS:
@@ -78,6 +80,7 @@ GENERAL = frozenset(stem(word) for word in f"{_COMPARISON} {_VERBS} {_TOPICS}".s
 """Stems that say how a video is talked about, and name nothing that must be seen in it."""
 
 
+@functools.lru_cache(1 << 10)
 def content(text: str) -> frozenset[str]:
     """Stems of the words that name something to see; numbers count, for they may differ."""
     return frozenset(_content(text))

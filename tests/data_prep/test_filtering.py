@@ -104,11 +104,11 @@ def test_the_filter_finds_the_kitchens_errors(seed, topics):
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_every_rule_is_needed(rule):
+def test_every_rule_finds_its_own_kind_alone(rule):
     spoiled = [one for one in spoiled_questions(random_clips(100, 3), seed=3) if one.fault == rule]
     thresholds = kitchen_thresholds(topics=True)
-    others = [name for name in RULES if name != rule]
-    assert any(not objections(one.asked, thresholds, others) for one in spoiled)
+    found = [bool(objections(one.asked, thresholds, [rule])) for one in spoiled]
+    assert sum(found) >= 0.8 * len(found) > 0
 
 
 def test_command_prints_both_shares(capsys, tmp_path):
