@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from data_prep.filtering.words import stem, tokens
 
-_TOPIC = r"{}(?:es|s)?(?![\w/])"
+_END = r"(?![\w/])"
 _SAME = r"\b{topic} (?:is |are )?(?:the )?(?:same|identical)\b"
 _DIFFERENT = r"\b{topic} (?:is |are )?different\b"
 _NO_DIFFERENCE = r"\bno (?:main )?difference in (?:the )?{topic}"
@@ -38,15 +38,17 @@ def topic_error(topics: Topics, question: str, answer: str, first: str, second: 
         differs = topics.differs(topic, first, second)
         if differs is None:
             continue
-        claim = _claim(topic, question.lower(), answer.lower())
+        # "ingredients" may be a topic of its own beside "ingredient".
+        plural = "" if f"{topic}s" in topics.stems else "(?:es|s)?"
+        name = re.escape(topic) + plural + _END
+        claim = _claim(name, question.lower(), answer.lower())
         if claim is not None and claim != differs:
             return f"{topic} {'different' if claim else 'same'}"
     return ""
 
 
-def _claim(topic: str, question: str, answer: str) -> bool | None:
-    """Whether a topic is said to differ (True) or to be the same (False); None: not said."""
-    name = _TOPIC.format(re.escape(topic))
+def _claim(name: str, question: str, answer: str) -> bool | None:
+    """Whether a topic (its name as a pattern) is said to differ or to be the same; None: unsaid."""
 
     def says(pattern: str, text: str) -> bool:
         return bool(re.search(pattern.format(topic=name), text))
