@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.special import expit
 
 from data_prep.describing.base import Captions, Clip
 
@@ -81,7 +82,7 @@ class TransformersDetector:
         for frame in _some(clip, self._frames):
             inputs = self._processor(text=texts, images=[frame], return_tensors="pt")
             logits = self._model(**inputs.to(self._model.device)).logits[0].float().cpu().numpy()
-            best = np.maximum(best, 1 / (1 + np.exp(-logits.max(axis=0))))
+            best = np.maximum(best, expit(logits.max(axis=0)))
         return best.tolist()
 
 

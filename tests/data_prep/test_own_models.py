@@ -1,4 +1,4 @@
-"""Our own Llama answers prompts as plain greedy decoding does; our captioner answers about a clip."""
+"""Our own Llama and our single-video model behind the protocols of the text stages."""
 
 import numpy as np
 
@@ -15,10 +15,9 @@ CLIP = Clip("v_0_8", np.random.default_rng(0).integers(0, 255, (2, 20, 24, 3), n
 def test_answers_do_not_depend_on_the_batch():
     prompts = [Prompt("what is chopped"), Prompt("the person chops a red onion, YES or NO" * 3)]
     prompts += [Prompt("a green onion", system="a helpful assistant")]
-    together = OwnLanguageModel(MODEL, tokenizer(), new_tokens=5, batch_rows=2)
-    alone = OwnLanguageModel(MODEL, tokenizer(), new_tokens=5, batch_rows=1)
-    answers = list(together.complete(prompts))
-    assert answers == [answer for prompt in prompts for answer in alone.complete([prompt])]
+    model = OwnLanguageModel(MODEL, tokenizer(), new_tokens=5, batch_rows=2)
+    answers = list(model.complete(prompts))
+    assert answers == [answer for prompt in prompts for answer in model.complete([prompt])]
     assert all(isinstance(answer, Completion) for answer in answers)
     assert all(answer.prompt_tokens > 10 for answer in answers if isinstance(answer, Completion))
 
