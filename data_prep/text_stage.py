@@ -85,9 +85,8 @@ def run_stage(
     missing = [row for row in mine if key(row) not in done]
     start = time.monotonic()
     journal.parent.mkdir(parents=True, exist_ok=True)
-    with journal.open("w", encoding="utf-8") as file:
-        file.write(json.dumps({"settings": dict(settings)}) + "\n")
-        file.writelines(json.dumps([name, *entry]) + "\n" for name, entry in done.items())
+    _write_journal(journal, settings, done)
+    with journal.open("a", encoding="utf-8") as file:
         for place in range(0, len(missing), BATCH):
             batch = missing[place : place + BATCH]
             for row, result in zip(batch, work(batch), strict=True):
@@ -136,6 +135,16 @@ def _read_journal(path: Path, settings: Mapping[str, Any]) -> dict[str, tuple[bo
             name, rejected, row = json.loads(line)
             done[name] = (rejected, row)
     return done
+
+
+def _write_journal(
+    path: Path, settings: Mapping[str, Any], done: Mapping[str, tuple[bool, Row]]
+) -> None:
+    """Without a cut-off last line; whole or not at all, so that a kill here loses nothing."""
+    lines = [{"settings": dict(settings)}, *([name, *entry] for name, entry in done.items())]
+    unfinished = path.with_name(f".{path.name}.tmp")
+    unfinished.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+    unfinished.replace(path)
 
 
 def _report(name: str, done: int, of: int, start: float) -> None:
