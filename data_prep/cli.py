@@ -7,6 +7,7 @@ from typing import Annotated
 
 from tyro.conf import arg
 
+from data_prep.text_cli import TEXT_STAGES
 from stepdiff_jax.arguments import Command, load_config, parse_arguments
 from stepdiff_jax.config import Experiment
 
@@ -101,6 +102,7 @@ def features(prog: str, arguments: Sequence[str]) -> None:
 
 STAGES: dict[str, Command] = {
     "clips": clips,
+    **TEXT_STAGES,
     "sequences": sequences,
     "pack": pack,
     "features": features,

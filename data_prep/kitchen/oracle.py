@@ -58,7 +58,12 @@ def read_truth(path: Path, split: str) -> list[TrueClip]:
 
 
 def paired_questions(
-    clips: Sequence[TrueClip], *, partners: int, seed: int, questions: int = 3
+    clips: Sequence[TrueClip],
+    *,
+    partners: int,
+    seed: int,
+    questions: int = 3,
+    error_rate: float = ERROR_RATE,
 ) -> Iterator[dict]:
     """Rows of `pairs.jsonl`: each clip as reference with `partners` similar clips.
 
@@ -75,12 +80,16 @@ def paired_questions(
             yield {
                 "reference": first.clip,
                 "candidate": second.clip,
-                "questions": _ask(first.scene, second.scene, rng, questions),
+                "questions": ask(first.scene, second.scene, rng, questions, error_rate),
             }
 
 
-def _ask(
-    reference: Scene, candidate: Scene, rng: np.random.Generator, count: int
+def ask(
+    reference: Scene,
+    candidate: Scene,
+    rng: np.random.Generator,
+    count: int,
+    error_rate: float = ERROR_RATE,
 ) -> list[dict[str, str | float]]:
     """A difference, a verdict, a summary (the paper's prompt asks for one), and then any kind.
 
@@ -95,10 +104,10 @@ def _ask(
     while len(kinds) < count:
         kinds.append(others[rng.integers(len(others))])
     asked: list[dict[str, str | float]] = []
-    for ask in kinds[:count]:
-        seen = misread(candidate, rng) if rng.random() < ERROR_RATE else candidate
-        question, answer = ask(reference, seen, rng)
-        weight = VERDICT_WEIGHT if ask is language.ask_same else 1.0
+    for kind in kinds[:count]:
+        seen = misread(candidate, rng) if rng.random() < error_rate else candidate
+        question, answer = kind(reference, seen, rng)
+        weight = VERDICT_WEIGHT if kind is language.ask_same else 1.0
         asked.append({"question": question, "answer": answer, "weight": weight})
     return asked
 

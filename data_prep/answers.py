@@ -1,0 +1,102 @@
+"""Reads questions and answers out of what a language model wrote; ours."""
+
+import json
+import re
+from typing import Any
+
+from stepdiff_jax.errors import InputError
+
+_LIST = r"(?:\*\*|[-*#]+\s*)?"
+_NUMBER = r"(?:pair\s*)?(?:\(?\d+\s*[.):]\s*)?"
+_QUESTION = re.compile(
+    rf"^\s*{_LIST}{_NUMBER}{_LIST}(?:question|q)\s*\d*\s*[.):\-]+\**\s*(.*)$", re.IGNORECASE
+)
+_ANSWER = re.compile(
+    rf"^\s*{_LIST}{_NUMBER}{_LIST}(?:answer|a)\s*\d*\s*[.):\-]+\**\s*(.*)$", re.IGNORECASE
+)
+_INLINE_ANSWER = re.compile(r"\s+\**(?:answer|a)\s*\d*\s*:\**\s*", re.IGNORECASE)
+_NUMBERED = re.compile(rf"^\s*{_LIST}\(?\d+\s*[.)]\s*(.+)$")
+_FENCE = re.compile(r"```(?:json)?\s*(.*?)```", re.DOTALL)
+
+
+def parse_questions(text: str, count: int) -> list[tuple[str, str]]:
+    """(question, answer) of the first `count` pairs in a model's text.
+
+    JSON (a list of objects, or an object that holds one, bare or fenced), lines that start with
+    Q: and A: (or Question 1:, **Answer:** ...), and numbered questions with their answers behind
+    the question mark or in the lines below are read.
+
+    Raises:
+        InputError: fewer than `count` pairs, or a pair with an empty side.
+    """
+    pairs = _json_pairs(text) or _labelled_pairs(text) or _numbered_pairs(text)
+    if len(pairs) < count:
+        raise InputError(f"{count} question-answer pairs are needed, {len(pairs)} were found")
+    for number, (question, answer) in enumerate(pairs[:count], start=1):
+        if not question or not answer:
+            side = "answer" if question else "question"
+            raise InputError(f"pair {number} has an empty {side}")
+    return pairs[:count]
+
+
+def _json_pairs(text: str) -> list[tuple[str, str]]:
+    fenced = _FENCE.search(text)
+    body = fenced[1] if fenced else text
+    starts = [place for place in (body.find("["), body.find("{")) if place >= 0]
+    for start in sorted(starts):
+        try:
+            value, _ = json.JSONDecoder().raw_decode(body[start:])
+        except (ValueError, RecursionError):
+            continue
+        if pairs := _pairs_of(value):
+            return pairs
+    return []
+
+
+def _pairs_of(value: Any) -> list[tuple[str, str]]:
+    if isinstance(value, dict):
+        lists = [inner for inner in value.values() if isinstance(inner, list)]
+        value = lists[0] if lists else []
+    pairs = []
+    for item in value if isinstance(value, list) else []:
+        fields = {str(k).lower(): v for k, v in item.items()} if isinstance(item, dict) else {}
+        question = fields.get("question", fields.get("q"))
+        answer = fields.get("answer", fields.get("a"))
+        if isinstance(question, str) and isinstance(answer, str):
+            pairs.append((_clean(question), _clean(answer)))
+    return pairs
+
+
+def _labelled_pairs(text: str) -> list[tuple[str, str]]:
+    pairs: list[list[list[str]]] = []
+    side: list[str] | None = None
+    for line in text.splitlines():
+        if match := _QUESTION.match(line):
+            question, *answer = _INLINE_ANSWER.split(match[1], maxsplit=1)
+            pairs.append([[question], answer])
+            side = pairs[-1][1] if answer else pairs[-1][0]
+        elif pairs and (match := _ANSWER.match(line)):
+            side = pairs[-1][1]
+            side.append(match[1])
+        elif not line.strip():
+            # What follows an answer after an empty line is the model's own remark.
+            side = None if pairs and side is pairs[-1][1] and any(side) else side
+        elif side is not None:
+            side.append(line)
+    return [(_clean(" ".join(question)), _clean(" ".join(answer))) for question, answer in pairs]
+
+
+def _numbered_pairs(text: str) -> list[tuple[str, str]]:
+    pairs: list[tuple[str, str]] = []
+    for line in text.splitlines():
+        if match := _NUMBERED.match(line):
+            question, mark, answer = match[1].partition("?")
+            pairs.append((_clean(question + mark), _clean(answer)))
+        elif pairs and line.strip():
+            question, answer = pairs[-1]
+            pairs[-1] = (question, _clean(f"{answer} {line}"))
+    return [(question, answer.lstrip("-:) ")) for question, answer in pairs if "?" in question]
+
+
+def _clean(text: str) -> str:
+    return re.sub(r"\s+", " ", text).strip().strip("*").strip()

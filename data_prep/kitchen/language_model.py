@@ -1,0 +1,40 @@
+"""The kitchen's oracle behind the protocol of a language model: it knows the scenes; ours."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from data_prep.kitchen import language
+from data_prep.kitchen.oracle import ERROR_RATE, TrueClip, ask
+from data_prep.language_models.base import Completion, LanguageModelError, Prompt
+
+
+class OracleLanguageModel:
+    """Describes a clip, or asks about a pair, from the scenes; seeded by clip, not by order."""
+
+    def __init__(self, clips: Sequence[TrueClip], *, seed: int = 0, error_rate: float = ERROR_RATE):
+        self._scenes = {clip.clip: clip.scene for clip in clips}
+        self._seed, self._error_rate = seed, error_rate
+
+    def complete(self, prompts: Sequence[Prompt]) -> Iterator[Completion | LanguageModelError]:
+        """See `LanguageModel`; an error for a clip that the kitchen does not have."""
+        yield from map(self._answer, prompts)
+
+    def _answer(self, prompt: Prompt) -> Completion | LanguageModelError:
+        names = list(prompt.facts.values())
+        unknown = [name for name in names if name not in self._scenes]
+        if unknown or not names:
+            return LanguageModelError(f"the kitchen has no clip {unknown}")
+        digest = hashlib.sha256("\n".join(names).encode()).digest()
+        rng = np.random.default_rng((self._seed, int.from_bytes(digest[:8], "big")))
+        scenes = [self._scenes[name] for name in names]
+        if len(scenes) == 1:
+            return Completion(language.describe(scenes[0], rng))
+        asked = ask(scenes[0], scenes[1], rng, 3, self._error_rate)
+        return Completion(
+            "\n".join(
+                f"{number}. Q: {item['question']}\nA: {item['answer']}"
+                for number, item in enumerate(asked, start=1)
+            )
+        )

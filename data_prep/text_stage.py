@@ -1,0 +1,153 @@
+"""Runs a text stage: shards, resumption, a quarantine file and a summary; ours.
+
+`OUT.jsonl` is written as `OUT.<i>-of-<N>.jsonl` where there are shards. Beside it lie
+`OUT....quarantine.jsonl` (records that could not be done, with the reason) and
+`OUT....summary.json`. While the stage runs, finished records are appended to `OUT....part`: a run
+that was killed goes on from there, and leaves the same bytes as one that was not.
+"""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stepdiff_jax.errors import InputError
+from stepdiff_jax.jsonl import write_jsonl
+
+BATCH = 32
+"""Records that are handed on at once, and lost at most when a run is killed."""
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A record that could not be done; `kind` is counted, the others are written out."""
+
+    kind: str
+    detail: str
+    extra: Row = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Part `number` (from 1) of `count`.
+
+    Raises InputError where the number is not among them.
+    """
+
+    number: int = 1
+    count: int = 1
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.number <= self.count:
+            raise InputError(f"--shard {self.number}/{self.count}: must be i/N with 1 <= i <= N")
+
+    @classmethod
+    def parse(cls, text: str) -> "Shard":
+        """From `i/N`; InputError where it is not."""
+        number, slash, count = text.partition("/")
+        if not (slash and number.isdigit() and count.isdigit()):
+            raise InputError(f"--shard {text!r}: must be i/N, such as 1/4")
+        return cls(int(number), int(count))
+
+    def path(self, destination: Path, suffix: str) -> Path:
+        """The shard's file of a destination `NAME.jsonl`."""
+        part = "" if self.count == 1 else f".{self.number}-of-{self.count}"
+        return destination.with_name(f"{destination.stem}{part}{suffix}")
+
+
+def run_stage(
+    rows: Sequence[Row],
+    key: Callable[[Row], str],
+    work: Callable[[Sequence[Row]], Iterator[Row | Rejected]],
+    destination: Path,
+    *,
+    shard: Shard,
+    settings: Mapping[str, Any],
+    counts: Callable[[Row], Mapping[str, int]] = lambda row: {},
+) -> dict[str, Any]:
+    """Do the rows of a shard that are not done yet; returns (and writes) the summary.
+
+    Args:
+        key: names a row; the same in every run.
+        work: one result for each row, in order.
+        settings: what the result depends on; a part of a run with others is not gone on with.
+        counts: what is added up in the summary, over finished and quarantined rows.
+    """
+    mine = rows[shard.number - 1 :: shard.count]
+    journal = shard.path(destination, ".part")
+    done = _read_journal(journal, settings)
+    missing = [row for row in mine if key(row) not in done]
+    start = time.monotonic()
+    journal.parent.mkdir(parents=True, exist_ok=True)
+    _write_journal(journal, settings, done)
+    with journal.open("a", encoding="utf-8") as file:
+        for place in range(0, len(missing), BATCH):
+            batch = missing[place : place + BATCH]
+            for row, result in zip(batch, work(batch), strict=True):
+                if isinstance(result, Rejected):
+                    entry = (True, {**row, **_reason(result)})
+                else:
+                    entry = (False, result)
+                done[key(row)] = entry
+                file.write(json.dumps([key(row), *entry]) + "\n")
+                file.flush()
+            _report(destination.stem, place + len(batch), len(missing), start)
+    ordered = [done[key(row)] for row in mine]
+    finished = [row for rejected, row in ordered if not rejected]
+    quarantined = [row for rejected, row in ordered if rejected]
+    write_jsonl(shard.path(destination, ".quarantine.jsonl"), quarantined)
+    write_jsonl(shard.path(destination, ".jsonl"), finished)
+    total: Counter[str] = Counter()
+    for _, row in ordered:
+        total.update(counts(row))
+    summary = {
+        "in": len(mine),
+        "out": len(finished),
+        "dropped": dict(sorted(Counter(row["reason"] for row in quarantined).items())),
+        "counts": dict(sorted(total.items())),
+        "settings": dict(settings),
+    }
+    shard.path(destination, ".summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+    journal.unlink()
+    return summary
+
+
+def _reason(rejected: Rejected) -> Row:
+    return {**rejected.extra, "reason": rejected.kind, "detail": rejected.detail}
+
+
+def _read_journal(path: Path, settings: Mapping[str, Any]) -> dict[str, tuple[bool, Row]]:
+    """Finished rows of a run that was stopped; its last line may be cut off."""
+    if not path.exists():
+        return {}
+    header, *lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    done: dict[str, tuple[bool, Row]] = {}
+    with suppress(ValueError):
+        if json.loads(header) != json.loads(json.dumps({"settings": dict(settings)})):
+            return {}
+        for line in lines:
+            name, rejected, row = json.loads(line)
+            done[name] = (rejected, row)
+    return done
+
+
+def _write_journal(
+    path: Path, settings: Mapping[str, Any], done: Mapping[str, tuple[bool, Row]]
+) -> None:
+    """Without a cut-off last line; whole or not at all, so that a kill here loses nothing."""
+    lines = [{"settings": dict(settings)}, *([name, *entry] for name, entry in done.items())]
+    unfinished = path.with_name(f".{path.name}.tmp")
+    unfinished.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+    unfinished.replace(path)
+
+
+def _report(name: str, done: int, of: int, start: float) -> None:
+    rate = done / max(time.monotonic() - start, 1e-6)
+    left = (of - done) / rate
+    print(f"{name}: {done}/{of} records, {rate:.1f}/s, {left:.0f} s left", flush=True)
