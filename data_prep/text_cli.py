@@ -1,10 +1,10 @@
-"""The text stages of `stepdiff prep`: describe, question, filter."""
+"""The text stages of `stepdiff prep`: describe, pair, question, filter."""
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from data_prep.language_models.choice import ModelOptions
 from stepdiff_jax.arguments import Command, parse_arguments
@@ -57,6 +57,47 @@ def describe(prog: str, arguments: Sequence[str]) -> None:
         settings=options.model.settings() | backends,
     )
     _print(options.destination, summary)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Pair clips of one keystep from different videos, with similar descriptions."""
+
+    clips: Path
+    """clips.jsonl."""
+    descriptions: Path
+    """descriptions.jsonl."""
+    destination: Path
+    """pairs.jsonl, to be written."""
+    exclude: tuple[Path, ...] = ()
+    """Benchmark files whose pairs are left out."""
+    exclude_by: Literal["pair", "clip", "video"] = "pair"
+    lowest: float = 0.3
+    """Similarity (cosine of words, 0 to 1) from here on."""
+    highest: float = 0.98
+    """Similarity below this."""
+    per_clip: int = 4
+    per_keystep: int = 2000
+    shard: str = "1/1"
+
+
+def pair(prog: str, arguments: Sequence[str]) -> None:
+    """clips.jsonl and descriptions.jsonl -> pairs.jsonl, similar but not the same."""
+    options = parse_arguments(Pair, arguments, prog=prog)
+    from data_prep.evaluation_clips import read_evaluation_clips
+    from data_prep.pair import Limits, write_pairs
+    from data_prep.text_stage import Shard
+
+    summary = write_pairs(
+        options.clips,
+        options.descriptions,
+        options.destination,
+        Limits(options.lowest, options.highest, options.per_clip, options.per_keystep),
+        shard=Shard.parse(options.shard),
+        exclude=read_evaluation_clips(options.exclude, options.exclude_by),
+    )
+    counts = {name: summary[name] for name in ("in", "out", "quarantined", "pairs dropped")}
+    print(f"{options.destination}: {json.dumps(counts)}")
 
 
 @dataclass(frozen=True)
@@ -147,4 +188,9 @@ def _print(destination: Path, summary: Mapping[str, Any]) -> None:
     print(f"{destination}: {json.dumps(counts)}")
 
 
-TEXT_STAGES: dict[str, Command] = {"describe": describe, "question": question, "filter": filter_}
+TEXT_STAGES: dict[str, Command] = {
+    "describe": describe,
+    "pair": pair,
+    "question": question,
+    "filter": filter_,
+}
