@@ -1,6 +1,7 @@
 """The launchers, run against stand-ins of the clusters' own programs, and against their schemas."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -113,15 +114,39 @@ def test_job_set_has_the_fields_that_kubernetes_knows():
     assert plain(understood.to_dict()) == plain(document)
 
 
-def test_job_set_restarts_everything_but_bad_input():
+def test_job_set_starts_again_what_was_saved_uncounted_and_never_bad_input():
     spec = yaml.safe_load(JOBSET.read_text())["spec"]
     (rule,) = spec["failurePolicy"]["rules"]
     assert (rule["action"], rule["onJobFailureReasons"]) == ("FailJobSet", ["PodFailurePolicy"])
     assert spec["failurePolicy"]["maxRestarts"] > 0
     (job,) = spec["replicatedJobs"]
-    (failure,) = job["template"]["spec"]["podFailurePolicy"]["rules"]
-    assert (failure["action"], failure["onExitCodes"]["values"]) == ("FailJob", [2])
-    assert job["template"]["spec"]["template"]["spec"]["restartPolicy"] == "Never"
+    pods = job["template"]["spec"]
+    actions = {
+        code: rule["action"]
+        for rule in pods["podFailurePolicy"]["rules"]
+        for code in rule["onExitCodes"]["values"]
+    }
+    assert actions == {2: "FailJob", 75: "Ignore"}
+    # Kubernetes takes these rules only so.
+    assert pods["template"]["spec"]["restartPolicy"] == "Never"
+    # Any other exit code fails the job at once, for all hosts are needed.
+    assert pods["backoffLimit"] == 0
+    (container,) = pods["template"]["spec"]["containers"]
+    for rule in pods["podFailurePolicy"]["rules"]:
+        assert rule["onExitCodes"]["containerName"] == container["name"]
+
+
+def test_job_set_passes_what_its_controller_asks_beyond_the_schema():
+    document = yaml.safe_load(JOBSET.read_text())
+    # kubernetes-sigs/jobset, pkg/webhooks/jobset_webhook.go: names of rules, and of pods.
+    for rule in document["spec"]["failurePolicy"]["rules"]:
+        assert re.fullmatch(r"[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?", rule["name"])
+    for job in document["spec"]["replicatedJobs"]:
+        spec = job["template"]["spec"]
+        assert spec["completions"] == spec["parallelism"]
+        last = f"{job['replicas'] - 1}-{spec['completions'] - 1}-abcde"
+        pod = f"{document['metadata']['name']}-{job['name']}-{last}"
+        assert re.fullmatch(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?", pod)
 
 
 def plain(value):
