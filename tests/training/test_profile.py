@@ -1,39 +1,55 @@
 """Traces of chosen steps."""
 
+import os
+import subprocess
 import sys
 
-import jax
-import jax.numpy as jnp
 import pytest
 
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.training.profile import Profile, Profiler, parse_profile
 
 
-@pytest.fixture
-def tracer():
-    """Tracing crashes a process that has loaded the TPU compiler (libtpu 0.0.52)."""
-    if "libtpu" in sys.modules:
-        pytest.skip("libtpu is loaded in this process")
+def trace(directory, start: int, stop: int, steps: int) -> tuple[list[bool], int]:
+    """Whether there was a trace before each step, and how many there are in the end.
 
-
-def traces(directory) -> list:
+    In a process of its own: tracing crashes one that has loaded the TPU compiler (libtpu 0.0.52),
+    as other tests do.
+    """
+    program = f"""
+from pathlib import Path
+import jax, jax.numpy as jnp
+from stepdiff_jax.training.profile import Profile, Profiler
+directory = Path({str(directory)!r})
+def traces():
     return list(directory.glob("profile/**/*.xplane.pb"))
+with Profiler(Profile({start}, {stop}), directory) as profiler:
+    for step in range({steps}):
+        profiler.before(step)
+        print(int(bool(traces())))
+        jax.block_until_ready(jnp.ones(8) * step)
+print(len(traces()))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"JAX_PLATFORMS": "cpu"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    *before, count = map(int, done.stdout.split())
+    return [bool(one) for one in before], count
 
 
-def test_the_steps_of_a_profile_are_traced(tmp_path, tracer):
-    with Profiler(Profile(1, 3), tmp_path) as profiler:
-        for step in range(5):
-            profiler.before(step)
-            assert bool(traces(tmp_path)) == (step >= 3)
-            jax.block_until_ready(jnp.ones(8) * step)
-    assert len(traces(tmp_path)) == 1
+def test_the_steps_of_a_profile_are_traced(tmp_path):
+    before, count = trace(tmp_path, 1, 3, steps=5)
+    assert before == [False, False, False, True, True]
+    assert count == 1
 
 
-def test_a_run_that_ends_within_the_profile_leaves_its_trace(tmp_path, tracer):
-    with Profiler(Profile(0, 9), tmp_path) as profiler:
-        profiler.before(0)
-    assert traces(tmp_path)
+def test_a_run_that_ends_within_the_profile_leaves_its_trace(tmp_path):
+    assert trace(tmp_path, 0, 9, steps=1) == ([False], 1)
 
 
 def test_without_a_profile_nothing_is_written(tmp_path):
