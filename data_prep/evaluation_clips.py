@@ -1,12 +1,17 @@
 """What the benchmark asks about, so that it can be left out of training (section 3.2: by pair)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from stepdiff_jax.evaluation.benchmark_files import parse_clip_id
-from stepdiff_jax.jsonl import JsonLine, read_jsonl
+from stepdiff_jax.evaluation.benchmark_files import (
+    parse_clip_id,
+    read_diffcap,
+    read_diffmcq,
+    read_diffrank,
+)
+from stepdiff_jax.jsonl import read_jsonl
 
 By = Literal["pair", "clip", "video"]
 
@@ -38,24 +43,20 @@ class EvaluationClips:
 
 
 def read_evaluation_clips(paths: Iterable[Path], by: By = "pair") -> EvaluationClips:
-    """From DiffCap, DiffMCQ and DiffRank files, told apart by their fields.
+    """From DiffCap, DiffMCQ and DiffRank files, told apart by their first line's fields.
 
-    Raises InputError where a file cannot be read, or a line is of none of the three.
+    Raises InputError as their readers do.
     """
-    pairs = frozenset(
-        frozenset(pair) for path in paths for line in read_jsonl(path) for pair in _pairs(line)
-    )
+    pairs = frozenset(frozenset(pair) for path in paths for pair in _pairs(path))
     return EvaluationClips(pairs, by)
 
 
-def _pairs(line: JsonLine) -> list[tuple[str, str]]:
-    if "options" in line.fields:
-        options = line.items("options")
-        for option in options:
-            if not (isinstance(option, list) and len(option) == 2):
-                line.fail("options", "must hold pairs of clips", option)
-        return [(str(first), str(second)) for first, second in options]
-    reference = line.string("reference")
-    if "targets" in line.fields:
-        return [(reference, target) for target in line.strings("targets")]
-    return [(reference, line.string("candidate"))]
+def _pairs(path: Path) -> Iterator[tuple[str, str]]:
+    fields = read_jsonl(path)[0].fields
+    if "options" in fields:
+        yield from (pair for one in read_diffmcq(path) for pair in one.options)
+    elif "targets" in fields:
+        for one in read_diffrank(path):
+            yield from ((one.reference, target) for target in one.targets)
+    else:
+        yield from ((one.reference, one.candidate) for one in read_diffcap(path))

@@ -1,6 +1,5 @@
 """Pairs of clips of one keystep whose descriptions are similar but not the same (section 3.2)."""
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -11,7 +10,7 @@ import numpy as np
 
 from data_prep.evaluation_clips import EvaluationClips
 from data_prep.similarity import Embed, words_embedding
-from data_prep.text_stage import Shard
+from data_prep.text_stage import Shard, write_summary
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.evaluation.benchmark_files import parse_clip_id
 from stepdiff_jax.jsonl import JsonLine, read_jsonl, write_jsonl
@@ -84,10 +83,7 @@ def write_pairs(
         "pairs dropped": dict(sorted(dropped.items())),
         "settings": {**asdict(limits), "evaluation pairs": len(exclude.pairs), "by": exclude.by},
     }
-    path = shard.path(destination, ".summary.json")
-    partial = path.with_name(f".{path.name}.tmp")
-    partial.write_text(json.dumps(summary, indent=2) + "\n")
-    partial.replace(path)
+    write_summary(shard.path(destination, ".summary.json"), summary)
     return summary
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from data_prep.answers import parse_questions
 from data_prep.language_models.base import Completion, LanguageModel, LanguageModelError, Prompt
-from data_prep.text_stage import Rejected, Row, Shard, run_stage
+from data_prep.text_stage import Rejected, Row, Shard, pair_key, run_stage
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.jsonl import read_jsonl
 
@@ -101,7 +101,7 @@ def write_questions(
         rows.append(row)
     return run_stage(
         rows,
-        lambda row: f"{row['reference']} {row['candidate']}",
+        pair_key,
         partial(_work, model, attempts),
         destination,
         shard=shard,

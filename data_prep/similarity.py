@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from stepdiff_jax.inference.encode import encode_texts
+from stepdiff_jax.inference.encode import encode_texts, unit_length
 from stepdiff_jax.models.internvideo import InternVideo
 
 Embed = Callable[[Sequence[str]], np.ndarray]
@@ -30,7 +30,7 @@ def words_embedding(texts: Sequence[str]) -> np.ndarray:
     for row, bag in zip(vectors, bags):
         for word in bag:
             row[place[word]] = np.log((1 + len(texts)) / frequency[word])
-    return _unit(vectors)
+    return unit_length(vectors)
 
 
 def internvideo_embedding(
@@ -41,9 +41,4 @@ def internvideo_embedding(
     Args:
         tokenize: from texts to ids int32 [n, context].
     """
-    return lambda texts: _unit(np.asarray(encode_texts(encoder, tokenize(texts)), np.float32))
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.maximum(lengths, 1e-12)
+    return lambda texts: unit_length(np.asarray(encode_texts(encoder, tokenize(texts)), np.float32))

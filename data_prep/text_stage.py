@@ -2,11 +2,15 @@
 
 `OUT.jsonl` is written as `OUT.<i>-of-<N>.jsonl` where there are shards. Beside it lie
 `OUT....quarantine.jsonl` (records that could not be done, with the reason) and
-`OUT....summary.json`. While the stage runs, finished records are appended to `OUT....part`: a run
-that was killed goes on from there, and leaves the same bytes as one that was not.
+`OUT....summary.json`, which comes last: where it is there, the stage is done and does nothing.
+While it runs, finished records are appended to `OUT....part`: a run that was killed goes on from
+there, and leaves the same bytes as one that was not. Answers cost money, so neither is ever begun
+anew or written over by a run with other settings or on other input: that is an error.
 """
 
+import hashlib
 import json
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from stepdiff_jax.errors import InputError
-from stepdiff_jax.jsonl import write_jsonl
+from stepdiff_jax.jsonl import shorten, write_jsonl
 
 BATCH = 32
 """Records that are handed on at once, and lost at most when a run is killed."""
@@ -76,16 +80,26 @@ def run_stage(
     Args:
         key: names a row; the same in every run.
         work: one result for each row, in order.
-        settings: what the result depends on; a part of a run with others is not gone on with.
+        settings: what the result depends on.
         counts: what is added up in the summary, over finished and quarantined rows.
+    Raises:
+        InputError: what is there was made with other settings, or on other input.
     """
     mine = rows[shard.number - 1 :: shard.count]
+    origin = {"settings": json.loads(json.dumps(settings)), "input": _digest(mine)}
     journal = shard.path(destination, ".part")
-    done = _read_journal(journal, settings)
+    report = shard.path(destination, ".summary.json")
+    if report.exists():
+        found = _json(report, report.read_text(encoding="utf-8"))
+        _require_same(report, found, origin)
+        journal.unlink(missing_ok=True)
+        print(f"{destination.stem}: is done", file=sys.stderr)
+        return found
+    done = _read_journal(journal, origin)
     missing = [row for row in mine if key(row) not in done]
     start = time.monotonic()
     journal.parent.mkdir(parents=True, exist_ok=True)
-    _write_journal(journal, settings, done)
+    _write_journal(journal, origin, done)
     with journal.open("a", encoding="utf-8") as file:
         for place in range(0, len(missing), BATCH):
             batch = missing[place : place + BATCH]
@@ -111,43 +125,85 @@ def run_stage(
         "out": len(finished),
         "dropped": dict(sorted(Counter(row["reason"] for row in quarantined).items())),
         "counts": dict(sorted(total.items())),
-        "settings": dict(settings),
+        **origin,
     }
-    shard.path(destination, ".summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+    write_summary(report, summary)
     journal.unlink()
     return summary
+
+
+def write_summary(path: Path, summary: Mapping[str, Any]) -> None:
+    """Write a stage's summary, whole or not at all."""
+    _replace(path, json.dumps(summary, indent=2) + "\n")
+
+
+def pair_key(row: Row) -> str:
+    """Names a row about a pair of clips."""
+    return f"{row['reference']} {row['candidate']}"
 
 
 def _reason(rejected: Rejected) -> Row:
     return {**rejected.extra, "reason": rejected.kind, "detail": rejected.detail}
 
 
-def _read_journal(path: Path, settings: Mapping[str, Any]) -> dict[str, tuple[bool, Row]]:
+def _read_journal(path: Path, origin: Row) -> dict[str, tuple[bool, Row]]:
     """Finished rows of a run that was stopped; its last line may be cut off."""
     if not path.exists():
         return {}
     header, *lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    _require_same(path, _json(path, header), origin)
     done: dict[str, tuple[bool, Row]] = {}
     with suppress(ValueError):
-        if json.loads(header) != json.loads(json.dumps({"settings": dict(settings)})):
-            return {}
         for line in lines:
             name, rejected, row = json.loads(line)
             done[name] = (rejected, row)
     return done
 
 
-def _write_journal(
-    path: Path, settings: Mapping[str, Any], done: Mapping[str, tuple[bool, Row]]
-) -> None:
+def _write_journal(path: Path, origin: Row, done: Mapping[str, tuple[bool, Row]]) -> None:
     """Without a cut-off last line; whole or not at all, so that a kill here loses nothing."""
-    lines = [{"settings": dict(settings)}, *([name, *entry] for name, entry in done.items())]
+    lines = [origin, *([name, *entry] for name, entry in done.items())]
+    _replace(path, "".join(f"{json.dumps(line)}\n" for line in lines))
+
+
+def _require_same(path: Path, found: Row, origin: Row) -> None:
+    """Raise InputError where what is at `path` was made otherwise."""
+    made, wanted = found.get("settings", {}), origin["settings"]
+    for name in sorted(made.keys() | wanted.keys()):
+        if made.get(name) != wanted.get(name):
+            raise InputError(
+                f"{path}: was made with {name} = {shorten(made.get(name))}, not "
+                f"{shorten(wanted.get(name))}; choose another destination, or delete it"
+            )
+    if found.get("input") != origin["input"]:
+        raise InputError(
+            f"{path}: was made of other input; choose another destination, or delete it"
+        )
+
+
+def _json(path: Path, text: str) -> Row:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise InputError(f"{path}: is not JSON ({error})") from error
+    return value if isinstance(value, dict) else {}
+
+
+def _digest(rows: Sequence[Row]) -> str:
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(json.dumps(row, sort_keys=True).encode() + b"\n")
+    return digest.hexdigest()[:16]
+
+
+def _replace(path: Path, text: str) -> None:
     unfinished = path.with_name(f".{path.name}.tmp")
-    unfinished.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+    unfinished.write_text(text, encoding="utf-8")
     unfinished.replace(path)
 
 
 def _report(name: str, done: int, of: int, start: float) -> None:
     rate = done / max(time.monotonic() - start, 1e-6)
     left = (of - done) / rate
-    print(f"{name}: {done}/{of} records, {rate:.1f}/s, {left:.0f} s left", flush=True)
+    line = f"{name}: {done}/{of} records, {rate:.1f}/s, {left:.0f} s left"
+    print(line, file=sys.stderr, flush=True)

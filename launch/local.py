@@ -20,11 +20,9 @@ from types import FrameType
 from typing import NamedTuple, NoReturn
 
 from stepdiff_jax.arguments import load_config, parse_arguments
-from stepdiff_jax.cli import BAD_INPUT, Train
+from stepdiff_jax.cli import Train
 from stepdiff_jax.errors import InputError
-
-SAVED, PEER_LOST = os.EX_TEMPFAIL, os.EX_UNAVAILABLE
-"""Exit codes of `stepdiff train`: stopped and saved; lost another process."""
+from stepdiff_jax.exit_codes import BAD_INPUT, FAILED, PEER_LOST, SAVED
 
 GRACE_SECONDS = 10
 """How long the others may take to tell what they saw when one has died, before they are killed."""
@@ -68,6 +66,8 @@ def run(local: Local, logs: Path) -> int:
     with ExitStack() as stack:
         processes: list[subprocess.Popen] = []
         stack.callback(lambda: _kill(processes))
+        # Before the first starts: a signal that came between would leave it behind alone.
+        _forward_signals(processes)
         for number in range(local.processes):
             log = None
             if number:
@@ -82,7 +82,6 @@ def run(local: Local, logs: Path) -> int:
                     start_new_session=True,
                 )
             )
-        _forward_signals(processes)
         return _wait(processes, logs)
 
 
@@ -92,12 +91,11 @@ def _wait(processes: Sequence[subprocess.Popen], logs: Path) -> int:
     deadline = float("inf")
     while any(process.poll() is None for process in processes):
         codes = [process.returncode for process in processes]
-        if deadline == float("inf") and any(code is not None for code in codes):
-            died = [number for number, code in enumerate(codes) if code not in (None, 0, SAVED)]
-            deadline = time.monotonic() + (GRACE_SECONDS if died else LEAVE_SECONDS)
         failed = [number for number, code in enumerate(codes) if code not in (None, 0, SAVED)]
         if failed and not died:
             died, deadline = failed, time.monotonic() + GRACE_SECONDS
+        elif deadline == float("inf") and any(code is not None for code in codes):
+            deadline = time.monotonic() + LEAVE_SECONDS
         if time.monotonic() > deadline:
             break
         time.sleep(0.05)
@@ -128,7 +126,7 @@ def _verdict(codes: Sequence[int | None], died: Sequence[int], logs: Path) -> in
         file=sys.stderr,
         flush=True,
     )
-    return BAD_INPUT if codes[cause] == BAD_INPUT else 1
+    return BAD_INPUT if codes[cause] == BAD_INPUT else FAILED
 
 
 def _fate(code: int | None) -> str:

@@ -16,11 +16,9 @@ from tyro.conf import Positional, arg
 from stepdiff_jax.arguments import Command, choose_command, load_config, parse_arguments
 from stepdiff_jax.config import Experiment
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.exit_codes import BAD_INPUT, INTERRUPTED
 
 Task = Literal["diffcap", "diffmcq", "diffrank"]
-
-BAD_INPUT, INTERRUPTED = 2, 130
-"""Exit codes; training that is stopped and may go on has its own (`training.interruption`)."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -86,9 +84,12 @@ def aot(prog: str, arguments: Sequence[str]) -> None:
     """Say before queueing whether an experiment fits: CONFIG --topology v5p:4x4x4."""
     experiment, prog, rest = load_config(prog, arguments)
     options = parse_arguments(Aot, rest, prog=prog, default=Aot(experiment))
-    from stepdiff_jax.aot.run import Request, run
+    from stepdiff_jax.aot.run import run
 
-    print(run(Request(**vars(options))))
+    found = run(
+        options.experiment, topology=options.topology, search=options.search, save=options.save
+    )
+    print(json.dumps(found.to_json()) if options.json else found.describe())
 
 
 @dataclass(frozen=True)

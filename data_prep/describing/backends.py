@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from data_prep.clip_frames import FRAMES
 from data_prep.describing.base import Captioner, Scorer
 from data_prep.describing.files import CaptionsFile, ScoresFile
 from data_prep.describing.stage import Sources
@@ -11,8 +12,6 @@ from data_prep.language_models.base import LanguageModel
 from data_prep.text_stage import Row
 from stepdiff_jax.data.video import sample_frames
 from stepdiff_jax.errors import InputError
-
-FRAMES = 8
 
 
 def open_sources(

@@ -7,7 +7,7 @@ import numpy as np
 from data_prep.describing.base import Clip
 from stepdiff_jax.config import EncoderConfig
 from stepdiff_jax.data.preprocess import resize_and_crop
-from stepdiff_jax.inference.encode import encode_clips, encode_texts
+from stepdiff_jax.inference.encode import encode_clips, encode_texts, unit_length
 from stepdiff_jax.models.internvideo import InternVideo
 
 
@@ -32,8 +32,4 @@ class InternVideoGrounding:
         frames = resize_and_crop(clip.frames, config.resized_side, config.image_size)
         ((_, feature),) = encode_clips(self._encoder, np.stack([frames]))
         texts = encode_texts(self._encoder, self._tokenize(phrases))
-        return (_unit(texts) @ _unit(feature)).tolist()
-
-
-def _unit(features: np.ndarray) -> np.ndarray:
-    return features / np.linalg.norm(features, axis=-1, keepdims=True)
+        return (unit_length(texts) @ unit_length(feature)).tolist()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.filtering.rules import RULES, Asked, Thresholds, objections
-from data_prep.text_stage import Rejected, Row, Shard, run_stage
+from data_prep.text_stage import Rejected, Row, Shard, pair_key, run_stage
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.jsonl import read_jsonl
 
@@ -57,7 +57,7 @@ def write_filtered(
         rows.append(dict(line.fields))
     return run_stage(
         rows,
-        lambda row: f"{row['reference']} {row['candidate']}",
+        pair_key,
         partial(_work, thresholds, rules),
         destination,
         shard=shard,

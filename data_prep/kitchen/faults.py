@@ -37,8 +37,7 @@ def kitchen_thresholds(*, topics: bool) -> Thresholds:
     """
     words: dict[str, tuple[str, ...]] = {}
     if topics:
-        spoken = {name: VALUES[name] for name in ATTRIBUTES}
-        words = spoken | {
+        words = VALUES | {
             name: VALUES[major] + VALUES[minor] for name, (major, minor) in CATEGORIES.items()
         }
     return Thresholds(known_words=(*ATTRIBUTES, *CATEGORIES), topics=words)

@@ -1,4 +1,4 @@
-"""Our own sharded Llama-2 as a language model, and our single-video model as a captioner."""
+"""Our own Llama-2, whole on one device, and our single-video model as a captioner."""
 
 from collections.abc import Iterator, Sequence
 

@@ -34,17 +34,18 @@ train)
     need RUNS
     directory=$RUNS/${CONFIG%@*}
     flags=$(printf '%q ' "$CONFIG" --loop.run-directory "$directory" "${@:2}")
-    # Goes on when the connection ends; its exit code is kept for `status`.
-    on_all_hosts "cd stepdiff && rm -f train.code && STEPDIFF_DISTRIBUTED=auto nohup bash -c \
-        $(printf %q ".venv/bin/stepdiff train $flags; echo \$? > train.code") \
-        > train.log 2>&1 < /dev/null & sleep 1"
+    # Goes on when the connection ends; its number is kept for `stop`, its exit code for `status`.
+    run=".venv/bin/stepdiff train $flags & echo \$! > train.pid; wait \$!; echo \$? > train.code"
+    # In braces: else a shell waits in the background with the connection's output open.
+    on_all_hosts "cd stepdiff && rm -f train.code && { STEPDIFF_DISTRIBUTED=auto nohup bash -c \
+        $(printf %q "$run") > train.log 2>&1 < /dev/null & } && sleep 1"
     ;;
 status)
     on_all_hosts "cd stepdiff && tail -n 2 train.log; echo exit code: \$(cat train.code 2>/dev/null || echo none, it runs)"
     ;;
 stop)
-    # One host is enough: all save at the same step and end with exit code 75.
-    on_all_hosts "pkill -TERM -f 'bin/stepdiff train' || true"
+    # All save at the same step and end with exit code 75.
+    on_all_hosts "kill -TERM \$(cat stepdiff/train.pid)"
     ;;
 delete)
     gcloud compute tpus tpu-vm delete "$NAME" --zone "$ZONE" "${@:2}"

@@ -59,6 +59,40 @@ class Fit:
         row["flops"]["total"] = self.flops.total
         return row
 
+    def describe(self) -> str:
+        """A few lines for a person."""
+        gib = 1 / GIB
+        lines = [
+            f"{self.name} on {self.topology}: {self.chips} chips, mesh "
+            + ", ".join(f"{axis} {size}" for axis, size in self.mesh.items() if size > 1),
+            f"step      {self.rows} rows of {self.row_length} tokens = {self.tokens} tokens, "
+            f"{self.pairs} pairs",
+        ]
+        if self.peak_bytes is None or self.argument_bytes is None or self.temporary_bytes is None:
+            lines.append(f"memory    DOES NOT FIT: {self.reason}")
+        else:
+            lines.append(
+                f"memory    fits: {self.peak_bytes * gib:.2f} GiB of "
+                f"{self.memory_bytes * gib:.0f} a chip (arguments "
+                f"{self.argument_bytes * gib:.2f}, temporary {self.temporary_bytes * gib:.2f})"
+            )
+        work = self.flops
+        lines.append(
+            f"work      {work.total:.3g} FLOPs a step: language model {work.language_model:.3g} "
+            f"(4N a token), remat {work.rematerialisation:.3g}, encoder {work.encoder:.3g}, "
+            f"resampler {work.resampler:.3g}"
+        )
+        times = ", ".join(f"{s:.2f} s at {share}" for share, s in self.step_seconds.items())
+        lines.append(f"time      {times} of the chips' peak (arithmetic, not measured)")
+        lines += [
+            f"{one.kind:<20} {one.operations:>4} in the program, {one.bytes / 2**20:,.0f} MiB "
+            "(a loop's body counts once)"
+            for one in self.collectives or ()
+        ]
+        if self.fits and self.collectives is None:
+            lines.append("collectives: not told, the compiled program cannot be read back")
+        return "\n".join([*lines, f"compiled in {self.compile_seconds:.0f} s"])
+
 
 def compile_for(experiment: Experiment, topology: str) -> tuple[Fit, jax.stages.Compiled | None]:
     """Compile the training step for a slice; the executable is None where it does not fit.
@@ -121,38 +155,3 @@ def out_of_memory(message: str) -> str:
     """The line of a compiler's error that tells what did not fit; empty for another error."""
     match = re.search(r"Ran out of memory[^\n]*", message)
     return match[0] if match else ""
-
-
-def describe(fit: Fit) -> str:
-    """A few lines for a person."""
-    gib = 1 / GIB
-    lines = [
-        f"{fit.name} on {fit.topology}: {fit.chips} chips, mesh "
-        + ", ".join(f"{axis} {size}" for axis, size in fit.mesh.items() if size > 1),
-        f"step      {fit.rows} rows of {fit.row_length} tokens = {fit.tokens} tokens, "
-        f"{fit.pairs} pairs",
-    ]
-    if fit.peak_bytes is None or fit.argument_bytes is None or fit.temporary_bytes is None:
-        lines.append(f"memory    DOES NOT FIT: {fit.reason}")
-    else:
-        lines.append(
-            f"memory    fits: {fit.peak_bytes * gib:.2f} GiB of {fit.memory_bytes * gib:.0f} a chip"
-            f" (arguments {fit.argument_bytes * gib:.2f}, temporary "
-            f"{fit.temporary_bytes * gib:.2f})"
-        )
-    work = fit.flops
-    lines.append(
-        f"work      {work.total:.3g} FLOPs a step: language model {work.language_model:.3g} "
-        f"(4N a token), remat {work.rematerialisation:.3g}, encoder {work.encoder:.3g}, "
-        f"resampler {work.resampler:.3g}"
-    )
-    times = ", ".join(f"{s:.2f} s at {share}" for share, s in fit.step_seconds.items())
-    lines.append(f"time      {times} of the chips' peak (arithmetic, not measured)")
-    lines += [
-        f"{one.kind:<20} {one.operations:>4} in the program, {one.bytes / 2**20:,.0f} MiB "
-        "(a loop's body counts once)"
-        for one in fit.collectives or ()
-    ]
-    if fit.fits and fit.collectives is None:
-        lines.append("collectives: not told, the compiled program cannot be read back")
-    return "\n".join([*lines, f"compiled in {fit.compile_seconds:.0f} s"])

@@ -1,12 +1,10 @@
-"""What `stepdiff aot` does with its options."""
+"""What `stepdiff aot` does: compile for one slice, or search for one."""
 
-import json
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
-from stepdiff_jax.aot.report import compile_for, describe
-from stepdiff_jax.aot.search import search
+from stepdiff_jax.aot.report import Fit, compile_for
+from stepdiff_jax.aot.search import Found, search
 from stepdiff_jax.aot.topology import parse_topology, use_compiler_only
 from stepdiff_jax.config import Experiment
 from stepdiff_jax.errors import InputError
@@ -14,48 +12,34 @@ from stepdiff_jax.training.executable import save_executable
 from stepdiff_jax.training.run_directory import program_hash
 
 
-@dataclass(frozen=True)
-class Request:
-    """As the options of `stepdiff aot`."""
+def run(
+    experiment: Experiment, *, topology: str | None, search: str | None, save: Path | None
+) -> Fit | Found:
+    """Compile an experiment's step for a topology, or search a generation of chips.
 
-    experiment: Experiment
-    topology: str | None
-    search: str | None
-    json: bool
-    save: Path | None
-
-
-def run(request: Request) -> str:
-    """Compile what was asked for; returns what is to be printed.
-
+    Args:
+        save: where the executable goes; with a topology only.
     Raises:
         InputError: not exactly one of topology and search; as `compile_for` and `search`.
     """
-    if (request.topology is None) == (request.search is None):
-        raise InputError("--topology or --search is needed, and only one of them")
-    if request.topology is not None:
-        parse_topology(request.topology)
-        use_compiler_only()
-        return _compile_one(request, request.topology)
-    if request.save is not None:
-        raise InputError("--save goes with --topology")
+    if topology is not None and search is None:
+        return _compile_one(experiment, topology, save)
+    if search is not None and topology is None:
+        if save is not None:
+            raise InputError("--save goes with --topology")
+        return _search(experiment, search)
+    raise InputError("--topology or --search is needed, and only one of them")
+
+
+def _compile_one(experiment: Experiment, topology: str, save: Path | None) -> Fit:
+    parse_topology(topology)
     use_compiler_only()
-    return _search(request, str(request.search))
+    fit, compiled = compile_for(experiment, topology)
+    if save is not None and compiled is not None:
+        save_executable(compiled, save, config_hash=program_hash(experiment))
+    return fit
 
 
-def _compile_one(request: Request, topology: str) -> str:
-    fit, compiled = compile_for(request.experiment, topology)
-    if request.save is not None and compiled is not None:
-        save_executable(compiled, request.save, config_hash=program_hash(request.experiment))
-    return json.dumps(fit.to_json()) if request.json else describe(fit)
-
-
-def _search(request: Request, generation: str) -> str:
-    found = search(request.experiment, generation, lambda line: print(line, file=sys.stderr))
-    if request.json:
-        pair = {"smallest": found.smallest.to_json(), "largest": found.largest.to_json()}
-        return json.dumps(pair)
-    return (
-        f"smallest slice: {found.smallest.topology} ({found.smallest.chips} chips); "
-        f"largest batch on it: {found.largest.rows} rows\n\n{describe(found.largest)}"
-    )
+def _search(experiment: Experiment, generation: str) -> Found:
+    use_compiler_only()
+    return search(experiment, generation, lambda line: print(line, file=sys.stderr))

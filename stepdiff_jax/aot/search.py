@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from stepdiff_jax.aot.report import Fit, compile_for
 from stepdiff_jax.aot.topology import CHIPS, GIB, parse_topology, topology_devices
@@ -23,6 +24,17 @@ class Found:
 
     smallest: Fit
     largest: Fit
+
+    def to_json(self) -> dict[str, Any]:
+        """Both as plain values."""
+        return {"smallest": self.smallest.to_json(), "largest": self.largest.to_json()}
+
+    def describe(self) -> str:
+        """A few lines for a person."""
+        return (
+            f"smallest slice: {self.smallest.topology} ({self.smallest.chips} chips); largest "
+            f"batch on it: {self.largest.rows} rows\n\n{self.largest.describe()}"
+        )
 
 
 def search(

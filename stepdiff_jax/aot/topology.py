@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import jax
 
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.training.throughput import PEAKS
 
 GIB = 2**30
 
@@ -29,10 +30,10 @@ class Chip:
 
 
 CHIPS = {
-    "v4": Chip(32 * GIB, 275e12, ("2x2x1", "2x2x2", "2x2x4", "2x4x4", "4x4x4", "4x4x8")),
-    "v5e": Chip(16 * GIB, 197e12, ("2x2", "2x4", "4x4", "4x8", "8x8", "8x16", "16x16")),
-    "v5p": Chip(95 * GIB, 459e12, ("2x2x1", "2x2x2", "2x2x4", "2x4x4", "4x4x4", "4x4x8")),
-    "v6e": Chip(32 * GIB, 918e12, ("2x2", "2x4", "4x4", "4x8", "8x8", "8x16", "16x16")),
+    "v4": Chip(32 * GIB, PEAKS["TPU v4"], ("2x2x1", "2x2x2", "2x2x4", "2x4x4", "4x4x4", "4x4x8")),
+    "v5e": Chip(16 * GIB, PEAKS["TPU v5e"], ("2x2", "2x4", "4x4", "4x8", "8x8", "8x16", "16x16")),
+    "v5p": Chip(95 * GIB, PEAKS["TPU v5p"], ("2x2x1", "2x2x2", "2x2x4", "2x4x4", "4x4x4", "4x4x8")),
+    "v6e": Chip(32 * GIB, PEAKS["TPU v6e"], ("2x2", "2x4", "4x4", "4x8", "8x8", "8x16", "16x16")),
 }
 
 

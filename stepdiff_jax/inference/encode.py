@@ -78,3 +78,9 @@ def _encode_texts(encoder: InternVideo, ids: jax.Array) -> jax.Array:
 @jax.jit
 def _latents(model: VCLM, visual: jax.Array) -> tuple[jax.Array]:
     return (model.latents(model.features(visual)),)
+
+
+def unit_length(features: np.ndarray) -> np.ndarray:
+    """Features [..., width] scaled to length 1, so that products are cosines; zeros stay zeros."""
+    lengths = np.linalg.norm(features, axis=-1, keepdims=True)
+    return features / np.maximum(lengths, 1e-12)

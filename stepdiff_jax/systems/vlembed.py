@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stepdiff_jax.evaluation.benchmark_files import DiffCap, DiffMCQ, DiffRank
+from stepdiff_jax.inference.encode import unit_length
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,11 @@ class VLEmbed:
 
     def choose(self, instances: Sequence[DiffMCQ]) -> np.ndarray:
         """Cosine between the difference and the mean of the pair's video features, [N, 4]."""
-        texts = _normalized(self.texts([one.difference for one in instances]))
+        texts = unit_length(self.texts([one.difference for one in instances]))
         pairs = np.stack(
             [[self._video(a) + self._video(b) for a, b in one.options] for one in instances]
         )
-        return np.einsum("nd,nod->no", texts, _normalized(pairs))
+        return np.einsum("nd,nod->no", texts, unit_length(pairs))
 
     def rank(self, instances: Sequence[DiffRank]) -> np.ndarray:
         """Cosine between the reference's and each target's feature, [N, 4]."""
@@ -36,8 +37,4 @@ class VLEmbed:
         return np.einsum("nd,nod->no", references, targets)
 
     def _video(self, clip: str) -> np.ndarray:
-        return _normalized(self.videos[clip])
-
-
-def _normalized(features: np.ndarray) -> np.ndarray:
-    return features / np.linalg.norm(features, axis=-1, keepdims=True)
+        return unit_length(self.videos[clip])

@@ -1,18 +1,19 @@
 """Stopping when a scheduler or a user asks, and the exit code that asks for another start."""
 
-import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from stepdiff_jax.exit_codes import SAVED
+
 
 class Interrupted(SystemExit):
     """Training stopped early and saved; exits with 75 (EX_TEMPFAIL): start it again to go on."""
 
     def __init__(self) -> None:
-        super().__init__(os.EX_TEMPFAIL)
+        super().__init__(SAVED)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import jax
 
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.exit_codes import BAD_INPUT, FAILED, PEER_LOST
 from stepdiff_jax.jsonl import shorten
 from stepdiff_jax.training.interruption import Interrupted
 
@@ -27,12 +28,6 @@ HEARTBEAT_SECONDS = 30
 
 LEAVE_SECONDS = 600
 """How long a process that is done waits for the others (ours)."""
-
-FAILED, BAD_INPUT = 1, 2
-"""Exit codes, beside that of `Interrupted`."""
-
-PEER_LOST = os.EX_UNAVAILABLE
-"""Exit code (69) of a process that ends because it lost another one."""
 
 AGREED = "agreed"
 FOUND = "found"

@@ -5,10 +5,8 @@ import os
 import sys
 import threading
 import time
-from types import TracebackType
 
-STUCK = os.EX_SOFTWARE
-"""Exit code (70) of a process whose steps stopped ending."""
+from stepdiff_jax.exit_codes import STUCK
 
 STARTUP_SECONDS = 3600
 """How much longer everything up to the end of the first step may take: weights are read, a
@@ -39,12 +37,7 @@ class Watchdog:
             threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._done.set()
 
     def beat(self, step: int) -> None:

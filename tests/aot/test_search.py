@@ -3,7 +3,7 @@
 import dataclasses
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import configs.stepdiff_7b
@@ -60,8 +60,7 @@ def test_one_row_more_does_not_fit(base, row, curve):
     def memory(rows):
         return base + row * rows + curve * rows**2
 
-    if memory(1) > CHIPS["v5e"].memory:
-        return
+    assume(memory(1) <= CHIPS["v5e"].memory)
     asked = []
     compile = compiler(memory, asked)
     smallest = compile(with_rows(EXPERIMENT, 4), "v5e:2x2")

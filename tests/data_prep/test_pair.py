@@ -10,12 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from configs import kitchen
 from data_prep.evaluation_clips import EvaluationClips, read_evaluation_clips
+from data_prep.kitchen import stand_ins
 from data_prep.pair import Described, Limits, choose_pairs
-from data_prep.similarity import words_embedding
+from data_prep.similarity import internvideo_embedding, words_embedding
 from stepdiff_jax.cli import main
+from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.jsonl import read_jsonl, write_jsonl
+from stepdiff_jax.models.build import build_model
 
 WORDS = ("stir", "salt", "spoon", "wooden", "whisk", "pour", "slowly", "twice")
 texts = st.lists(st.sampled_from(WORDS), min_size=1, max_size=5).map(" ".join)
@@ -58,6 +62,19 @@ def test_similarity_of_words_is_a_cosine(several):
         assert (similarity < 1e-6) == (not shared)
 
 
+def test_similarity_by_the_text_tower_of_internvideo():
+    experiment = kitchen.experiment()
+    tokenizer = Tokenizer(experiment.weights.tokenizer)
+    embed = internvideo_embedding(
+        build_model(experiment).encoder,
+        lambda several: stand_ins.text_ids(several, tokenizer, experiment.encoder.text),
+    )
+    texts = ["a wooden spoon", "a wooden spoon", "stirring finely cut onions"]
+    cosines = embed(texts) @ embed(texts).T
+    np.testing.assert_allclose(np.append(cosines[0, :2], cosines[2, 2]), 1, atol=1e-6)
+    assert cosines[0, 2] < 1 - 1e-4
+
+
 PAIR = EvaluationClips(frozenset([frozenset(("a_0_5", "b_0_5"))]))
 
 
@@ -83,12 +100,17 @@ def test_evaluation_pairs_of_all_three_files(tmp_path):
     lines = {
         "cap": {"reference": "a_0_1", "candidate": "b_0_1", "category": "x", "text": ["y"]},
         "mcq": {"difference": "d", "category": "x", "options": mcq, "answer": mcq[0]},
-        "rank": {"reference": "a_0_1", "targets": ["b_0_1", "i_0_1"], "category": "x"},
+        "rank": {
+            "reference": "a_0_1",
+            "targets": ["b_0_1", "i_0_1", "j_0_1", "k_0_1"],
+            "category": "x",
+            "scores": [5, 3, 2, 1],
+        },
     }
     paths = [tmp_path / f"{name}.jsonl" for name in lines]
     for path, line in zip(paths, lines.values()):
         write_jsonl(path, [line])
-    wanted = {frozenset(pair) for pair in [*mcq, ["a_0_1", "i_0_1"]]}
+    wanted = {frozenset(pair) for pair in [*mcq, *(["a_0_1", f"{one}_0_1"] for one in "ijk")]}
     assert read_evaluation_clips(paths).pairs == wanted
     write_jsonl(tmp_path / "bad.jsonl", [{"reference": 3}])
     with pytest.raises(InputError, match=r"bad\.jsonl, line 1"):

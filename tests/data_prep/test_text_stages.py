@@ -127,6 +127,33 @@ def test_killed_at_any_moment_it_leaves_the_same_bytes(kitchen, tmp_path):
     assert not list(tmp_path.glob("*.part"))
 
 
+def test_what_is_done_is_not_asked_again_nor_written_over(kitchen, tmp_path, capsys):
+    def command(*more: str) -> list[str]:
+        return (
+            f"prep describe --clips {tmp_path}/clips.jsonl --model.name m "
+            f"--destination {tmp_path}/d.jsonl {' '.join(more)}"
+        ).split()
+
+    clips = [line.fields for line in read_jsonl(kitchen / "clips.jsonl")][:3]
+    write_jsonl(tmp_path / "clips.jsonl", clips)
+    with serve(lambda text: "it says so") as (address, served):
+        at = f"--model.base-url {address}"
+        assert main(command(at)) == 0
+        before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+        assert len(served.prompts) == 3
+        assert main(command(at)) == 0
+        assert main(command(at, "--object-score 0.7")) == 2
+        assert (
+            "d.summary.json: was made with object_score = 0.1, not 0.7" in capsys.readouterr().err
+        )
+        write_jsonl(tmp_path / "clips.jsonl", clips[:2])
+        assert main(command(at)) == 2
+        assert "d.summary.json: was made of other input" in capsys.readouterr().err
+        write_jsonl(tmp_path / "clips.jsonl", clips)
+        assert len(served.prompts) == 3
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
 def test_a_malformed_answer_is_asked_for_again_with_its_error():
     answers = iter(["I would rather not.", GOOD])
     row = {"reference": "a", "candidate": "b"}

@@ -15,8 +15,8 @@ import pytest
 from launching import children, end, environments, launch, metrics, wait_for_step, write_config
 from stepdiff_jax.checkpoint import load_trained
 from stepdiff_jax.config import Experiment
+from stepdiff_jax.exit_codes import STUCK
 from stepdiff_jax.training.program import build_program
-from stepdiff_jax.training.watchdog import STUCK
 from tiny_experiment import write_tiny_experiment
 
 

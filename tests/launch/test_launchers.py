@@ -81,14 +81,31 @@ def test_training_on_tpu_hosts_outlives_the_connection_and_tells_how_it_ended(tm
     flags = ("--weights.llama", "a b's")
     done = run(TPU_VM, "train", *flags, bin=bin, CONFIG="stepdiff_70b@v5e", RUNS="/shared runs")
     assert done.returncode == 0, done.stderr
-    deadline = time.monotonic() + 30
-    while not (directory / "train.code").exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
+    wait_until((directory / "train.code").exists)
     assert (directory / "train.log").read_text() == (
         "6 train stepdiff_70b@v5e --loop.run-directory /shared runs/stepdiff_70b "
         "--weights.llama a b's\n"
     )
     assert "exit code: 75" in run(TPU_VM, "status", bin=bin).stdout
+
+
+def test_stop_lets_training_on_tpu_hosts_save_and_keeps_its_exit_code(tmp_path):
+    bin, directory = tpu_host(tmp_path, 0)
+    saving = "trap 'sleep 0.3; exit 75' TERM; echo on; while :; do sleep 0.05; done"
+    program(directory / ".venv/bin/stepdiff", saving)
+    assert run(TPU_VM, "train", bin=bin, RUNS="/runs").returncode == 0
+    wait_until(lambda: (directory / "train.log").read_text() == "on\n")
+    assert "none, it runs" in run(TPU_VM, "status", bin=bin).stdout
+    assert run(TPU_VM, "stop", bin=bin).returncode == 0
+    wait_until((directory / "train.code").exists)
+    assert "exit code: 75" in run(TPU_VM, "status", bin=bin).stdout
+
+
+def wait_until(there, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not there() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert there()
 
 
 @pytest.mark.parametrize(

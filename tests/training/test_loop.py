@@ -1,7 +1,6 @@
 """The training program as a whole: order, interruption, resuming, meshes; on tiny files."""
 
 import dataclasses
-import json
 import os
 import pickle
 import random
@@ -18,6 +17,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from launching import metrics
 from stepdiff_jax.checkpoint import Checkpoints, Restored
 from stepdiff_jax.config import Experiment
 from stepdiff_jax.errors import InputError
@@ -25,24 +25,11 @@ from stepdiff_jax.training.interruption import Interrupted
 from stepdiff_jax.training.loop import train
 from stepdiff_jax.training.program import Program, build_program
 
-TIMINGS = {
-    "tokens_per_second",
-    "tokens_per_second_per_device",
-    "data_wait_seconds",
-    "seconds",
-}
-
 
 def in_directory(experiment: Experiment, directory: Path, **loop: int) -> Experiment:
     """The experiment with another run directory, and other fields of its loop."""
     changed = dataclasses.replace(experiment.loop, run_directory=str(directory), **loop)
     return dataclasses.replace(experiment, loop=changed)
-
-
-def metrics(directory: Path) -> list[dict[str, float]]:
-    """Lines of metrics.jsonl without what differs from run to run."""
-    lines = map(json.loads, (directory / "metrics.jsonl").read_text().splitlines())
-    return [{key: line[key] for key in line if key not in TIMINGS} for line in lines]
 
 
 class Run(NamedTuple):
