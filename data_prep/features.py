@@ -13,9 +13,9 @@ from stepdiff_jax.data.features import write_features
 from stepdiff_jax.data.records import clip_ids, open_records
 from stepdiff_jax.data.visual import ClipFrames
 from stepdiff_jax.inference.encode import encode_clips
-from stepdiff_jax.models.build import fingerprint
+from stepdiff_jax.loading.fingerprint import fingerprint
+from stepdiff_jax.loading.modules import load_encoder
 from stepdiff_jax.models.internvideo import InternVideo
-from stepdiff_jax.models.weights import load_weights
 
 
 def cache_features(experiment: Experiment, splits: Sequence[str]) -> dict[str, int]:
@@ -28,10 +28,7 @@ def cache_features(experiment: Experiment, splits: Sequence[str]) -> dict[str, i
     """
     config, data = experiment.encoder, Path(experiment.data.directory)
     counts = {split: len(clip_ids(data, split)) for split in splits}
-    # Abstract until the file fills it: the random weights are never made.
-    encoder = load_weights(
-        nnx.eval_shape(lambda: InternVideo(config, rngs=nnx.Rngs(0))), experiment.weights.encoder
-    )
+    encoder = load_encoder(config, experiment.weights.encoder)
     with Progress(console=Console(stderr=True), transient=True) as progress:
         bar = progress.add_task("Encoding", total=sum(counts.values()))
         for split in splits:

@@ -29,6 +29,7 @@ FLOORS = {
     "stepdiff_jax.training": 3,
     "stepdiff_jax.inference": 2,
     "stepdiff_jax.convert": 2,
+    "stepdiff_jax.loading": 1,
     "stepdiff_jax.models": 1,
     "stepdiff_jax.data": 1,
 }

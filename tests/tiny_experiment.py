@@ -23,9 +23,9 @@ from stepdiff_jax.config import (
     TextTowerConfig,
     WeightsConfig,
 )
+from stepdiff_jax.loading.native import save_weights
 from stepdiff_jax.models.internvideo import InternVideo
 from stepdiff_jax.models.llama import Llama
-from stepdiff_jax.models.weights import save_weights
 
 LLAMA = LlamaConfig(
     vocabulary_size=768, width=16, layers=2, heads=2, kv_heads=1, mlp_width=24, dtype="float32"

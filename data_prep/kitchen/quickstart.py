@@ -104,7 +104,7 @@ def _prepare(options: Quickstart, stages: Stages) -> dict[str, Any]:
 
     def encode() -> dict[str, int]:
         import configs.kitchen
-        from stepdiff_jax.models.build import build_model
+        from stepdiff_jax.loading.build import build_model
 
         experiment = configs.kitchen.interleaved()
         encoder = build_model(experiment).encoder
@@ -197,7 +197,7 @@ def _evaluate(options: Quickstart, names: list[str], seed: int) -> dict[str, Any
     from data_prep.kitchen.samples import predictions_path
     from stepdiff_jax.data.tokenizer import Tokenizer
     from stepdiff_jax.inference.trained import with_trained_weights
-    from stepdiff_jax.models.build import build_model
+    from stepdiff_jax.loading.build import build_model
     from stepdiff_jax.systems.base import System
 
     directory, split = options.directory, options.split

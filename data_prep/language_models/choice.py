@@ -60,7 +60,7 @@ def open_model(options: ModelOptions) -> LanguageModel:
     from data_prep.language_models.own import OwnLanguageModel
     from stepdiff_jax.config_files import load_experiment
     from stepdiff_jax.data.tokenizer import Tokenizer
-    from stepdiff_jax.models.build import build_model
+    from stepdiff_jax.loading.build import build_model
 
     experiment = load_experiment(options.name)
     tokenizer = Tokenizer(experiment.weights.tokenizer)

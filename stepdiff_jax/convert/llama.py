@@ -1,12 +1,6 @@
-"""Llama's arrays under the names of ``transformers.LlamaForCausalLM``, and back.
+"""A Llama of ours in memory as the state of ``transformers.LlamaForCausalLM``, and back."""
 
-That library stores a linear layer as ``[outputs, inputs]`` and every decoder layer by itself; ours
-are ``[inputs, outputs]`` and stacked on a leading axis. Rotary halves are paired the same way, so
-no head is permuted (Meta's own files, which interleave them, are another format).
-"""
-
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import jax.numpy as jnp
@@ -14,63 +8,8 @@ import numpy as np
 
 from stepdiff_jax.config import LlamaConfig
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.loading.llama_names import DERIVED, EMBEDDING, HEAD, checkpoint_tensors
 from stepdiff_jax.quantize import quantize_weight
-
-HEAD = "lm_head.weight"
-EMBEDDING = "model.embed_tokens.weight"
-DERIVED = ".rotary_emb.inv_freq"
-"""Older checkpoints store the rotary frequencies of each layer; ours follow from the config."""
-
-
-@dataclass(frozen=True)
-class Tensor:
-    """One tensor of a checkpoint, and where its values stand in ``nnx.state(Llama(config))``.
-
-    name, shape: in the checkpoint.
-    path: of our array; layer: its index on that array's first axis, None where it is not stacked.
-    transposed: whether ours is the transpose.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    path: tuple[str, ...]
-    layer: int | None = None
-    transposed: bool = False
-
-
-def checkpoint_tensors(config: LlamaConfig) -> tuple[Tensor, ...]:
-    """Every tensor of a checkpoint of this config, each exactly once; layers in order."""
-    vocabulary, width = config.vocabulary_size, config.width
-    tensors = [
-        Tensor(EMBEDDING, (vocabulary, width), ("embedding",)),
-        Tensor("model.norm.weight", (width,), ("norm",)),
-    ]
-    if not config.tied_embeddings:
-        tensors.append(Tensor(HEAD, (vocabulary, width), ("head",), transposed=True))
-    for layer in range(config.layers):
-        tensors += _layer_tensors(config, layer)
-    return tuple(tensors)
-
-
-def _layer_tensors(config: LlamaConfig, layer: int) -> Iterator[Tensor]:
-    width, mlp = config.width, config.mlp_width
-    queries, keys = config.heads * config.head_width, config.kv_heads * config.head_width
-    norms = {"input_layernorm": "attention_norm", "post_attention_layernorm": "mlp_norm"}
-    linears = {
-        "self_attn.q_proj": ("query", queries, width),
-        "self_attn.k_proj": ("key", keys, width),
-        "self_attn.v_proj": ("value", keys, width),
-        "self_attn.o_proj": ("output", width, queries),
-        "mlp.gate_proj": ("gate", mlp, width),
-        "mlp.up_proj": ("up", mlp, width),
-        "mlp.down_proj": ("down", width, mlp),
-    }
-    prefix = f"model.layers.{layer}."
-    for name, ours in norms.items():
-        yield Tensor(f"{prefix}{name}.weight", (width,), ("blocks", ours), layer)
-    for name, (ours, outputs, inputs) in linears.items():
-        shape = (outputs, inputs)
-        yield Tensor(f"{prefix}{name}.weight", shape, ("blocks", ours), layer, transposed=True)
 
 
 def check_checkpoint(shapes: Mapping[str, tuple[int, ...]], config: LlamaConfig) -> None:

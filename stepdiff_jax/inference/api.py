@@ -19,7 +19,7 @@ from stepdiff_jax.inference.generate import generate
 from stepdiff_jax.inference.requests import LatentTable, Request
 from stepdiff_jax.inference.score import log_likelihoods
 from stepdiff_jax.inference.trained import with_trained_weights
-from stepdiff_jax.models.build import build_model
+from stepdiff_jax.loading.build import build_model
 from stepdiff_jax.models.vclm import VCLM
 
 CATEGORIES = ("Ingredients", "Tools/Equipment", "Actions", "Technique", "Visuals")

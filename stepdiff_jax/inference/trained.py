@@ -5,7 +5,7 @@ from pathlib import Path
 from flax import nnx
 
 from stepdiff_jax.checkpoint import load_trained
-from stepdiff_jax.models.build import fingerprint
+from stepdiff_jax.loading.fingerprint import fingerprint
 from stepdiff_jax.models.vclm import VCLM, split_variables
 
 

@@ -10,7 +10,7 @@ from stepdiff_jax.data.records import clip_ids
 from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.inference.encode import latent_table
 from stepdiff_jax.inference.trained import with_trained_weights
-from stepdiff_jax.models.build import build_model, check_features
+from stepdiff_jax.loading.build import build_model, check_features
 from stepdiff_jax.systems.language import LanguageSystem
 
 

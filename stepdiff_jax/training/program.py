@@ -16,7 +16,8 @@ from stepdiff_jax.config import Experiment
 from stepdiff_jax.data.features import FeatureCache
 from stepdiff_jax.data.pipeline import Batch, training_batches
 from stepdiff_jax.data.tokenizer import Tokenizer
-from stepdiff_jax.models.build import build_model, check_features, fingerprint
+from stepdiff_jax.loading.build import build_model, check_features
+from stepdiff_jax.loading.fingerprint import fingerprint
 from stepdiff_jax.models.vclm import split_variables
 from stepdiff_jax.sharding import data_shard, make_mesh, put_rows, put_whole, state_shardings
 from stepdiff_jax.training.abstract import abstract_batch, batch_loss
@@ -67,12 +68,11 @@ def build_program(experiment: Experiment) -> tuple[Program, Any, Any]:
     """
     mesh = make_mesh(experiment.mesh)
     optimizer, schedule = make_optimizer(experiment.optimizer)
-    model = build_model(experiment)
+    model = build_model(experiment, mesh)
     if experiment.data.visual_input == "features":
         cache = FeatureCache.open(experiment.data.directory, experiment.data.split)
         check_features(cache, model.encoder)
     graph, trainable, frozen = split_variables(model)
-    frozen = put_whole(frozen, state_shardings(frozen, mesh))
     trained_shardings = state_shardings(trainable, mesh)
     trainable = put_whole(trainable, trained_shardings)
     opt_shardings = state_shardings(jax.eval_shape(optimizer.init, trainable), mesh)

@@ -8,8 +8,9 @@ import pytest
 from flax import nnx
 
 from references.llama import CASES, weights
-from stepdiff_jax.convert.llama import checkpoint_tensors, from_state_dict, to_state_dict
+from stepdiff_jax.convert.llama import from_state_dict, to_state_dict
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.loading.llama_names import checkpoint_tensors
 from stepdiff_jax.models.llama import Llama
 
 CONFIG = CASES["grouped_query"]

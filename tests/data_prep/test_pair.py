@@ -19,7 +19,7 @@ from stepdiff_jax.cli import main
 from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.jsonl import read_jsonl, write_jsonl
-from stepdiff_jax.models.build import build_model
+from stepdiff_jax.loading.build import build_model
 
 WORDS = ("stir", "salt", "spoon", "wooden", "whisk", "pour", "slowly", "twice")
 texts = st.lists(st.sampled_from(WORDS), min_size=1, max_size=5).map(" ".join)

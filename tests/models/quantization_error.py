@@ -30,10 +30,10 @@ from stepdiff_jax.checkpoint import load_trained
 from stepdiff_jax.config import LLAMA_2_7B
 from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.evaluation.run import evaluate
-from stepdiff_jax.models.build import build_model
+from stepdiff_jax.loading.build import build_model
+from stepdiff_jax.loading.modules import load_weights
 from stepdiff_jax.models.llama import Llama
 from stepdiff_jax.models.vclm import split_variables
-from stepdiff_jax.models.weights import load_weights
 from stepdiff_jax.quantize import dequantize, quantize_weight
 
 QUANTIZATIONS = ("", "int8", "int4")

@@ -7,7 +7,8 @@ from flax import nnx
 from stepdiff_jax.config import EncoderConfig, TextTowerConfig
 from stepdiff_jax.data.features import FeatureCache, write_features
 from stepdiff_jax.errors import InputError
-from stepdiff_jax.models.build import check_features, fingerprint
+from stepdiff_jax.loading.build import check_features
+from stepdiff_jax.loading.fingerprint import fingerprint
 from stepdiff_jax.models.internvideo import InternVideo
 
 CONFIG = EncoderConfig(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from stepdiff_jax.models.build import _checksum, fingerprint
+from stepdiff_jax.loading.fingerprint import _checksum, fingerprint
 
 random = np.random.default_rng(0)
 STATE = {

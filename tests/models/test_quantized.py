@@ -15,9 +15,10 @@ from references.models import filled
 from stepdiff_jax.config import LLAMA_2_7B, LLAMA_2_70B, LlamaConfig, MeshConfig
 from stepdiff_jax.convert.llama import from_state_dict, to_state_dict
 from stepdiff_jax.errors import InputError
-from stepdiff_jax.models.build import fingerprint
+from stepdiff_jax.loading.fingerprint import fingerprint
+from stepdiff_jax.loading.modules import load_weights
+from stepdiff_jax.loading.native import save_weights
 from stepdiff_jax.models.llama import Llama
-from stepdiff_jax.models.weights import load_weights, save_weights
 from stepdiff_jax.sharding import make_mesh, state_shardings
 
 CONFIG = LlamaConfig(

@@ -17,8 +17,9 @@ from stepdiff_jax.config import LlamaConfig
 from stepdiff_jax.data.packing import Example, RowShape, lay_out, pack_row
 from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.layout import PackedRows, attention_mask
+from stepdiff_jax.loading.modules import load_weights
+from stepdiff_jax.loading.native import save_weights
 from stepdiff_jax.models.llama import Llama
-from stepdiff_jax.models.weights import load_weights, save_weights
 
 ROW = RowShape(length=356, videos=1, answers=356)
 ROWS = 16

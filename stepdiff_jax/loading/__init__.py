@@ -1,0 +1,1 @@
+"""Frozen weights from files into the shards of a mesh."""

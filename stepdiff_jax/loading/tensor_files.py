@@ -1,0 +1,125 @@
+"""Tensors in safetensors files: what there is, and reading only a process's own bytes of them."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from absl import logging as absl_logging
+from orbax.checkpoint import v1 as ocp
+from safetensors import SafetensorError, safe_open
+
+from stepdiff_jax.errors import InputError
+
+INDEX = "model.safetensors.index.json"
+"""Hugging Face's table of which file of a directory holds which tensor."""
+
+DTYPES = {"BF16": jnp.bfloat16, "F16": jnp.float16, "F32": jnp.float32, "F64": jnp.float64}
+"""Of the safetensors format, those that weights have."""
+
+
+@dataclass(frozen=True)
+class StoredTensor:
+    """One tensor as it stands in a file; `dtype` is a name of the safetensors format."""
+
+    file: Path
+    shape: tuple[int, ...]
+    dtype: str
+
+
+class TensorFiles:
+    """A safetensors file, or a directory of them as Hugging Face writes it.
+
+    tensors: name -> where it stands.
+    metadata: of a single file, as its header has it; empty for a directory.
+    """
+
+    def __init__(self, path: Path):
+        """Reads the headers only.
+
+        Raises:
+            InputError: nothing there; a file is missing, truncated or no safetensors file; a tensor
+                is in two files, or not in the one that the index names.
+        """
+        self.path = path
+        self.tensors: dict[str, StoredTensor] = {}
+        self.metadata: dict[str, str] = {}
+        files = _files(path)
+        for file in files:
+            found, metadata = _header(file)
+            if twice := sorted(found.keys() & self.tensors.keys()):
+                other = self.tensors[twice[0]].file
+                raise InputError(f"{file}: tensor {twice[0]} is also in {other.name}")
+            self.tensors |= found
+            self.metadata = metadata if len(files) == 1 else {}
+        if path.is_dir() and (path / INDEX).exists():
+            for name, file_name in _index(path).items():
+                stored = self.tensors.get(name)
+                if stored is None or stored.file.name != file_name:
+                    raise InputError(f"{path / INDEX}: tensor {name} is not in {file_name}")
+
+    def load(self, wanted: Mapping[str, jax.ShapeDtypeStruct]) -> dict[str, jax.Array]:
+        """Arrays by name, in the dtypes and shardings of `wanted`; shapes are the stored ones.
+
+        Every process of a run calls this alike, and reads the bytes that its devices hold.
+        """
+        absl_logging.set_verbosity(absl_logging.ERROR)  # Orbax tells every read
+        by_file: dict[Path, dict[str, jax.ShapeDtypeStruct]] = {}
+        for name, leaf in wanted.items():
+            by_file.setdefault(self.tensors[name].file, {})[name] = leaf
+        arrays: dict[str, jax.Array] = {}
+        with ocp.Context(checkpoint_layout=ocp.options.CheckpointLayout.SAFETENSORS):
+            for file, leaves in by_file.items():
+                try:
+                    arrays |= ocp.load(file.resolve(), leaves)
+                except (OSError, ValueError) as error:
+                    raise InputError(f"{file}: cannot be read: {error}") from error
+        return arrays
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise InputError(f"{path}: no such file or directory, so there are no weights")
+    if (path / INDEX).exists():
+        files = [path / name for name in sorted(set(_index(path).values()))]
+    else:
+        files = sorted(path.glob("*.safetensors"))
+    if not files:
+        raise InputError(
+            f"{path}: no *.safetensors in it; `stepdiff convert llama {path} --to DIR` makes them "
+            "from *.bin and *.pth files"
+        )
+    return files
+
+
+def _index(directory: Path) -> dict[str, str]:
+    """Tensor -> name of its file."""
+    path = directory / INDEX
+    try:
+        table = json.loads(path.read_text())["weight_map"]
+        return {str(name): str(file) for name, file in table.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: not an index of safetensors files: {error!r}") from error
+
+
+def _header(file: Path) -> tuple[dict[str, StoredTensor], dict[str, str]]:
+    # Orbax would report a truncated file too, but only when its turn has come.
+    try:
+        with safe_open(file, framework="numpy") as opened:
+            slices: dict[str, Any] = {name: opened.get_slice(name) for name in opened.keys()}
+            tensors = {
+                name: StoredTensor(file, tuple(one.get_shape()), one.get_dtype())
+                for name, one in slices.items()
+            }
+            metadata = dict(opened.metadata() or {})
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{file}: not a complete safetensors file: {error}") from error
+    for name, tensor in tensors.items():
+        if tensor.dtype not in DTYPES:
+            raise InputError(f"{file}: tensor {name} is of type {tensor.dtype}: no weights")
+    return tensors, metadata
