@@ -19,7 +19,7 @@ from stepdiff_jax.loading.tensors import Tensor
 from stepdiff_jax.quantize import quantize_weight
 from stepdiff_jax.sharding import state_shardings
 
-BATCH_BYTES = 1 << 28
+BATCH_BYTES = 1 << 27
 """Bytes that a process reads before it lays them out; one tensor at least (ours)."""
 
 VALUES, SCALES = ".values", ".scales"
@@ -172,6 +172,10 @@ def _placer(transposed: bool, parts: Parts) -> Any:
 def _compiled_placer(transposed: bool, leaves: tuple[jax.ShapeDtypeStruct, ...]) -> Any:
     def place(stacks: Any, array: jax.Array, layer: jax.Array) -> tuple[jax.Array, ...]:
         made = _convert(array, transposed, leaves)
-        return tuple(stack.at[layer].set(part) for stack, part in zip(stacks, made))
+        # Not `stack.at[layer].set(part)`: that is a scatter, which copies the whole stack.
+        return tuple(
+            jax.lax.dynamic_update_index_in_dim(stack, part, layer, axis=0)
+            for stack, part in zip(stacks, made)
+        )
 
     return jax.jit(place, donate_argnums=0, out_shardings=tuple(leaf.sharding for leaf in leaves))

@@ -111,7 +111,8 @@ def _header(file: Path) -> tuple[dict[str, StoredTensor], dict[str, str]]:
     # Orbax would report a truncated file too, but only when its turn has come.
     try:
         with safe_open(file, framework="numpy") as opened:
-            slices: dict[str, Any] = {name: opened.get_slice(name) for name in opened.keys()}
+            names = opened.keys()
+            slices: dict[str, Any] = {name: opened.get_slice(name) for name in names}
             tensors = {
                 name: StoredTensor(file, tuple(one.get_shape()), one.get_dtype())
                 for name, one in slices.items()

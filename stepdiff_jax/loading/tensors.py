@@ -79,10 +79,10 @@ def check(files: TensorFiles, tensors: Iterable[Tensor], ignored: Sequence[Ignor
     problems = [f"missing tensor {name}" for name in expected if name not in files.tensors]
     for name, stored in files.tensors.items():
         if name not in known:
-            problems.append(f"unknown tensor {name} in {stored.file.name}")
+            problems.append(f"unknown tensor {name}{_where(files, name)}")
         elif name in expected and stored.shape != expected[name]:
             problems.append(
-                f"{name} in {stored.file.name} has shape {stored.shape}, the model {expected[name]}"
+                f"{name}{_where(files, name)} has shape {stored.shape}, the model {expected[name]}"
             )
     if problems:
         more = len(problems) - NAMED_PROBLEMS
@@ -91,6 +91,11 @@ def check(files: TensorFiles, tensors: Iterable[Tensor], ignored: Sequence[Ignor
             + "; ".join(problems[:NAMED_PROBLEMS])
             + (f"; and {more} more" if more > 0 else "")
         )
+
+
+def _where(files: TensorFiles, name: str) -> str:
+    file = files.tensors[name].file
+    return "" if file == files.path else f" in {file.name}"
 
 
 def report(

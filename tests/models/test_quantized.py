@@ -67,7 +67,8 @@ def loss_and_gradient(model: Llama, inputs: jax.Array) -> tuple[jax.Array, jax.A
 
 
 def relative(found: jax.Array, wanted: jax.Array) -> float:
-    return float(jnp.linalg.norm(found - wanted) / jnp.linalg.norm(wanted))
+    found, wanted = np.asarray(found), np.asarray(wanted)  # they may lie on different devices
+    return float(np.linalg.norm(found - wanted) / np.linalg.norm(wanted))
 
 
 @BOTH
