@@ -81,6 +81,6 @@ def _values(stored: dict[str, Any], path: Path) -> dict[str, Any]:
         value = defaults.get(theirs) if value is None else value
         kind = type(getattr(LlamaConfig(), ours))
         if isinstance(value, bool) != (kind is bool) or not isinstance(value, int | float):
-            raise InputError(f"{path}: {theirs} is {value!r}, not a {kind.__name__}")
+            raise InputError(f"{path}: {theirs} is {value!r}, expected {kind.__name__}")
         values[ours] = kind(value)
     return values
