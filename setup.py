@@ -47,6 +47,7 @@ setup(
         "importlib_resources",
         "transformers>=5",
         "sentencepiece>=0.2",
+        "tokenizers>=0.22",
         "safetensors>=0.5",
         "qwix>=0.1.8",
         "av>=18",

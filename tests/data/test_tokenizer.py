@@ -1,11 +1,31 @@
 """SentencePiece tokenizers with Llama's conventions."""
 
+import json
+import os
+from pathlib import Path
+
+import jax
+import numpy as np
 import pytest
+import sentencepiece
+import tokenizers
+import transformers
+from hypothesis import example, given
+from hypothesis.strategies import characters, text
 
 from data_prep.kitchen.stand_ins import DIRECTORY as STAND_INS
+from stepdiff_jax.data.packing import lay_out
+from stepdiff_jax.data.prompts import (
+    answer_text,
+    difference_question,
+    interleaved_conversation,
+    pair_conversation,
+    single_conversation,
+)
 from stepdiff_jax.data.tokenizer import Tokenizer, train_tokenizer
 from stepdiff_jax.errors import InputError
 
+LLAMA_TOKENIZER = "STEPDIFF_LLAMA_TOKENIZER"
 TEXTS = [f"the person cuts {number} red onions with a sharp knife" for number in range(200)]
 
 
@@ -51,3 +71,88 @@ def test_what_is_no_model_is_an_input_error(tmp_path):
     broken.write_bytes(b"not a model")
     with pytest.raises(InputError, match=f"{broken}: not a SentencePiece model"):
         Tokenizer(broken)
+
+
+def as_json(model: Path, directory: Path) -> Path:
+    """The tokenizer.json that transformers makes of a tokenizer.model, with its merges in order.
+
+    transformers 5 puts the merge of two spaces first, where Llama-2 scores it last; the file that
+    Meta publishes has it right.
+    """
+    (directory / "tokenizer.model").write_bytes(model.read_bytes())
+    transformers.LlamaTokenizer.from_pretrained(directory).save_pretrained(directory)
+    path = directory / "tokenizer.json"
+    stored = json.loads(path.read_text())
+    scores = sentencepiece.SentencePieceProcessor(model_file=str(model))
+    stored["model"]["merges"].sort(
+        key=lambda merge: -scores.get_score(scores.piece_to_id("".join(merge)))
+    )
+    path.write_text(json.dumps(stored))
+    return path
+
+
+PROMPTS = [
+    pair_conversation(
+        0, 1, [(difference_question("Tools/Equipment"), answer_text("a red knife, then 2 blue."))]
+    ),
+    single_conversation(0, [("what is cut?\nsay", answer_text(" sauté 切る 🔪  twice "))]),
+    interleaved_conversation([0, 1], ["and now cut 199 onions", "</s><s> [INST] done"]),
+]
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        STAND_INS / "tokenizer.model",
+        pytest.param(
+            os.environ.get(LLAMA_TOKENIZER),
+            marks=pytest.mark.skipif(
+                LLAMA_TOKENIZER not in os.environ,
+                reason=f"{LLAMA_TOKENIZER} names no Llama-2 tokenizer.model",
+            ),
+        ),
+    ],
+    ids=["kitchen", "llama"],
+)
+def formats(request, tmp_path_factory):
+    model = Path(request.param)
+    return Tokenizer(model), Tokenizer(as_json(model, tmp_path_factory.mktemp("json")))
+
+
+def test_both_formats_give_the_same_prompts(formats):
+    piece, json = formats
+    assert (piece.bos, piece.eos) == (json.bos, json.eos)
+    assert piece.vocabulary_size == json.vocabulary_size
+    for prompt in PROMPTS:
+        laid = [lay_out(prompt, one, latents=3) for one in formats]
+        jax.tree.map(np.testing.assert_array_equal, laid[0].rows, laid[1].rows)
+
+
+@given(text=text(alphabet=characters(codec="utf-8", exclude_characters="\0"), max_size=30))
+@example(text=" Hello  there   now\n  x")
+@example(text="</s>")
+@example(text="")
+def test_both_formats_give_the_same_ids(formats, text):
+    piece, json = formats
+    ids = piece.encode(text)
+    assert json.encode(text) == ids
+    assert json.decode([json.bos, *ids, json.eos]) == piece.decode(ids)
+
+
+def test_a_tokenizer_json_without_llamas_tokens_is_refused(tmp_path):
+    path = tmp_path / "tokenizer.json"
+    tokenizers.Tokenizer(tokenizers.models.BPE()).save(str(path))
+    with pytest.raises(InputError, match=f"{path}: has no token '<s>'"):
+        Tokenizer(path)
+    path.write_text("{}")
+    with pytest.raises(InputError, match=f"{path}: not a tokenizer.json"):
+        Tokenizer(path)
+
+
+def test_a_tokenizer_of_another_size_is_refused():
+    tokenizer = Tokenizer(STAND_INS / "tokenizer.model")
+    tokenizer.require_vocabulary(768)
+    with pytest.raises(
+        InputError, match=r"tokenizer\.model: a tokenizer of 768 tokens, but .* is 32000"
+    ):
+        tokenizer.require_vocabulary(32000)

@@ -59,7 +59,7 @@ def write_directory(
         save_file(
             {name: np.asarray(jnp.asarray(state[name], dtype)) for name in part}, directory / file
         )
-        table |= {name: file for name in part}
+        table |= dict.fromkeys(part, file)
     (directory / INDEX).write_text(json.dumps({"metadata": {}, "weight_map": table}))
     (directory / "config.json").write_text(json.dumps(config_json(config, version=version)))
     return directory

@@ -63,7 +63,9 @@ def write(directory: Path) -> None:
     """A checkpoint of `CONFIG` in `FILES` files; values repeat, which no part of a load sees."""
     directory.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(0).normal(0, 0.02, 1 << 20).astype(ml_dtypes.bfloat16)
-    tensors = sorted(checkpoint_tensors(CONFIG), key=lambda tensor: (tensor.layer or 0, tensor.name))
+    tensors = sorted(
+        checkpoint_tensors(CONFIG), key=lambda tensor: (tensor.layer or 0, tensor.name)
+    )
     table = {}
     share = -(-len(tensors) // FILES)
     for number in range(FILES):

@@ -1,4 +1,4 @@
-"""Llama from a Hugging Face directory: the same arrays on any mesh, or one line that says why not."""
+"""Llama from a Hugging Face directory: the same arrays on any mesh, or one line of error."""
 
 import json
 from dataclasses import replace
@@ -180,7 +180,7 @@ def test_without_an_index_all_files_count_and_none_may_say_a_thing_twice(tmp_pat
 
 def test_a_directory_of_other_formats_says_what_to_do(tmp_path):
     (tmp_path / "pytorch_model.bin").write_bytes(b"")
-    with pytest.raises(InputError, match="stepdiff convert llama .* makes them"):
+    with pytest.raises(InputError, match=r"stepdiff convert llama .* makes them"):
         load_llama(CONFIG, tmp_path)
     with pytest.raises(InputError, match="no such file or directory"):
         load_llama(CONFIG, tmp_path / "nowhere")
