@@ -23,12 +23,12 @@ CHECKPOINTS = "checkpoints"
 class CheckpointMetadata:
     """What the model of a checkpoint was built from.
 
-    fingerprint: of the frozen weights.
+    fingerprint: of the frozen weights; None, where one asks, stands for any.
     resampler: the fields of `ResamplerConfig`.
     config_hash: of the whole experiment's configuration.
     """
 
-    fingerprint: str
+    fingerprint: str | None
     resampler: dict[str, int]
     config_hash: str
 
@@ -105,7 +105,7 @@ class Checkpoints:
 
         Args:
             trainable, opt_state: trees of arrays, or of ShapeDtypeStructs with shardings.
-            metadata: of the model that asks.
+            metadata: of the model that asks. Its fingerprint is not compared where it is None.
         Raises:
             InputError: it was saved by another model: its metadata, an array's name or shape
                 differs.
@@ -115,7 +115,8 @@ class Checkpoints:
             return None
         step, saved, stored = found
         for field, value in dataclasses.asdict(metadata).items():
-            _require_equal(self.directory / str(step), field, saved.get(field), value)
+            if value is not None:
+                _require_equal(self.directory / str(step), field, saved.get(field), value)
         trees = {"trainable": trainable, "opt_state": opt_state}
         abstract = {
             name: _checked_abstract(self.directory / str(step), name, tree, stored[name])
@@ -223,7 +224,8 @@ def _checked_abstract(
 
 def _require_equal(directory: Path, field: str, stored: Any, wanted: Any) -> None:
     if stored != wanted:
+        way = "; --allow-other-frozen-weights takes it all the same" * (field == "fingerprint")
         raise InputError(
             f"{directory}: a checkpoint of another model: {field} is {stored}, this model's is "
-            f"{wanted}"
+            f"{wanted}{way}"
         )

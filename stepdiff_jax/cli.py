@@ -50,6 +50,8 @@ class Train:
     """A step that `stepdiff aot --save` wrote for these devices."""
     profile: str | None = None
     """START:STOP: trace these steps for XProf into the run directory."""
+    allow_other_frozen_weights: bool = False
+    """Take trained weights that were trained with other frozen weights."""
 
 
 def train(prog: str, arguments: Sequence[str]) -> None:
@@ -62,7 +64,13 @@ def train(prog: str, arguments: Sequence[str]) -> None:
 
     profile = None if options.profile is None else parse_profile(options.profile)
     with joined_processes():
-        print(train(options.experiment, compiled=options.compiled, profile=profile))
+        run_directory = train(
+            options.experiment,
+            compiled=options.compiled,
+            profile=profile,
+            allow_other_frozen_weights=options.allow_other_frozen_weights,
+        )
+        print(run_directory)
 
 
 @dataclass(frozen=True)
@@ -105,6 +113,8 @@ class Evaluate:
     task: tuple[Task, ...] = ("diffcap", "diffmcq", "diffrank")
     split: str = "test"
     """The split of the packed clips that the benchmark asks about."""
+    allow_other_frozen_weights: bool = False
+    """Take trained weights that were trained with other frozen weights."""
 
 
 def evaluate(prog: str, arguments: Sequence[str]) -> None:
@@ -118,7 +128,11 @@ def evaluate(prog: str, arguments: Sequence[str]) -> None:
     for task in options.task:  # before minutes of encoding
         if not benchmark_path(options.benchmark, task).is_file():
             raise InputError(f"{benchmark_path(options.benchmark, task)}: no such file")
-    system = trained_system(options.experiment, options.split)
+    system = trained_system(
+        options.experiment,
+        options.split,
+        allow_other_frozen_weights=options.allow_other_frozen_weights,
+    )
     run = Path(options.experiment.loop.run_directory)
     metrics = evaluate(system, options.benchmark, run / "predictions" / options.split, options.task)
     results = {
@@ -165,6 +179,8 @@ class Compare:
     """Ask this instead."""
     category: str | None = None
     """Tell the main difference in this category only."""
+    allow_other_frozen_weights: bool = False
+    """Take trained weights that were trained with other frozen weights."""
 
 
 def compare(prog: str, arguments: Sequence[str]) -> None:
@@ -175,7 +191,9 @@ def compare(prog: str, arguments: Sequence[str]) -> None:
     from stepdiff_jax import StepDiff
     from stepdiff_jax.data.prompts import difference_question
 
-    model = StepDiff.load(options.model)
+    model = StepDiff.load(
+        options.model, allow_other_frozen_weights=options.allow_other_frozen_weights
+    )
     question = options.question
     if options.category is not None:
         question = difference_question(options.category)
@@ -198,6 +216,8 @@ class Rank:
     category: str
     model: Path
     """A run directory with trained weights."""
+    allow_other_frozen_weights: bool = False
+    """Take trained weights that were trained with other frozen weights."""
 
 
 def rank(prog: str, arguments: Sequence[str]) -> None:
@@ -207,7 +227,9 @@ def rank(prog: str, arguments: Sequence[str]) -> None:
         raise InputError(f"CANDIDATE is missing (see {prog} --help)")
     from stepdiff_jax import StepDiff
 
-    model = StepDiff.load(options.model)
+    model = StepDiff.load(
+        options.model, allow_other_frozen_weights=options.allow_other_frozen_weights
+    )
     for candidate, likelihood in model.rank(
         options.reference, options.candidates, category=options.category
     ):

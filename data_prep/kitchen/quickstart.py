@@ -195,16 +195,15 @@ def _evaluate(options: Quickstart, names: list[str], seed: int) -> dict[str, Any
     from data_prep.kitchen import table
     from data_prep.kitchen.oracle import read_truth
     from data_prep.kitchen.samples import predictions_path
-    from stepdiff_jax.data.tokenizer import Tokenizer
     from stepdiff_jax.inference.trained import with_trained_weights
-    from stepdiff_jax.loading.build import build_model
+    from stepdiff_jax.loading.build import build_model, load_tokenizer
     from stepdiff_jax.systems.base import System
 
     directory, split = options.directory, options.split
     world, data = directory / "world", directory / "data"
     scenes = table.scenes_of(read_truth(world / "truth.jsonl", split))
     experiment = _experiment(options, "stepdiff", seed)
-    tokenizer = Tokenizer(experiment.weights.tokenizer)
+    tokenizer = load_tokenizer(experiment)
     untrained = build_model(experiment)
 
     def trained(run: str) -> Any:

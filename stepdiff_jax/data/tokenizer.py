@@ -30,6 +30,10 @@ class Tokenizer:
 
     Every text is encoded by itself, with SentencePiece's leading space and without special
     tokens; whoever builds a sequence adds `bos` and `eos`. "<s>" within a text is a text.
+
+    Both formats give the same ids, but for one case: a tokenizer.json that transformers 5 makes of
+    a tokenizer.model merges two spaces before all else, where Llama-2 does so last. Meta's own file
+    is right.
     """
 
     def __init__(self, path: str | Path):

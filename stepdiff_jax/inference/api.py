@@ -19,7 +19,7 @@ from stepdiff_jax.inference.generate import generate
 from stepdiff_jax.inference.requests import LatentTable, Request
 from stepdiff_jax.inference.score import log_likelihoods
 from stepdiff_jax.inference.trained import with_trained_weights
-from stepdiff_jax.loading.build import build_model
+from stepdiff_jax.loading.build import build_model, load_tokenizer
 from stepdiff_jax.models.vclm import VCLM
 
 CATEGORIES = ("Ingredients", "Tools/Equipment", "Actions", "Technique", "Visuals")
@@ -60,15 +60,19 @@ class StepDiff:
         self.model, self.tokenizer, self.encoder = model, tokenizer, encoder
 
     @classmethod
-    def load(cls, directory: str | Path) -> "StepDiff":
+    def load(cls, directory: str | Path, *, allow_other_frozen_weights: bool = False) -> "StepDiff":
         """From a run directory.
 
         Raises InputError where it has no configuration or no trained weights, or where the
-        frozen weights are not those that it was trained with.
+        frozen weights are not those that it was trained with and this is not allowed.
         """
         experiment = read_experiment(Path(directory))
-        model = with_trained_weights(build_model(experiment), Path(directory))
-        return cls(model, Tokenizer(experiment.weights.tokenizer), experiment.encoder)
+        model = with_trained_weights(
+            build_model(experiment),
+            Path(directory),
+            allow_other_frozen_weights=allow_other_frozen_weights,
+        )
+        return cls(model, load_tokenizer(experiment), experiment.encoder)
 
     def compare(
         self, reference: str, candidate: str, *, question: str, new_tokens: int = 64

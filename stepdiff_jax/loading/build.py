@@ -7,6 +7,7 @@ from jax.sharding import Mesh
 
 from stepdiff_jax.config import Experiment
 from stepdiff_jax.data.features import FeatureCache
+from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.loading.fingerprint import fingerprint
 from stepdiff_jax.loading.modules import load_encoder, load_llama, plan_encoder, plan_llama
@@ -49,6 +50,16 @@ def weight_reports(experiment: Experiment) -> dict[str, Report]:
         "llama": plan_llama(experiment.llama, experiment.weights.llama).report(),
         "encoder": plan_encoder(experiment.encoder, experiment.weights.encoder).report(),
     }
+
+
+def load_tokenizer(experiment: Experiment) -> Tokenizer:
+    """The tokenizer of the experiment's language model.
+
+    Raises InputError where it cannot be read, or has another number of tokens.
+    """
+    tokenizer = Tokenizer(experiment.weights.tokenizer)
+    tokenizer.require_vocabulary(experiment.llama.vocabulary_size)
+    return tokenizer
 
 
 @jax.jit

@@ -7,14 +7,15 @@ from stepdiff_jax.config import Experiment
 from stepdiff_jax.data.features import FeatureCache
 from stepdiff_jax.data.pipeline import open_visual
 from stepdiff_jax.data.records import clip_ids
-from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.inference.encode import latent_table
 from stepdiff_jax.inference.trained import with_trained_weights
-from stepdiff_jax.loading.build import build_model, check_features
+from stepdiff_jax.loading.build import build_model, check_features, load_tokenizer
 from stepdiff_jax.systems.language import LanguageSystem
 
 
-def trained_system(experiment: Experiment, split: str) -> LanguageSystem:
+def trained_system(
+    experiment: Experiment, split: str, *, allow_other_frozen_weights: bool = False
+) -> LanguageSystem:
     """The model of an experiment with its run's newest weights, over the clips of one split.
 
     Raises:
@@ -22,8 +23,12 @@ def trained_system(experiment: Experiment, split: str) -> LanguageSystem:
     """
     data = dataclasses.replace(experiment.data, split=split)
     visual = open_visual(data, experiment.encoder)
-    model = with_trained_weights(build_model(experiment), Path(experiment.loop.run_directory))
+    model = with_trained_weights(
+        build_model(experiment),
+        Path(experiment.loop.run_directory),
+        allow_other_frozen_weights=allow_other_frozen_weights,
+    )
     if isinstance(visual, FeatureCache):
         check_features(visual, model.encoder)
     table = latent_table(model, clip_ids(data.directory, split), visual)
-    return LanguageSystem(model, Tokenizer(experiment.weights.tokenizer), table)
+    return LanguageSystem(model, load_tokenizer(experiment), table)

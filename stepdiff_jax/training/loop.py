@@ -3,6 +3,7 @@
 The order makes resuming exact: what stands in a checkpoint is the state between two batches.
 """
 
+import dataclasses
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +27,7 @@ from stepdiff_jax.training.program import (
     validation_loss,
     with_executable,
 )
-from stepdiff_jax.training.run_directory import claim_run_directory
+from stepdiff_jax.training.run_directory import claim_run_directory, write_weight_reports
 from stepdiff_jax.training.startup import start_fields
 from stepdiff_jax.training.telemetry import Telemetry
 from stepdiff_jax.training.throughput import Throughput, memory_figures, peak_flops
@@ -40,6 +41,7 @@ def train(
     stop: Callable[[int], bool] = lambda step: False,
     compiled: Path | None = None,
     profile: Profile | None = None,
+    allow_other_frozen_weights: bool = False,
 ) -> Path:
     """Run an experiment, or go on with it from its newest complete checkpoint.
 
@@ -50,6 +52,8 @@ def train(
         stop: asked with the number of steps done before each next one; True saves and stops.
         compiled: a step that `stepdiff aot --save` wrote; None compiles it now.
         profile: steps to trace into the run directory.
+        allow_other_frozen_weights: take trained weights (of this run's checkpoints, or of
+            `weights.initial_run`) that were trained with other frozen weights.
     Returns:
         the run directory, with the last checkpoint complete.
     Raises:
@@ -66,6 +70,7 @@ def train(
             compiled=compiled,
             profile=profile,
             watchdog=watchdog,
+            allow_other_frozen_weights=allow_other_frozen_weights,
         )
 
 
@@ -76,10 +81,12 @@ def _train(
     compiled: Path | None,
     profile: Profile | None,
     watchdog: Watchdog,
+    allow_other_frozen_weights: bool,
 ) -> Path:
     loop, steps = experiment.loop, experiment.optimizer.steps
     directory = Path(loop.run_directory)
     claim_run_directory(directory, experiment)
+    write_weight_reports(directory, experiment)
     program, trainable, opt_state = build_program(experiment)
     if compiled is not None:
         program = with_executable(program, experiment, compiled, trainable, opt_state)
@@ -87,7 +94,10 @@ def _train(
 
     with Checkpoints(directory / CHECKPOINTS, loop.keep_checkpoints) as checkpoints:
         start = 0
-        restored = checkpoints.restore(trainable, opt_state, program.metadata)
+        wanted = program.metadata
+        if allow_other_frozen_weights:
+            wanted = dataclasses.replace(wanted, fingerprint=None)
+        restored = checkpoints.restore(trainable, opt_state, wanted)
         if restored is not None:
             start, trainable, opt_state, iterator_state = restored
             batches.set_state(iterator_state)
@@ -95,7 +105,7 @@ def _train(
             trainable = load_trained(
                 Path(experiment.weights.initial_run),
                 trainable,
-                fingerprint=program.metadata.fingerprint,
+                fingerprint=wanted.fingerprint,
             )
         with (
             Telemetry(

@@ -15,8 +15,7 @@ from stepdiff_jax.checkpoint import CheckpointMetadata
 from stepdiff_jax.config import Experiment
 from stepdiff_jax.data.features import FeatureCache
 from stepdiff_jax.data.pipeline import Batch, training_batches
-from stepdiff_jax.data.tokenizer import Tokenizer
-from stepdiff_jax.loading.build import build_model, check_features
+from stepdiff_jax.loading.build import build_model, check_features, load_tokenizer
 from stepdiff_jax.loading.fingerprint import fingerprint
 from stepdiff_jax.models.vclm import split_variables
 from stepdiff_jax.sharding import data_shard, make_mesh, put_rows, put_whole, state_shardings
@@ -97,7 +96,7 @@ def read_batches(experiment: Experiment, split: str, mesh: Mesh) -> grain.IterDa
     shard, shards = data_shard(mesh)
     return training_batches(
         dataclasses.replace(experiment.data, split=split),
-        Tokenizer(experiment.weights.tokenizer),
+        load_tokenizer(experiment),
         experiment.encoder,
         experiment.resampler.latents,
         seed=experiment.loop.seed,

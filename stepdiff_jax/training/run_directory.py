@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import sys
 from pathlib import Path
 
 import jax
@@ -12,6 +13,10 @@ from stepdiff_jax.config import Experiment
 from stepdiff_jax.config_files import CONFIG_FILE, flatten, to_dict
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.jsonl import shorten
+from stepdiff_jax.loading.build import weight_reports
+
+WEIGHTS_FILE = "weights.json"
+"""Where a run directory says which tensor of which file it was loaded from."""
 
 FREE = (
     "loop.run_directory",
@@ -55,6 +60,19 @@ def claim_run_directory(directory: Path, experiment: Experiment) -> None:
         unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         unfinished.write_text(json.dumps(to_dict(experiment), indent=2) + "\n")
         unfinished.replace(path)
+
+
+def write_weight_reports(directory: Path, experiment: Experiment) -> None:
+    """Write `weights.json`, a row for each tensor that is loaded, and print a line for each model.
+
+    Raises InputError where a file of weights is missing or of another model, before any is read.
+    """
+    reports = weight_reports(experiment)
+    if jax.process_index() == 0:
+        table = {name: report.to_json() for name, report in reports.items()}
+        (directory / WEIGHTS_FILE).write_text(json.dumps(table, indent=1) + "\n")
+        for report in reports.values():
+            print(report.summary(), file=sys.stderr)
 
 
 def _compare(path: Path, experiment: Experiment) -> None:
