@@ -146,6 +146,30 @@ def evaluate(prog: str, arguments: Sequence[str]) -> None:
 
 
 @dataclass(frozen=True)
+class Weights:
+    """Check an experiment's weights from their headers, and print what goes where."""
+
+    experiment: Annotated[Experiment, arg(name="")]
+    report: Path | None = None
+    """Write the table here, as JSON."""
+
+
+def weights(prog: str, arguments: Sequence[str]) -> None:
+    """Check an experiment's weights before queueing: CONFIG [--report FILE]."""
+    experiment, prog, rest = load_config(prog, arguments)
+    options = parse_arguments(Weights, rest, prog=prog, default=Weights(experiment))
+    from stepdiff_jax.loading.build import load_tokenizer, weight_reports
+
+    load_tokenizer(options.experiment)
+    reports = weight_reports(options.experiment)
+    for found in reports.values():
+        print(found.describe())
+    if options.report is not None:
+        table = {name: found.to_json() for name, found in reports.items()}
+        options.report.write_text(json.dumps(table, indent=1) + "\n")
+
+
+@dataclass(frozen=True)
 class Score:
     """Official metrics of predictions, as one JSON object on standard output."""
 
@@ -249,6 +273,7 @@ COMMANDS: dict[str, Command] = {
     "evaluate": evaluate,
     "aot": aot,
     "score": score,
+    "weights": weights,
     "compare": compare,
     "rank": rank,
     "prep": prep,

@@ -1,6 +1,8 @@
 """The commands that need a model, one after the other on tiny files, as a user runs them."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -35,6 +37,9 @@ BENCHMARK = {
 }
 
 
+STEPS = ("--optimizer.steps", "3", "--loop.evaluate-every", "0")
+
+
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Holds config.py, an experiment of three steps, trained; a benchmark; and four videos."""
@@ -50,8 +55,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "benchmark").mkdir()
     for task, line in BENCHMARK.items():
         (root / "benchmark" / f"{task}_dataset.jsonl").write_text(json.dumps(line) + "\n")
-    steps = ("--optimizer.steps", "3", "--loop.evaluate-every", "0")
-    assert main(("train", str(root / "config.py"), *steps)) == 0
+    assert main(("train", str(root / "config.py"), *STEPS)) == 0
     return root
 
 
@@ -141,11 +145,38 @@ def test_weights_of_another_model_are_refused(directory, capsys):
     path.write_bytes(weights[:-4] + bytes(byte ^ 1 for byte in weights[-4:]))
     try:
         first, second, _ = videos(directory)
-        assert main(("compare", first, second, "--model", str(directory / "run"))) == 2
+        words = ("compare", first, second, "--model", str(directory / "run"))
+        assert main(words) == 2
+        again = ("train", str(directory / "config.py"), *STEPS)
+        assert main(again) == 2
+        refused = capsys.readouterr().err
+        assert main((*words, "--allow-other-frozen-weights")) == 0
+        assert main((*again, "--allow-other-frozen-weights")) == 0
     finally:
         path.write_bytes(weights)
-    (line,) = capsys.readouterr().err.splitlines()
-    assert "a checkpoint of another model: fingerprint is " in line
+    lines = [line for line in refused.splitlines() if line.startswith("stepdiff: error:")]
+    assert len(lines) == 2
+    for line in lines:
+        assert "a checkpoint of another model: fingerprint is " in line
+        assert "--allow-other-frozen-weights takes it all the same" in line
+
+
+def test_weights_are_checked_without_starting_a_backend(directory):
+    program = (
+        "import sys; from stepdiff_jax.cli import main; code = main(sys.argv[1:]);"
+        "from jax._src import xla_bridge; print(xla_bridge.backends_are_initialized());"
+        "sys.exit(code)"
+    )
+    report = directory / "report.json"
+    words = ("weights", str(directory / "config.py"), "--report", str(report))
+    done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    *table, backends = done.stdout.splitlines()
+    assert backends == "False"
+    assert any(line.startswith("blocks.query ") for line in table)
+    assert json.loads(report.read_text()) == json.loads(
+        (directory / "run" / "weights.json").read_text()
+    )
 
 
 def test_a_directory_that_is_no_run(tmp_path, capsys):

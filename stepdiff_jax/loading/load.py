@@ -39,11 +39,16 @@ def abstract_leaves(state: Any, mesh: Mesh | None) -> Leaves:
         shardings = jax.tree.map(lambda _: device, state)
     else:
         shardings = state_shardings(state, mesh)
-    paths, _ = jax.tree_util.tree_flatten_with_path(state)
     return {
-        dotted(path): jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
-        for (path, leaf), sharding in zip(paths, jax.tree.leaves(shardings))
+        name: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
+        for (name, leaf), sharding in zip(named_leaves(state).items(), jax.tree.leaves(shardings))
     }
+
+
+def named_leaves(state: Any) -> dict[str, Any]:
+    """The arrays of `nnx.state(module)` by dotted name."""
+    paths, _ = jax.tree_util.tree_flatten_with_path(state)
+    return {dotted(path): leaf for path, leaf in paths}
 
 
 def dotted(path: tuple) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +19,7 @@ from stepdiff_jax.loading.llama_names import (
     checkpoint_tensors,
     ignored_tensors,
 )
-from stepdiff_jax.loading.load import Leaves, abstract_leaves, dotted, load_arrays
+from stepdiff_jax.loading.load import Leaves, abstract_leaves, dotted, load_arrays, named_leaves
 from stepdiff_jax.loading.native import native_tensors
 from stepdiff_jax.loading.tensor_files import TensorFiles
 from stepdiff_jax.loading.tensors import Ignored, Report, Tensor, check, report
@@ -82,7 +82,7 @@ def load_weights(model: Module, path: str | Path) -> Module:
         InputError: the file is missing or broken, or a name or shape differs.
     """
     leaves = abstract_leaves(nnx.state(model), None)
-    return _fill(model, _native_plan(leaves, Path(path)), leaves)
+    return _fill(model, _native_plan(model, Path(path)), leaves)
 
 
 def plan_llama(config: LlamaConfig, path: str | Path) -> Plan:
@@ -93,8 +93,7 @@ def plan_llama(config: LlamaConfig, path: str | Path) -> Plan:
             or misshapen.
     """
     if Path(path).is_file():
-        leaves = abstract_leaves(_state(lambda: Llama(config, rngs=nnx.Rngs(0))), None)
-        return _native_plan(leaves, Path(path))
+        return _native_plan(_abstract(lambda: Llama(config, rngs=nnx.Rngs(0))), Path(path))
     files = TensorFiles(Path(path))
     check_llama_config(Path(path), config)
     tensors, ignored = checkpoint_tensors(config), ignored_tensors(files, config)
@@ -110,13 +109,12 @@ def plan_encoder(config: EncoderConfig, path: str | Path) -> Plan:
         raise InputError(
             f"{file}: no such file; `stepdiff convert internvideo CHECKPOINT --to DIR` makes it"
         )
-    leaves = abstract_leaves(_state(lambda: InternVideo(config, rngs=nnx.Rngs(0))), None)
-    return _native_plan(leaves, file)
+    return _native_plan(_abstract(lambda: InternVideo(config, rngs=nnx.Rngs(0))), file)
 
 
-def _native_plan(leaves: Leaves, path: Path) -> Plan:
+def _native_plan(model: nnx.Module, path: Path) -> Plan:
     files = TensorFiles(path)
-    tensors = native_tensors(leaves)
+    tensors = native_tensors(named_leaves(nnx.state(model)))
     check(files, tensors)
     return Plan(files, tensors, kind=files.metadata.get("kind", "stepdiff-jax"))
 
@@ -140,10 +138,6 @@ def _require_tied(plan: Plan, config: LlamaConfig, leaves: Leaves) -> None:
 def _abstract(make: Callable[[], Module]) -> Module:
     """Without arrays: the random weights are never made."""
     return nnx.eval_shape(make)
-
-
-def _state(make: Callable[[], nnx.Module]) -> Any:
-    return nnx.state(_abstract(make))
 
 
 def _fill(model: Module, plan: Plan, leaves: Leaves) -> Module:

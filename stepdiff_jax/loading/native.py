@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 from flax import nnx
 from safetensors.numpy import save_file
 
 from stepdiff_jax.errors import InputError
-from stepdiff_jax.loading.load import Leaves, dotted, weight_name
+from stepdiff_jax.loading.load import named_leaves, weight_name
 from stepdiff_jax.loading.tensors import Tensor
 
 
@@ -23,8 +22,7 @@ def save_weights(model: nnx.Module, path: Path) -> None:
     Raises:
         InputError: the model is quantised.
     """
-    leaves, _ = jax.tree_util.tree_flatten_with_path(nnx.state(model))
-    arrays = {dotted(keys): leaf for keys, leaf in leaves}
+    arrays = named_leaves(nnx.state(model))
     if any(weight_name(name, arrays) != name for name in arrays):
         raise InputError(f"{path}: a quantised model is not saved; keep the weights it came from")
     save_arrays({name: np.asarray(array, np.float16) for name, array in arrays.items()}, path)
@@ -38,8 +36,8 @@ def save_arrays(
     save_file(dict(arrays), path, {key: str(value) for key, value in (metadata or {}).items()})
 
 
-def native_tensors(leaves: Leaves) -> tuple[Tensor, ...]:
-    """What a file of a model with these arrays holds: one tensor for each, as it is."""
+def native_tensors(leaves: Mapping[str, Any]) -> tuple[Tensor, ...]:
+    """What a file of a model with these arrays (`named_leaves`) holds: one tensor for each."""
     return tuple(
         Tensor(name, shape, tuple(name.split(".")))
         for name, shape in {

@@ -64,6 +64,22 @@ class Report:
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
+    def describe(self) -> str:
+        """The whole table, a line for each tensor."""
+        cells = [
+            (row.target, "x".join(map(str, row.shape)) or "()", row.dtype, row.file, row.key)
+            for row in self.rows
+        ]
+        cells += [
+            ("ignored:", "", "", one.file, f"{one.key} ({one.reason})") for one in self.ignored
+        ]
+        widths = [max(map(len, column)) for column in zip(*cells)]
+        lines = (
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip()
+            for line in cells
+        )
+        return "\n".join((self.summary(), *lines))
+
     def summary(self) -> str:
         """One line."""
         files = len({row.file for row in self.rows})
