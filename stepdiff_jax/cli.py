@@ -267,6 +267,13 @@ def prep(prog: str, arguments: Sequence[str]) -> None:
     choose_command(STAGES, prog, arguments)
 
 
+def convert(prog: str, arguments: Sequence[str]) -> None:
+    """Weights in and out: Llama-2, InternVideo and CLIP in, PyTorch out."""
+    from stepdiff_jax.convert.cli import CONVERSIONS
+
+    choose_command(CONVERSIONS, prog, arguments)
+
+
 COMMANDS: dict[str, Command] = {
     "quickstart": quickstart,
     "train": train,
@@ -274,6 +281,7 @@ COMMANDS: dict[str, Command] = {
     "aot": aot,
     "score": score,
     "weights": weights,
+    "convert": convert,
     "compare": compare,
     "rank": rank,
     "prep": prep,

@@ -1,0 +1,76 @@
+"""Tensors in torch's pickles, mapped from disk; the only file of the package that imports torch.
+
+Weights-only: a pickle that wants to run code is refused, and nothing of it runs. The `[torch]`
+extra is needed, and only for the one-time rewrite of such files.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from stepdiff_jax.errors import InputError
+
+
+def open_pickle(path: Path) -> dict[str, np.ndarray]:
+    """The tensors of a state dict, or of a Lightning checkpoint's "state_dict", by name.
+
+    Arrays are views of the file: their bytes are read when they are used. bfloat16 is that of
+    ml_dtypes.
+
+    Raises:
+        InputError: torch is not installed; the file is missing, broken, wants to run code, or holds
+            no tensors by name.
+    """
+    stored = _load(path)
+    if isinstance(stored, Mapping) and isinstance(stored.get("state_dict"), Mapping):
+        stored = stored["state_dict"]
+    torch = _torch(path)
+    if not isinstance(stored, Mapping) or not all(
+        isinstance(name, str) and isinstance(tensor, torch.Tensor)
+        for name, tensor in stored.items()
+    ):
+        raise InputError(f"{path}: holds no tensors by name")
+    return {name: _array(torch, tensor) for name, tensor in stored.items()}
+
+
+def _load(path: Path) -> Any:
+    torch = _torch(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except Exception as error:
+        if "TorchScript" in str(error):
+            return _load_script(torch, path)
+        told = str(error).strip().splitlines() or [repr(error)]
+        code = "unsupported" in str(error).lower() or "weights_only" in str(error).lower()
+        why = "a pickle that wants to run code" if code else "cannot be read"
+        raise InputError(f"{path}: {why}: {told[0]}") from error
+
+
+def _load_script(torch: Any, path: Path) -> Any:
+    """OpenAI's CLIP: a TorchScript archive, of which only the weights are used."""
+    try:
+        return torch.jit.load(str(path), map_location="cpu").state_dict()
+    except Exception as error:
+        raise InputError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from error
+
+
+def _torch(path: Path) -> Any:
+    try:
+        import torch
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f'{path}: reading it needs torch: pip install "stepdiff-jax[torch]"'
+        ) from error
+    return torch
+
+
+def _array(torch: Any, tensor: Any) -> np.ndarray:
+    tensor = tensor.detach()
+    if tensor.dtype == torch.bfloat16:
+        return tensor.view(torch.int16).numpy().view(ml_dtypes.bfloat16)
+    return tensor.numpy()
