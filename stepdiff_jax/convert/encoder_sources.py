@@ -80,13 +80,23 @@ def open_internvideo(
     return _source(config, "internvideo", state, path, ignored)
 
 
-def open_clip(path: Path) -> EncoderSource:
+def open_clip(
+    path: Path, *, heads: int | None = None, text_heads: int | None = None
+) -> EncoderSource:
     """CLIP: Hugging Face's directory or safetensors file, or OpenAI's `.pt`; no UniBlocks.
+
+    The number of heads is that of Hugging Face's config.json, or as many as are 64 wide, unless it
+    is given.
 
     Raises InputError as `open_internvideo`.
     """
     state, ignored = _clip_state(path)
     config = _clip_config(path, state)
+    config = replace(
+        config,
+        heads=heads or config.heads,
+        text=replace(config.text, heads=text_heads or config.text.heads),
+    )
     return _source(config, "clip", state, path, ignored)
 
 

@@ -83,7 +83,7 @@ def write_file(path: Path, tensors: Sequence[Pending], metadata: Mapping[str, st
     with path.open("wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)
         for tensor in tensors:
-            array = np.ascontiguousarray(tensor.read())
+            array = np.asarray(tensor.read(), order="C")
             if array.shape != tensor.shape or array.dtype != tensor.dtype:
                 raise ValueError(
                     f"{tensor.name}: {array.dtype} {array.shape} was made, {tensor.dtype} "
