@@ -35,7 +35,10 @@ setup(
             for rest in ("", ".*")
         ]
     ),
-    package_data={"data_prep.kitchen": ["stand_ins/*"]},
+    package_data={
+        "data_prep.kitchen": ["stand_ins/*"],
+        "stepdiff_jax.convert": ["torch_model/*.py"],
+    },
     install_requires=[
         "jax>=0.10",
         "flax>=0.12.8",

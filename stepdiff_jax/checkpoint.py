@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 from absl import logging as absl_logging
 from orbax.checkpoint import v1 as ocp
 
@@ -40,6 +41,14 @@ class Restored(NamedTuple):
     trainable: Any
     opt_state: Any
     iterator_state: Any
+
+
+class TrainedWeights(NamedTuple):
+    """Trained arrays by dotted name, on the host, and what they were trained with."""
+
+    step: int
+    metadata: CheckpointMetadata
+    arrays: dict[str, np.ndarray]
 
 
 class Checkpoints:
@@ -117,6 +126,11 @@ class Checkpoints:
         for field, value in dataclasses.asdict(metadata).items():
             if value is not None:
                 _require_equal(self.directory / str(step), field, saved.get(field), value)
+        if "opt_state" not in stored:
+            raise InputError(
+                f"{self.directory / str(step)}: trained weights alone, without the optimizer's "
+                "state: start from them by weights.initial_run, in another run directory"
+            )
         trees = {"trainable": trainable, "opt_state": opt_state}
         abstract = {
             name: _checked_abstract(self.directory / str(step), name, tree, stored[name])
@@ -162,6 +176,40 @@ def load_trained(run_directory: Path, trainable: Any, *, fingerprint: str | None
     return _unflatten(trainable, loaded["trainable"])
 
 
+def read_trained(run_directory: Path) -> TrainedWeights:
+    """The newest trained weights of a run as they are stored; no model is needed.
+
+    Raises InputError where there is no complete checkpoint.
+    """
+    directory = Path(run_directory) / CHECKPOINTS
+    if not directory.is_dir():
+        raise InputError(f"{directory}: no such directory, so there are no trained weights")
+    device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    with _open(directory) as checkpointer:
+        found = _newest_complete(checkpointer)
+        if found is None:
+            raise InputError(f"{directory}: holds no complete checkpoint")
+        step, saved, stored = found
+        abstract = {
+            name: jax.ShapeDtypeStruct(tuple(one.shape), one.dtype, sharding=device)
+            for name, one in stored["trainable"].items()
+        }
+        loaded = checkpointer.load_checkpointables(step, {"trainable": abstract})["trainable"]
+    arrays = {name: np.asarray(array) for name, array in loaded.items()}
+    return TrainedWeights(step, CheckpointMetadata(**saved), arrays)
+
+
+def write_trained(run_directory: Path, trained: TrainedWeights) -> None:
+    """A checkpoint of trained weights alone: others start from it, itself it cannot go on."""
+    directory = Path(run_directory) / CHECKPOINTS
+    with _open(directory) as checkpointer:
+        checkpointer.save_checkpointables(
+            trained.step,
+            {"trainable": trained.arrays},
+            custom_metadata=dataclasses.asdict(trained.metadata),
+        )
+
+
 def _open(directory: Path, **options: Any) -> ocp.training.Checkpointer:
     absl_logging.set_verbosity(absl_logging.ERROR)  # Orbax tells every step of a save
     registry = ocp.handlers.local_registry()
@@ -185,7 +233,7 @@ def _newest_complete(
             found = checkpointer.checkpointables_metadata(checkpoint)
         except (OSError, ValueError, KeyError):
             continue
-        if found.custom_metadata and {"trainable", "opt_state"} <= (found.metadata or {}).keys():
+        if found.custom_metadata and "trainable" in (found.metadata or {}):
             return checkpoint.step, dict(found.custom_metadata), found.metadata
     return None
 

@@ -48,7 +48,14 @@ def module_name(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-MODULES = {module_name(path): path for path in FILES if path.relative_to(ROOT).parts[0] in PACKAGES}
+TEMPLATES = ROOT / "stepdiff_jax" / "convert" / "torch_model"
+"""Written into exported directories; nothing here imports them."""
+
+MODULES = {
+    module_name(path): path
+    for path in FILES
+    if path.relative_to(ROOT).parts[0] in PACKAGES and path.parent != TEMPLATES
+}
 
 
 def _imports(importer: str, body: list[ast.stmt], deferred: bool) -> Iterator[Import]:

@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional, arg
 
@@ -82,6 +82,64 @@ def clip(prog: str, arguments: Sequence[str]) -> None:
     _tell(write_encoder(open_source(options.source), options.source, options.to), options.report)
 
 
+@dataclass(frozen=True)
+class Torch:
+    """Write a run's model as a directory that transformers opens."""
+
+    source: Annotated[Positional[Path], arg(metavar="RUN")]
+    to: Path
+    """A new directory."""
+    llm: Literal["reference", "include"] = "reference"
+    """Say where the language model's weights are, or write them too, 5 GB a file."""
+    base: str | None = None
+    """With reference: a Hugging Face name or directory; weights.llama of the run otherwise."""
+
+
+def torch(prog: str, arguments: Sequence[str]) -> None:
+    """A run's model for PyTorch: RUN --to DIR [--llm reference|include]."""
+    options = parse_arguments(Torch, arguments, prog=prog)
+    from stepdiff_jax.convert.torch_export import export_torch
+
+    export_torch(options.source, options.to, llm=options.llm, base=options.base)
+    print(options.to)
+
+
+@dataclass(frozen=True)
+class Projector:
+    """Write a run's resampler alone: a small file to share."""
+
+    source: Annotated[Positional[Path], arg(metavar="RUN")]
+    to: Path
+    """A new directory."""
+
+
+def projector(prog: str, arguments: Sequence[str]) -> None:
+    """A run's resampler alone, as safetensors and JSON: RUN --to DIR."""
+    options = parse_arguments(Projector, arguments, prog=prog)
+    from stepdiff_jax.convert.torch_export import export_projector
+
+    export_projector(options.source, options.to)
+    print(options.to)
+
+
+@dataclass(frozen=True)
+class Jax:
+    """Make a run directory of what `convert torch` or `convert projector` wrote."""
+
+    source: Annotated[Positional[Path], arg(metavar="DIR")]
+    to: Path
+    """A new run directory; weights.initial_run of another run."""
+
+
+def jax(prog: str, arguments: Sequence[str]) -> None:
+    """Back from `convert torch` or `convert projector`: DIR --to RUN."""
+    options = parse_arguments(Jax, arguments, prog=prog)
+    from stepdiff_jax.convert.torch_export import import_run
+
+    import_run(options.source, options.to)
+    print(options.to)
+
+
 def _tell(report: "Report", path: Path | None) -> None:
     print(report.summary())
     for one in report.ignored:
@@ -94,4 +152,7 @@ CONVERSIONS: dict[str, Command] = {
     "llama": llama,
     "internvideo": internvideo,
     "clip": clip,
+    "torch": torch,
+    "projector": projector,
+    "jax": jax,
 }

@@ -109,7 +109,7 @@ def _open_meta(directory: Path) -> LlamaSource:
         raise InputError(f"{directory}: parts consolidated.00.pth, .01.pth, ... are not all there")
     parts = [open_pickle(file) for file in files]
     config = _meta_config(directory, files, parts)
-    source = LlamaSource(config, _config_json(config))
+    source = LlamaSource(config, config_json(config))
     used: set[str] = set()
     for tensor in checkpoint_tensors(config):
         name, axis = _meta_name(tensor.name)
@@ -203,7 +203,7 @@ def halves_of_pairs(weight: np.ndarray, heads: int) -> np.ndarray:
     return pairs.swapaxes(1, 2).reshape(outputs, width)
 
 
-def _config_json(config: LlamaConfig) -> dict[str, Any]:
+def config_json(config: LlamaConfig) -> dict[str, Any]:
     """A config.json that transformers 4 and 5 both read."""
     return {
         "architectures": ["LlamaForCausalLM"],

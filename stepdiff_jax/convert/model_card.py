@@ -1,0 +1,52 @@
+"""The README.md of an exported model: what it is, how to use it, what it was measured to do."""
+
+import json
+from pathlib import Path
+
+from stepdiff_jax.config import Experiment
+from stepdiff_jax.config_files import flatten, to_dict
+
+USE = """```python
+from transformers import AutoModel
+from processing_stepdiff import StepDiffProcessor  # in this directory
+
+model = AutoModel.from_pretrained(DIR, trust_remote_code=True)
+processor = StepDiffProcessor.from_pretrained(DIR)
+first, second = (processor.read_video(path) for path in ("a.mp4", "b.mp4"))
+asked = processor.pair(first, second, "what is the main difference between these videos")
+print(processor.text(model.generate(**asked)))
+print(model.log_likelihood(answer_ids=processor.answer_ids("YES"), **asked))
+```
+"""
+
+
+def model_card(run: Path, experiment: Experiment, step: int, place: str | None) -> str:
+    """Markdown; metrics are those of the run's results.json, where there is one."""
+    language_model = "in this directory" if place is None else f"not included; loaded from {place}"
+    parts = [
+        f"# {experiment.name}",
+        "A StepDiff model (arXiv 2404.16222): it answers questions about two videos of the same "
+        "step. Trained and exported by StepDiff-JAX.",
+        f"- trained steps: {step}\n- language model: {language_model}\n"
+        "- encoder: the part that makes tokens; its text tower and pooled feature are left out\n"
+        "- the licences of the language model's and the encoder's weights are their owners'",
+        "## Use",
+        USE.rstrip(),
+        "## Metrics",
+        _metrics(run / "results.json"),
+        "## Configuration",
+        "| field | value |\n|---|---|",
+    ]
+    rows = "\n".join(f"| {key} | {value} |" for key, value in flatten(to_dict(experiment)).items())
+    return "\n\n".join(parts) + "\n" + rows + "\n"
+
+
+def _metrics(path: Path) -> str:
+    try:
+        results = json.loads(path.read_text())
+        tasks, where = results["tasks"], f"{results['benchmark']}, split {results['split']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "This run was not evaluated."
+    lines = [f"On {where}:", ""]
+    lines += [f"- {task}: {json.dumps(metrics)}" for task, metrics in tasks.items()]
+    return "\n".join(lines)

@@ -1,0 +1,116 @@
+"""Prompts and frames of an exported StepDiff model: the same token ids and pixels as in training.
+
+Needs numpy, Pillow and sentencepiece (or tokenizers, for a tokenizer.json); reading video files
+needs PyAV.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+SLOT = -1
+SYSTEM = (
+    "[INST] <<SYS>>\nYou are a helpful AI assistant that answers questions about a pair of videos. "
+    "Answer in a single sentence. Here is the first video:"
+)
+BETWEEN = ". Here is the second video:"
+SPACE = "\N{LOWER ONE EIGHTH BLOCK}"
+
+
+class StepDiffProcessor:
+    """Builds a model's input from texts and frames, and reads its answers."""
+
+    def __init__(self, directory: str | Path):
+        directory = Path(directory)
+        self.sizes = json.loads((directory / "processor_stepdiff.json").read_text())
+        if (directory / "tokenizer.model").exists():
+            import sentencepiece
+
+            model = sentencepiece.SentencePieceProcessor(
+                model_file=str(directory / "tokenizer.model")
+            )
+            self.encode, self.decode = model.encode, model.decode
+            self.bos, self.eos = model.bos_id(), model.eos_id()
+        else:
+            import tokenizers
+            from tokenizers import normalizers
+
+            model = tokenizers.Tokenizer.from_file(str(directory / "tokenizer.json"))
+            model.normalizer = normalizers.Sequence(
+                [normalizers.Prepend(SPACE), normalizers.Replace(" ", SPACE)]
+            )
+            model.pre_tokenizer = None
+            model.encode_special_tokens = True
+            self.encode = lambda text: model.encode(text, add_special_tokens=False).ids
+            self.decode = model.decode
+            self.bos, self.eos = model.token_to_id("<s>"), model.token_to_id("</s>")
+
+    @classmethod
+    def from_pretrained(cls, directory: str | Path) -> "StepDiffProcessor":
+        """From a directory that `stepdiff convert torch` wrote."""
+        return cls(directory)
+
+    def __call__(self, segments: Sequence[str | np.ndarray]) -> dict[str, Any]:
+        """`input_ids` and `frames` of one prompt, for `model.generate` and `model`.
+
+        Args:
+            segments: texts, and videos as uint8 frames [T, H, W, 3]; any number of either.
+        """
+        ids, videos = [self.bos], []
+        for segment in segments:
+            if isinstance(segment, str):
+                ids += self.encode(segment)
+            else:
+                ids += [SLOT] * self.sizes["latents"]
+                videos.append(self.crop(segment))
+        frames = torch.from_numpy(np.stack(videos)) if videos else None
+        return {"input_ids": torch.tensor([ids]), "frames": frames}
+
+    def pair(self, reference: np.ndarray, candidate: np.ndarray, question: str) -> dict[str, Any]:
+        """StepDiff's question about two videos (paper, section 3.3)."""
+        return self([SYSTEM, reference, BETWEEN, candidate, f".\n<</SYS>>\n\n{question} [/INST]"])
+
+    def answer_ids(self, answer: str) -> torch.Tensor:
+        """[1, tokens] of an answer, for `model.log_likelihood`."""
+        return torch.tensor([list(self.encode(answer))])
+
+    def text(self, ids: torch.Tensor) -> str:
+        """What `model.generate` answered."""
+        known = [int(token) for token in ids.flatten()]
+        return self.decode(known[: known.index(self.eos)] if self.eos in known else known).strip()
+
+    def crop(self, frames: np.ndarray) -> np.ndarray:
+        """Short side to `resized_side`, then the centre."""
+        resize, crop = self.sizes["resized_side"], self.sizes["image_size"]
+        height, width = frames.shape[1:3]
+        if width < height:
+            size = resize, int(resize * height / width)
+        else:
+            size = int(resize * width / height), resize
+        left, top = (round((side - crop) / 2) for side in size)
+        box = (left, top, left + crop, top + crop)
+        pictures = (
+            Image.fromarray(frame).resize(size, Image.Resampling.BILINEAR) for frame in frames
+        )
+        return np.stack([np.asarray(picture.crop(box)) for picture in pictures])
+
+    def read_video(
+        self, path: str | Path, start: float = 0.0, end: float | None = None
+    ) -> np.ndarray:
+        """uint8 [T, H, W, 3]: the frames nearest to times spread evenly over [start, end] s."""
+        import av
+
+        with av.open(str(path)) as container:
+            decoded = [
+                (float(frame.pts * frame.time_base), frame.to_ndarray(format="rgb24"))
+                for frame in container.decode(video=0)
+            ]
+        times = np.array([time for time, _ in decoded]) - decoded[0][0]
+        last = times[-1] if end is None else min(end, times[-1])
+        targets = np.linspace(min(start, last), last, self.sizes["frames"])
+        return np.stack([decoded[np.abs(times - target).argmin()][1] for target in targets])
