@@ -8,6 +8,7 @@ both accuracies, and how many of 100 greedy answers are the same text.
 """
 
 import argparse
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -36,6 +37,9 @@ def main() -> None:
     model = AutoModel.from_pretrained(options.exported, trust_remote_code=True).eval()
     processor = StepDiffProcessor.from_pretrained(options.exported)
     experiment = read_experiment(options.quickstart / "stepdiff" / "seed0")
+    # The cache of features is in float16; both encode the frames.
+    data = dataclasses.replace(experiment.data, visual_input="frames")
+    experiment = dataclasses.replace(experiment, data=data)
     system = trained_system(experiment, "test")
     directory = experiment.data.directory
     frames = ClipFrames(open_records(directory, "clips", "test"), experiment.encoder)
