@@ -55,6 +55,7 @@ setup(
         "qwix>=0.1.8",
         "av>=18",
         "pillow>=11",
+        "ijson>=3.4",
         "numpy>=2",
         "scipy>=1.14",
         "tyro>=0.9",

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from tyro.conf import arg
 
-from data_prep.text_cli import TEXT_STAGES
+from data_prep.text_cli import TEXT_STAGES, print_summary
 from stepdiff_jax.arguments import Command, load_config, parse_arguments
 from stepdiff_jax.config import Experiment
 
@@ -18,28 +18,42 @@ class Clips:
 
     htstep: Path
     """Directory of annotations.json, taxonomy.csv and video_splits.json."""
-    captions: Path
-    """raw_caption.json, or a sentence-level file of the same form."""
-    videos: Path
-    """Directory of the video files."""
     destination: Path
+    """Directory of clips.jsonl, to be written."""
+    captions: Path | None = None
+    """raw_caption.json, a sentence-level file of the same form, or HTM-AA's CSV."""
+    videos: Path | None = None
+    """Directory of the video files; without it none is looked for."""
+    shortest: float = 4.0
+    """Seconds; a shorter segment is no clip."""
+    longest: float = 30.0
+    duplicate_overlap: float = 0.8
+    """Segments of one keystep that share this much of their union are one clip."""
     margin: float = 0.0
     """Narration counts from this many seconds before a clip to as many after it."""
+    exclude: tuple[Path, ...] = ()
+    """Benchmark files that are left out; by "pair" it is prep pair that does it."""
+    exclude_by: Literal["pair", "clip", "video"] = "pair"
+    shard: str = "1/1"
 
 
 def clips(prog: str, arguments: Sequence[str]) -> None:
     """HT-Step's segments and HowTo100M's narration -> clips.jsonl."""
     options = parse_arguments(Clips, arguments, prog=prog)
-    from data_prep.clips import write_clips
+    from data_prep.clips import Limits, write_clips
+    from data_prep.evaluation_clips import read_evaluation_clips
+    from data_prep.text_stage import Shard
 
-    number = write_clips(
+    summary = write_clips(
         options.htstep,
         options.captions,
         options.videos,
         options.destination,
-        margin=options.margin,
+        Limits(options.shortest, options.longest, options.duplicate_overlap, options.margin),
+        exclude=read_evaluation_clips(options.exclude, options.exclude_by),
+        shard=Shard.parse(options.shard),
     )
-    print(f"{options.destination}: {number} clips")
+    print_summary(options.destination, summary)
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,28 @@
-"""Reads HowTo100M's narration: `raw_caption.json` and the sentence-level files of the same form."""
+"""Reads HowTo100M's narration, video after video, in all three forms of its releases.
 
-from collections.abc import Container, Sequence
+`raw_caption.json` and the sentence-level files of the same form are far larger than the memory of a
+small machine, so that they are streamed.
+"""
+
+import codecs
+import csv
+import io
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from data_prep.json_files import fail, is_time, member, read_object
+import ijson
+
+from data_prep.json_files import is_time
+from data_prep.text_stage import Rejected
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.jsonl import shorten
+
+NOT_UTF8 = "\ufdd0"
+"""Stands for bytes that are no UTF-8; Unicode keeps this code point for such inner use."""
+
+codecs.register_error("mark", lambda error: (NOT_UTF8, error.end))  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)
@@ -18,18 +34,26 @@ class Sentence:
     end: float
 
 
-def read_captions(path: Path, videos: Container[str]) -> dict[str, list[Sentence]]:
-    """Video -> its sentences in order of start, for those of `videos` that the file has.
+def stream_captions(
+    path: Path, videos: Container[str]
+) -> Iterator[tuple[str, list[Sentence] | Rejected]]:
+    """Each of `videos` that the file has, with its sentences in order of start.
+
+    `.csv` is HTM-AA (vid,timestamp,text; a sentence is at one moment), all else JSON of the form of
+    raw_caption.json, of which one video at a time is in memory. A video whose captions are of
+    another form, or not UTF-8, comes with what is wrong.
 
     Raises:
-        InputError: the file cannot be read, a field is missing or wrong, or a video's three lists
-            differ in length.
+        InputError: the file cannot be read, or is not JSON or CSV of that form.
     """
-    return {
-        video: _sentences(path, video, fields)
-        for video, fields in read_object(path).items()
-        if video in videos
-    }
+    try:
+        with path.open(encoding="utf-8", errors="mark", newline="") as file:
+            if path.suffix == ".csv":
+                yield from _aligned(path, file, videos)
+            else:
+                yield from _captions(path, file, videos)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
 def narration(sentences: Sequence[Sentence], start: float, end: float, margin: float = 0.0) -> str:
@@ -50,18 +74,83 @@ def narration(sentences: Sequence[Sentence], start: float, end: float, margin: f
     return " ".join(text for text in heard if text)
 
 
-def _sentences(path: Path, video: str, fields: Any) -> list[Sentence]:
-    texts, starts, ends = (
-        member(path, video, fields, name, list) for name in ("text", "start", "end")
-    )
-    for name, values in (("start", starts), ("end", ends)):
-        if len(values) != len(texts):
-            fail(path, video, name, f"must hold {len(texts)} times, one a text", len(values))
-        for value in values:
-            if not is_time(value):
-                fail(path, video, name, "must hold finite numbers", value)
+class _Bytes:
+    """A text file as the UTF-8 bytes that the JSON parser takes."""
+
+    def __init__(self, file: io.TextIOBase):
+        self._file = file
+
+    def read(self, size: int) -> bytes:
+        return self._file.read(size).encode()
+
+
+def _captions(
+    path: Path, file: Any, videos: Container[str]
+) -> Iterator[tuple[str, list[Sentence] | Rejected]]:
+    empty = True
+    try:
+        for video, fields in ijson.kvitems(_Bytes(file), "", use_float=True):
+            empty = False
+            if video in videos:
+                yield video, _sentences(fields)
+    except ijson.JSONError as error:
+        raise InputError(f"{path}: is not JSON: {' '.join(str(error).split())}") from error
+    if empty:
+        raise InputError(f"{path}: must hold a non-empty JSON object")
+
+
+def _sentences(fields: Any) -> list[Sentence] | Rejected:
+    broken = "captions are of another form"
+    lists = [fields.get(name) if isinstance(fields, dict) else None for name in ("text", "start")]
+    lists.append(fields.get("end") if isinstance(fields, dict) else None)
+    if not all(isinstance(values, list) for values in lists):
+        return Rejected(broken, f"text, start and end must be lists, got {shorten(fields)}")
+    texts, starts, ends = lists
+    if not len(texts) == len(starts) == len(ends):
+        return Rejected(broken, f"{len(texts)} texts, {len(starts)} starts, {len(ends)} ends")
+    for value in (*starts, *ends):
+        if not is_time(value):
+            return Rejected(broken, f"{shorten(value)} is no time in seconds")
+    return _checked(texts, list(map(float, starts)), list(map(float, ends)))
+
+
+def _checked(
+    texts: Sequence[Any], starts: Sequence[float], ends: Sequence[float]
+) -> list[Sentence] | Rejected:
     for text in texts:
         if not isinstance(text, str):
-            fail(path, video, "text", "must hold strings", text)
-    sentences = map(Sentence, texts, map(float, starts), map(float, ends))
-    return sorted(sentences, key=lambda sentence: sentence.start)
+            return Rejected("captions are of another form", f"{shorten(text)} is no text")
+        if NOT_UTF8 in text:
+            return Rejected("captions are not UTF-8", shorten(text.replace(NOT_UTF8, "?")))
+    return sorted(map(Sentence, texts, starts, ends), key=lambda sentence: sentence.start)
+
+
+def _aligned(
+    path: Path, file: Any, videos: Container[str]
+) -> Iterator[tuple[str, list[Sentence] | Rejected]]:
+    """HTM-AA; the rows of a video need not stand together, so those of `videos` are collected."""
+    rows = csv.DictReader(file)
+    missing = {"vid", "timestamp", "text"} - set(rows.fieldnames or ())
+    if missing:
+        raise InputError(f"{path}: has no column {sorted(missing)[0]!r}")
+    found: dict[str, tuple[list[Any], list[float]]] = {}
+    bad: dict[str, Rejected] = {}
+    for row in rows:
+        video = row["vid"]
+        if video not in videos:
+            continue
+        try:
+            time = float(row["timestamp"])
+        except (TypeError, ValueError):
+            time = float("nan")
+        if not is_time(time):
+            detail = f"{shorten(row['timestamp'])} is no time in seconds"
+            bad.setdefault(video, Rejected("captions are of another form", detail))
+            continue
+        texts, times = found.setdefault(video, ([], []))
+        texts.append(row["text"])
+        times.append(time)
+    for video, (texts, times) in found.items():
+        if video not in bad:
+            yield video, _checked(texts, times, times)
+    yield from bad.items()

@@ -2,72 +2,91 @@
 `video_splits.json`, as released)."""
 
 import csv
-import itertools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from data_prep.json_files import fail, is_time, member, read_object
+from data_prep.json_files import fail, is_time, read_object
+from data_prep.text_stage import Rejected, Row
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.jsonl import shorten
+
+MATCHES = {"Full Match": "full", "Partial Match": "partial"}
+"""How a segment agrees with its keystep, by the annotators' words."""
+
+PAST_THE_END = 1.0
+"""Seconds that a segment may end after the video's duration, which the release rounds (ours)."""
 
 
 @dataclass(frozen=True)
-class KeystepClip:
-    """A span of a video, in seconds, that shows a keystep of an activity.
+class HtStep:
+    """The three files: every segment as it is annotated, keysteps by id, splits by video.
 
-    `id` is `<video>_<start>_<end>` with the numbers as the annotations have them.
+    A segment has video, place (its number in the video), id, segment, partial, activity and
+    duration; what the file does not have is None.
     """
 
-    id: str
-    video: str
-    start: float
-    end: float
-    keystep: str
-    activity: str
-    split: str
+    segments: list[Row]
+    keysteps: dict[int, str]
+    splits: dict[str, str]
 
 
-def read_htstep(directory: Path) -> list[KeystepClip]:
-    """All annotated clips, video after video, each in order of time.
+def read_htstep(directory: Path) -> HtStep:
+    """All annotated segments, unchecked, video after video in the file's order.
 
     Raises:
-        InputError: a file is missing, an unknown keystep id, a video of no split or of two, a
-            missing or wrong field, a segment that does not end after it starts, one segment twice.
+        InputError: a file is missing or of another form, or a video is in two splits.
     """
-    annotations = directory / "annotations.json"
-    headlines = _read_taxonomy(directory / "taxonomy.csv")
-    splits = _read_splits(directory / "video_splits.json")
-    clips = []
-    for video, fields in read_object(annotations).items():
-        if video not in splits:
-            fail(directory / "video_splits.json", video, "split", "is missing", sorted(splits)[:2])
-        activity = member(annotations, video, fields, "activity", str)
-        found = [
-            _clip(annotations, video, item, activity, splits[video], headlines)
-            for item in member(annotations, video, fields, "annotations", list)
-        ]
-        found.sort(key=lambda clip: (clip.start, clip.end))
-        for before, after in itertools.pairwise(found):
-            if before.id == after.id:
-                fail(annotations, video, "segment", "is annotated twice", [after.start, after.end])
-        clips += found
-    return clips
+    annotations = read_object(directory / "annotations.json")
+    return HtStep(
+        [row for video, fields in annotations.items() for row in _segments(video, fields)],
+        _read_taxonomy(directory / "taxonomy.csv"),
+        _read_splits(directory / "video_splits.json"),
+    )
 
 
-def _clip(
-    path: Path, video: str, item: Any, activity: str, split: str, headlines: dict[int, str]
-) -> KeystepClip:
-    keystep = member(path, video, item, "id", int)
-    if keystep not in headlines:
-        fail(path, video, "id", "is no global_step_index of taxonomy.csv", keystep)
-    segment = member(path, video, item, "segment", list)
-    if len(segment) != 2 or not all(is_time(time) for time in segment):
-        fail(path, video, "segment", "must be [start, end] in seconds", segment)
+def segment_problem(row: Row, htstep: HtStep) -> Rejected | None:
+    """What is wrong with an annotated segment, if anything is."""
+    if row["segment"] is None:
+        return Rejected("annotation is of another form", shorten(row["found"]))
+    if type(row["id"]) is not int or row["id"] not in htstep.keysteps:
+        return Rejected("unknown keystep id", shorten(row["id"]))
+    segment = row["segment"]
+    if not isinstance(segment, list) or len(segment) != 2 or not all(map(is_time, segment)):
+        return Rejected("segment is not [start, end] in seconds", shorten(segment))
     start, end = segment
     if not 0 <= start < end:
-        fail(path, video, "segment", "must start at 0 or later and end after that", segment)
-    name = f"{video}_{start}_{end}"
-    return KeystepClip(name, video, float(start), float(end), headlines[keystep], activity, split)
+        return Rejected("segment does not end after it starts", shorten(segment))
+    if not is_time(row["duration"]):
+        return Rejected("duration is not a number of seconds", shorten(row["duration"]))
+    if end > row["duration"] + PAST_THE_END:
+        return Rejected("segment past the end", f"{end} s of {row['duration']} s")
+    if row["partial"] not in MATCHES:
+        return Rejected("unknown match", shorten(row["partial"]))
+    if not isinstance(row["activity"], str):
+        return Rejected("activity is not a name", shorten(row["activity"]))
+    if row["video"] not in htstep.splits:
+        return Rejected("video of no split", row["video"])
+    return None
+
+
+def _segments(video: str, fields: Any) -> list[Row]:
+    """One row for each annotation; one that says what was found where there is no list of them."""
+    known = fields if isinstance(fields, dict) else {}
+    items = known.get("annotations")
+    shared = {name: known.get(name) for name in ("activity", "duration")}
+    if not isinstance(items, list):
+        items = [None]
+    return [
+        {"video": video, "place": place, **_annotation(item), **shared}
+        for place, item in enumerate(items)
+    ]
+
+
+def _annotation(item: Any) -> Row:
+    known = item if isinstance(item, dict) else {}
+    row = {name: known.get(name) for name in ("id", "segment", "partial")}
+    return row if row["segment"] is not None else {**row, "found": item}
 
 
 def _read_taxonomy(path: Path) -> dict[int, str]:

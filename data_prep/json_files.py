@@ -10,13 +10,14 @@ from stepdiff_jax.jsonl import shorten
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """The file's JSON object.
+    """The file's JSON object; NaN and numbers beyond a float's reach are left as text.
 
     Raises:
         InputError: the file cannot be read, is not JSON, or holds no object or an empty one.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        value = json.loads(text, parse_constant=str, parse_float=_number)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
@@ -31,13 +32,9 @@ def fail(path: Path, video: str, field: str, problem: str, value: object) -> NoR
     raise InputError(f"{path}, video {video!r}: field {field!r} {problem}, got {shorten(value)}")
 
 
-def member(path: Path, video: str, fields: Any, name: str, kind: type) -> Any:
-    """`fields[name]`, which must be there and of type `kind`; InputError otherwise."""
-    if not isinstance(fields, dict) or name not in fields:
-        fail(path, video, name, "is missing", fields)
-    if not isinstance(fields[name], kind):
-        fail(path, video, name, f"must be of type {kind.__name__}", fields[name])
-    return fields[name]
+def _number(text: str) -> float | str:
+    value = float(text)
+    return value if math.isfinite(value) else text
 
 
 def is_time(value: object) -> bool:

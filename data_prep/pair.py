@@ -48,7 +48,7 @@ class Described(NamedTuple):
 
 def write_pairs(
     clips: Path,
-    descriptions: Path,
+    descriptions: Path | None,
     destination: Path,
     limits: Limits,
     *,
@@ -59,18 +59,20 @@ def write_pairs(
     """clips.jsonl and descriptions.jsonl -> `destination`; returns (and writes) the summary.
 
     A shard has every N-th keystep. A clip without a description, or with an id of another form, is
-    quarantined. The same input gives the same bytes, and every file appears whole or not at all.
+    quarantined. Without `descriptions` nothing is compared: pairs are taken in the file's order, up
+    to the caps. The same input gives the same bytes, and every file appears whole or not at all.
 
     Raises:
         InputError: a file cannot be read, or a line lacks a field.
     """
     groups, quarantined = _groups(clips, descriptions)
+    compare = embed if descriptions else None
     mine = sorted(groups)[shard.number - 1 :: shard.count]
     dropped: Counter[str] = Counter()
     rows = [
         row
         for split, keystep in mine
-        for row in _rows(groups[split, keystep], split, keystep, limits, exclude, embed, dropped)
+        for row in _rows(groups[split, keystep], split, keystep, limits, exclude, compare, dropped)
     ]
     bad = quarantined if shard.number == 1 else []
     write_jsonl(shard.path(destination, ".quarantine.jsonl"), bad)
@@ -81,7 +83,8 @@ def write_pairs(
         "out": len(rows),
         "quarantined": dict(sorted(Counter(row["reason"] for row in bad).items())),
         "pairs dropped": dict(sorted(dropped.items())),
-        "settings": {**asdict(limits), "evaluation pairs": len(exclude.pairs), "by": exclude.by},
+        "settings": {**asdict(limits), "evaluation pairs": len(exclude.pairs), "by": exclude.by}
+        | {"descriptions": descriptions is not None},
     }
     write_summary(shard.path(destination, ".summary.json"), summary)
     return summary
@@ -91,15 +94,16 @@ def choose_pairs(
     group: Sequence[Described],
     limits: Limits,
     exclude: EvaluationClips,
-    embed: Embed,
+    embed: Embed | None,
     dropped: Counter[str],
 ) -> list[tuple[int, int, float]]:
     """Places of the two clips and their similarity; the most similar pairs first.
 
     Args:
+        embed: None to take clips without looking at their descriptions; the similarity is then 1.
         dropped: pairs that were not taken are counted here by reason.
     """
-    vectors = embed([one.text for one in group])
+    vectors = embed([one.text for one in group]) if embed else np.ones((len(group), 1))
     first, second = np.triu_indices(len(group), k=1)
     videos = np.unique([one.video for one in group], return_inverse=True)[1]
     other_video = videos[first] != videos[second]
@@ -111,7 +115,9 @@ def choose_pairs(
     for place in np.argsort(-similarity, kind="stable"):
         one, other = int(first[place]), int(second[place])
         value = round(float(similarity[place]), 4)
-        reason = _reason(group[one], group[other], value, limits, exclude)
+        reason = "evaluation pair" if (group[one].clip, group[other].clip) in exclude else ""
+        if embed and not reason:
+            reason = _unlike(group[one], group[other], value, limits)
         if not reason and max(uses[one], uses[other]) >= limits.per_clip:
             reason = "clip has enough pairs"
         if not reason and len(taken) >= limits.per_keystep:
@@ -124,17 +130,13 @@ def choose_pairs(
     return taken
 
 
-def _reason(
-    one: Described, other: Described, similarity: float, limits: Limits, exclude: EvaluationClips
-) -> str:
-    """Why a pair is not taken; empty where it is."""
+def _unlike(one: Described, other: Described, similarity: float, limits: Limits) -> str:
+    """Why two descriptions are no pair; empty where they are."""
     if one.text == other.text:
         return "same description"
     if similarity >= limits.highest:
         return "too similar"
-    if similarity < limits.lowest:
-        return "not similar enough"
-    return "evaluation pair" if (one.clip, other.clip) in exclude else ""
+    return "not similar enough" if similarity < limits.lowest else ""
 
 
 def _rows(
@@ -143,7 +145,7 @@ def _rows(
     keystep: str,
     limits: Limits,
     exclude: EvaluationClips,
-    embed: Embed,
+    embed: Embed | None,
     dropped: Counter[str],
 ) -> Iterator[dict[str, Any]]:
     for one, other, similarity in choose_pairs(group, limits, exclude, embed, dropped):
@@ -158,10 +160,11 @@ def _rows(
 
 
 def _groups(
-    clips: Path, descriptions: Path
+    clips: Path, descriptions: Path | None
 ) -> tuple[Mapping[tuple[str, str], list[Described]], list[dict[str, Any]]]:
     """(split, keystep) -> its described clips, in the file's order; and the clips left out."""
-    texts = {line.string("clip"): line.string("description") for line in read_jsonl(descriptions)}
+    lines = read_jsonl(descriptions) if descriptions else []
+    texts = {line.string("clip"): line.string("description") for line in lines}
     groups: defaultdict[tuple[str, str], list[Described]] = defaultdict(list)
     quarantined = []
     for line in read_jsonl(clips):
@@ -171,11 +174,11 @@ def _groups(
         except InputError as error:
             quarantined.append(_rejected(line, "clip id of another form", str(error)))
             continue
-        if not texts.get(name, "").strip():
+        if descriptions and not texts.get(name, "").strip():
             quarantined.append(_rejected(line, "clip has no description", name))
             continue
         key = (line.string("split"), line.string("keystep"))
-        groups[key].append(Described(name, video, texts[name]))
+        groups[key].append(Described(name, video, texts.get(name, "")))
     return groups, quarantined
 
 

@@ -56,7 +56,7 @@ def describe(prog: str, arguments: Sequence[str]) -> None:
         shard=Shard.parse(options.shard),
         settings=options.model.settings() | backends,
     )
-    _print(options.destination, summary)
+    print_summary(options.destination, summary)
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,10 @@ class Pair:
 
     clips: Path
     """clips.jsonl."""
-    descriptions: Path
-    """descriptions.jsonl."""
     destination: Path
     """pairs.jsonl, to be written."""
+    descriptions: Path | None = None
+    """descriptions.jsonl; without it all clips of a keystep count as similar."""
     exclude: tuple[Path, ...] = ()
     """Benchmark files whose pairs are left out."""
     exclude_by: Literal["pair", "clip", "video"] = "pair"
@@ -132,7 +132,7 @@ def question(prog: str, arguments: Sequence[str]) -> None:
         settings=options.model.settings(),
         attempts=options.attempts,
     )
-    _print(options.destination, summary)
+    print_summary(options.destination, summary)
 
 
 @dataclass(frozen=True)
@@ -180,10 +180,11 @@ def filter_(prog: str, arguments: Sequence[str]) -> None:
         thresholds=thresholds,
         rules=options.rules or tuple(RULES),
     )
-    _print(options.destination, summary)
+    print_summary(options.destination, summary)
 
 
-def _print(destination: Path, summary: Mapping[str, Any]) -> None:
+def print_summary(destination: Path, summary: Mapping[str, Any]) -> None:
+    """One line of what a stage took, left and dropped."""
     counts = {name: summary[name] for name in ("in", "out", "dropped", "counts")}
     print(f"{destination}: {json.dumps(counts)}")
 

@@ -1,4 +1,4 @@
-"""Runs a text stage: shards, resumption, a quarantine file and a summary; ours.
+"""Runs a stage: shards, resumption, a quarantine file and a summary; ours.
 
 `OUT.jsonl` is written as `OUT.<i>-of-<N>.jsonl` where there are shards. Beside it lie
 `OUT....quarantine.jsonl` (records that could not be done, with the reason) and
@@ -24,6 +24,8 @@ from stepdiff_jax.jsonl import shorten, write_jsonl
 
 BATCH = 32
 """Records that are handed on at once, and lost at most when a run is killed."""
+
+REPORT_SECONDS = 2.0
 
 Row = dict[str, Any]
 
@@ -97,7 +99,7 @@ def run_stage(
         return found
     done = _read_journal(journal, origin)
     missing = [row for row in mine if key(row) not in done]
-    start = time.monotonic()
+    start = told = time.monotonic()
     journal.parent.mkdir(parents=True, exist_ok=True)
     _write_journal(journal, origin, done)
     with journal.open("a", encoding="utf-8") as file:
@@ -111,7 +113,9 @@ def run_stage(
                 done[key(row)] = entry
                 file.write(json.dumps([key(row), *entry]) + "\n")
                 file.flush()
-            _report(destination.stem, place + len(batch), len(missing), start)
+            if place + BATCH >= len(missing) or time.monotonic() > told + REPORT_SECONDS:
+                told = time.monotonic()
+                _report(destination.stem, place + len(batch), len(missing), start)
     ordered = [done[key(row)] for row in mine]
     finished = [row for rejected, row in ordered if not rejected]
     quarantined = [row for rejected, row in ordered if rejected]

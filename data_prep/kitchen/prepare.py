@@ -1,5 +1,6 @@
 """From a kitchen world on disk to packed records, encoder features and benchmark files."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,8 +24,9 @@ def write_records(world: Path, records: Path, *, partners: int, seed: int) -> di
     Returns:
         lines of each file.
     """
-    records.mkdir(parents=True, exist_ok=True)
-    clips = write_clips(world, world / "raw_caption.json", world / "videos", records)
+    # What an earlier world left would be refused by the stages.
+    shutil.rmtree(records, ignore_errors=True)
+    clips = write_clips(world, world / "raw_caption.json", world / "videos", records)["out"]
     pairs = [
         {**row, "split": split}
         for number, split in enumerate(("train", "validation"))
