@@ -199,4 +199,5 @@ def _add_narration(
                 row["narration"] = None
                 problems[_key(row)] = sentences
             else:
-                row["narration"] = narration(sentences, *row["segment"], margin)
+                start, end = row["segment"]
+                row["narration"] = narration(sentences, start, end, margin)

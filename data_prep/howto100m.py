@@ -101,11 +101,10 @@ def _captions(
 
 def _sentences(fields: Any) -> list[Sentence] | Rejected:
     broken = "captions are of another form"
-    lists = [fields.get(name) if isinstance(fields, dict) else None for name in ("text", "start")]
-    lists.append(fields.get("end") if isinstance(fields, dict) else None)
-    if not all(isinstance(values, list) for values in lists):
+    found = fields if isinstance(fields, dict) else {}
+    texts, starts, ends = (found.get(name) for name in ("text", "start", "end"))
+    if not (isinstance(texts, list) and isinstance(starts, list) and isinstance(ends, list)):
         return Rejected(broken, f"text, start and end must be lists, got {shorten(fields)}")
-    texts, starts, ends = lists
     if not len(texts) == len(starts) == len(ends):
         return Rejected(broken, f"{len(texts)} texts, {len(starts)} starts, {len(ends)} ends")
     for value in (*starts, *ends):
