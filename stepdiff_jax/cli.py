@@ -4,6 +4,7 @@ What is heavy is imported inside the functions, so that `--help` answers at once
 """
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from tyro.conf import Positional, arg
 from stepdiff_jax.arguments import Command, choose_command, load_config, parse_arguments
 from stepdiff_jax.config import Experiment
 from stepdiff_jax.errors import InputError
-from stepdiff_jax.exit_codes import BAD_INPUT, INTERRUPTED
+from stepdiff_jax.exit_codes import BAD_INPUT, FAILED, INTERRUPTED
 
 Task = Literal["diffcap", "diffmcq", "diffrank"]
 
@@ -31,6 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("stepdiff: interrupted", file=sys.stderr)
         return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the output has gone (`| head`). Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
     return 0
 
 

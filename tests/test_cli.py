@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -135,3 +137,10 @@ def test_bad_input_is_one_line_and_exit_code_2(capsys, arguments, message):
 def test_train_takes_the_config_with_the_flags_over_it(capsys):
     message = error_of(capsys, "train", "kitchen", "--loop.log-every", "0")
     assert message == "loop.log_every must be at least 1, got 0"
+
+
+def test_a_reader_that_goes_away_is_no_stack_trace():
+    command = f"{sys.executable} -m stepdiff_jax train kitchen --help | head -n 1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=120)
+    assert done.stdout.startswith("usage: stepdiff train")
+    assert done.stderr == ""

@@ -29,9 +29,16 @@ class Profiler:
     """Traces the steps of a profile into `<run directory>/profile`; a context manager.
 
     A trace that is under way when it is left is written.
+
+    Raises InputError where tracing would crash this process.
     """
 
     def __init__(self, profile: Profile | None, run_directory: Path):
+        if profile is not None and jax.default_backend() != "tpu" and _holds_libtpu():
+            raise InputError(
+                "--profile: libtpu is loaded and there is no TPU, where tracing crashes; set "
+                f"JAX_PLATFORMS={jax.default_backend()}, so that JAX does not look for one"
+            )
         self._profile = profile
         self._directory = run_directory / "profile"
         self._tracing = False
@@ -56,3 +63,9 @@ class Profiler:
         if self._tracing:
             jax.profiler.stop_trace()
             self._tracing = False
+
+
+def _holds_libtpu() -> bool:
+    """Whether JAX loaded the TPU library (libtpu 0.0.52), with or without success."""
+    maps = Path("/proc/self/maps")
+    return maps.exists() and "/libtpu.so" in maps.read_text()

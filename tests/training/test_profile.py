@@ -58,6 +58,26 @@ def test_without_a_profile_nothing_is_written(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_tracing_beside_a_tpu_library_without_a_tpu_is_refused(tmp_path):
+    program = """
+import ctypes, importlib.util, pathlib
+from stepdiff_jax.training.profile import Profile, Profiler
+package = importlib.util.find_spec("libtpu").submodule_search_locations[0]
+library = ctypes.CDLL(str(pathlib.Path(package) / "libtpu.so"))
+Profiler(Profile(0, 1), pathlib.Path("run"))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env=os.environ | {"JAX_PLATFORMS": "cpu", "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 1
+    assert "InputError: --profile: libtpu is loaded and there is no TPU" in done.stderr
+
+
 @pytest.mark.parametrize("text", ["", "3", "3:3", "5:3", "a:b", "-1:4", "1:2:3"])
 def test_other_forms_are_input_errors(text):
     with pytest.raises(InputError, match=r"--profile .*: must be START:STOP"):
