@@ -8,6 +8,7 @@ there, and leaves the same bytes as one that was not. Answers cost money, so nei
 anew or written over by a run with other settings or on other input: that is an error.
 """
 
+import glob
 import hashlib
 import json
 import sys
@@ -102,6 +103,8 @@ def run_stage(
     start = told = time.monotonic()
     journal.parent.mkdir(parents=True, exist_ok=True)
     _write_journal(journal, origin, done)
+    _remove_unfinished(shard.path(destination, ".jsonl"))
+    _remove_unfinished(shard.path(destination, ".quarantine.jsonl"))
     with journal.open("a", encoding="utf-8") as file:
         for place in range(0, len(missing), BATCH):
             batch = missing[place : place + BATCH]
@@ -168,6 +171,12 @@ def _write_journal(path: Path, origin: Row, done: Mapping[str, tuple[bool, Row]]
     """Without a cut-off last line; whole or not at all, so that a kill here loses nothing."""
     lines = [origin, *([name, *entry] for name, entry in done.items())]
     _replace(path, "".join(f"{json.dumps(line)}\n" for line in lines))
+
+
+def _remove_unfinished(path: Path) -> None:
+    """What a run that was killed while it wrote `path` has left (see `write_jsonl`)."""
+    for unfinished in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        unfinished.unlink()
 
 
 def _require_same(path: Path, found: Row, origin: Row) -> None:

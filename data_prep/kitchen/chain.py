@@ -43,21 +43,25 @@ def run(options: Chain) -> None:
     """Render the world and run every stage that is not done.
 
     Raises:
-        InputError: a stage's; also where the directory holds another world.
+        InputError: a stage's; also where the directory holds what was made of another world.
     """
-    world = options.directory / "world"
+    render(options)
+    for name, arguments in stage_commands(options):
+        print(f"$ stepdiff prep {name} {shlex.join(arguments)}", flush=True)
+        STAGES[name](f"stepdiff prep {name}", arguments)
+    print(f"$ {shlex.join(training_command(options.directory))}")
+
+
+def render(options: Chain) -> None:
+    """Make the world, and topics.json, the kitchen's words for the filter."""
     make_world(
-        world,
+        options.directory / "world",
         videos={"train": options.train_videos, "validation": options.validation_videos},
         seed=options.seed,
         processes=options.processes,
     )
     topics = kitchen_thresholds(topics=True).topics
     (options.directory / "topics.json").write_text(json.dumps(topics, indent=1) + "\n")
-    for name, arguments in stage_commands(options):
-        print(f"$ stepdiff prep {name} {shlex.join(arguments)}", flush=True)
-        STAGES[name](f"stepdiff prep {name}", arguments)
-    print(f"$ {shlex.join(training_command(options.directory))}")
 
 
 def stage_commands(options: Chain) -> list[tuple[str, list[str]]]:
