@@ -13,7 +13,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,6 +76,8 @@ def run_stage(
     shard: Shard,
     settings: Mapping[str, Any],
     counts: Callable[[Row], Mapping[str, int]] = lambda row: {},
+    lines: Callable[[Row, Row], Iterable[Row]] = lambda row, result: (result,),
+    set_aside: Callable[[Row, Row], Iterable[Row]] = lambda row, result: (),
 ) -> dict[str, Any]:
     """Do the rows of a shard that are not done yet; returns (and writes) the summary.
 
@@ -84,6 +86,8 @@ def run_stage(
         work: one result for each row, in order.
         settings: what the result depends on.
         counts: what is added up in the summary, over finished and quarantined rows.
+        lines: from a row and its result to the lines that are written of it.
+        set_aside: to the lines of a finished row that are quarantined, each with its `reason`.
     Raises:
         InputError: what is there was made with other settings, or on other input.
     """
@@ -116,17 +120,28 @@ def run_stage(
             if place + BATCH >= len(missing) or time.monotonic() > told + REPORT_SECONDS:
                 told = time.monotonic()
                 _report(destination.stem, place + len(batch), len(missing), start)
-    ordered = [done[key(row)] for row in mine]
-    finished = [row for rejected, row in ordered if not rejected]
-    quarantined = [row for rejected, row in ordered if rejected]
-    write_jsonl(shard.path(destination, ".quarantine.jsonl"), quarantined)
-    write_jsonl(shard.path(destination, ".jsonl"), finished)
+    quarantined: list[Row] = []
     total: Counter[str] = Counter()
-    for _, row in ordered:
-        total.update(counts(row))
+    written = 0
+
+    def finished() -> Iterator[Row]:
+        nonlocal written
+        for row in mine:
+            rejected, result = done[key(row)]
+            total.update(counts(result))
+            if rejected:
+                quarantined.append(result)
+                continue
+            quarantined.extend(set_aside(row, result))
+            for line in lines(row, result):
+                written += 1
+                yield line
+
+    write_jsonl(shard.path(destination, ".jsonl"), finished())
+    write_jsonl(shard.path(destination, ".quarantine.jsonl"), quarantined)
     summary = {
         "in": len(mine),
-        "out": len(finished),
+        "out": written,
         "dropped": dict(sorted(Counter(row["reason"] for row in quarantined).items())),
         "counts": dict(sorted(total.items())),
         **origin,
