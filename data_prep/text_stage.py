@@ -78,6 +78,7 @@ def run_stage(
     settings: Mapping[str, Any],
     counts: Callable[[Row], Mapping[str, int]] = lambda row: {},
     lines: Callable[[Row, Row], Iterable[Row]] = lambda row, result: (result,),
+    set_aside: Callable[[Row, Row], Iterable[Row]] = lambda row, result: (),
 ) -> dict[str, Any]:
     """Do the rows of a shard that are not done yet; returns (and writes) the summary.
 
@@ -87,6 +88,7 @@ def run_stage(
         settings: what the result depends on.
         counts: what is added up in the summary, over finished and quarantined rows.
         lines: from a row and its result to the lines that are written of it.
+        set_aside: to the lines of a finished row that are quarantined, each with its `reason`.
     Raises:
         InputError: what is there was made with other settings, or on other input.
     """
@@ -133,6 +135,7 @@ def run_stage(
             if rejected:
                 quarantined.append(result)
                 continue
+            quarantined.extend(set_aside(row, result))
             for line in lines(row, result):
                 written += 1
                 yield line
