@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
+from data_prep.benchmark_cli import BENCHMARK_STAGES
 from data_prep.text_cli import TEXT_STAGES, print_summary
 from stepdiff_jax.arguments import Command, load_config, parse_arguments
 from stepdiff_jax.config import Experiment
@@ -120,4 +121,5 @@ STAGES: dict[str, Command] = {
     "sequences": sequences,
     "pack": pack,
     "features": features,
+    **BENCHMARK_STAGES,
 }
