@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
+from data_prep.benchmark_cli import BENCHMARK_STAGES
 from data_prep.exchange_cli import EXCHANGE
 from data_prep.text_cli import TEXT_STAGES, print_summary
 from stepdiff_jax.arguments import Command, load_config, parse_arguments
@@ -143,4 +144,5 @@ STAGES: dict[str, Command] = {
     "pack": pack,
     "features": features,
     **EXCHANGE,
+    **BENCHMARK_STAGES,
 }

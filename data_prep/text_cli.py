@@ -78,7 +78,7 @@ class Pair:
     similarity_model: str = ""
     """A CONFIG for internvideo; a directory or name for transformers (extra [torch])."""
     lowest: float | None = None
-    """Similarity from here on; 0.3 for words, 0.5 for transformers."""
+    """Similarity from here on; 0.3 for words, 0.4 for transformers."""
     highest: float | None = None
     """Similarity below this; 0.98 for both."""
     per_clip: int = 4

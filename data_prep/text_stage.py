@@ -93,12 +93,11 @@ def run_stage(
         InputError: what is there was made with other settings, or on other input.
     """
     mine = rows[shard.number - 1 :: shard.count]
-    origin = {"settings": json.loads(json.dumps(settings)), "input": _digest(mine)}
+    origin = origin_of(mine, settings)
     journal = shard.path(destination, ".part")
     report = shard.path(destination, ".summary.json")
-    if report.exists():
-        found = _json(report, report.read_text(encoding="utf-8"))
-        _require_same(report, found, origin)
+    found = read_summary(report, origin)
+    if found is not None:
         journal.unlink(missing_ok=True)
         print(f"{destination.stem}: is done", file=sys.stderr)
         return found
@@ -152,6 +151,24 @@ def run_stage(
     write_summary(report, summary)
     journal.unlink()
     return summary
+
+
+def origin_of(rows: Sequence[Row], settings: Mapping[str, Any]) -> Row:
+    """What a stage's output is made of; part of its summary."""
+    return {"settings": json.loads(json.dumps(settings)), "input": _digest(rows)}
+
+
+def read_summary(path: Path, origin: Row) -> dict[str, Any] | None:
+    """The summary of a stage that is done; None where it is not.
+
+    Raises:
+        InputError: what is there was made with other settings, or on other input.
+    """
+    if not path.exists():
+        return None
+    found = _json(path, path.read_text(encoding="utf-8"))
+    _require_same(path, found, origin)
+    return found
 
 
 def write_summary(path: Path, summary: Mapping[str, Any]) -> None:

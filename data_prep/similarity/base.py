@@ -1,11 +1,12 @@
 """What the stages ask of a similarity."""
 
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import numpy as np
 from scipy.sparse import csr_array
 
-Vectors = np.ndarray | csr_array
+Vectors: TypeAlias = np.ndarray | csr_array
 """float32 [n, width], each row of length 1 (or 0, of a text that is similar to nothing)."""
 
 Embed = Callable[[Sequence[str]], Vectors]
