@@ -12,6 +12,7 @@ from stepdiff_jax.errors import InputError
 from stepdiff_jax.evaluation.page import Html, element, page
 
 STYLE = """
+.tiles { grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); }
 .chip { display: inline-block; font-size: .8rem; font-weight: 500; line-height: 1.3;
   padding: .1rem .5rem; border-radius: 1rem; border: 1px solid currentColor; }
 .chip.good { color: var(--right); } .chip.bad { color: var(--wrong); }
@@ -95,9 +96,9 @@ def _sample_note(pairs: Pairs, shown: int, seed: int) -> str:
         return "There are no pairs yet."
     touched = sum(1 for row in pairs.rows if row.get("removed"))
     about = {
-        "filtered": f"the filter removed something of {touched:,}; half of those shown, if there "
-        "are as many, are of these. What it removed is struck through, with every rule that "
-        "speaks against it",
+        "filtered": f"of {touched:,} of them the filter removed something, and half of those shown "
+        "are of these, if there are as many. What it removed is struck through, with every rule "
+        "that speaks against it",
         "questions": "the filter has not run, so that nothing is removed",
         "pairs": "no questions were asked yet",
     }[pairs.stage]
