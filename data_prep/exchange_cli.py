@@ -55,7 +55,32 @@ def import_llava(prog: str, arguments: Sequence[str]) -> None:
         print_summary(options.destination / name, summary)
 
 
+@dataclass(frozen=True)
+class Inspect:
+    """Write one page with the counts of all stages and a sample of pairs."""
+
+    source: Path
+    """Directory of what the stages left: clips.jsonl, pairs.jsonl, *.summary.json, ..."""
+    destination: Path
+    """The HTML file, to be written; it needs no other file."""
+    sample: int = 20
+    """Pairs; half of them such that the filter removed something."""
+    seed: int = 0
+
+
+def inspect(prog: str, arguments: Sequence[str]) -> None:
+    """What the stages left -> a page to look at."""
+    options = parse_arguments(Inspect, arguments, prog=prog)
+    from data_prep.inspecting.write import write_page
+
+    shown = write_page(
+        options.source, options.destination, sample=options.sample, seed=options.seed
+    )
+    print(f"{options.destination}: {shown} pairs, {options.destination.stat().st_size:,} bytes")
+
+
 EXCHANGE: dict[str, Command] = {
     "export-llava": export_llava,
     "import-llava": import_llava,
+    "inspect": inspect,
 }
