@@ -11,9 +11,9 @@ from stepdiff_jax.config import Experiment, TextTowerConfig
 from stepdiff_jax.config_files import load_experiment
 from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.inference.trained import inference_mesh
 from stepdiff_jax.loading.modules import load_encoder
 from stepdiff_jax.models.internvideo import InternVideo
-from stepdiff_jax.sharding import make_mesh
 
 Tokenize = Callable[[Sequence[str]], np.ndarray]
 """From N texts to ids int32 [N, context]; the end token has the largest id of all."""
@@ -30,14 +30,14 @@ class Encoder(NamedTuple):
 
 
 def open_encoder(config: str) -> Encoder:
-    """The encoder of a CONFIG, on the mesh of its experiment.
+    """The encoder of a CONFIG, over all devices.
 
     Raises:
         InputError: the CONFIG is unknown, or its encoder or text tokenizer cannot be read.
     """
     experiment = load_experiment(config)
     tokenize = open_text_tokenizer(experiment)
-    mesh = make_mesh(experiment.mesh)
+    mesh = inference_mesh(experiment.mesh)
     model = load_encoder(experiment.encoder, experiment.weights.encoder, mesh)
     return Encoder(experiment, model, tokenize)
 

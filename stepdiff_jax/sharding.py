@@ -5,11 +5,11 @@ batches by their rows. The table of rules is ours: fully sharded over "fsdp" alo
 split over "tensor" along heads, MLP width and vocabulary, as Megatron (arXiv 1909.08053) does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, wraps
 from math import prod
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import jax
 import numpy as np
@@ -26,6 +26,7 @@ DATA_AXES = ("replica", "data", "fsdp")
 SMALL = 1 << 20
 """Bytes below which an array that does not divide is replicated instead of refused."""
 
+Run = TypeVar("Run", bound=Callable[..., Any])
 
 MeshAxes = str | tuple[str, ...] | None
 
@@ -139,6 +140,23 @@ def constrain(x: jax.Array, *names: str | None) -> jax.Array:
     if jax.sharding.get_abstract_mesh().empty:
         return x
     return jax.lax.with_sharding_constraint(x, Rules().spec(names))
+
+
+def on_its_mesh(run: Run) -> Run:
+    """`run(model, ...)`, traced for the mesh that the model's arrays are laid out on, if any.
+
+    So `constrain` works in it. What it returns should be constrained to be whole everywhere.
+    """
+
+    @wraps(run)
+    def traced(model: Any, *arguments: Any, **options: Any) -> Any:
+        sharding = jax.tree.leaves(model)[0].sharding
+        if not isinstance(sharding, NamedSharding):
+            return run(model, *arguments, **options)
+        with jax.sharding.use_abstract_mesh(sharding.mesh.abstract_mesh):
+            return run(model, *arguments, **options)
+
+    return cast(Run, traced)
 
 
 def _each(axes: MeshAxes) -> tuple[str, ...]:

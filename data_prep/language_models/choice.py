@@ -57,8 +57,10 @@ def open_model(options: ModelOptions) -> LanguageModel:
         return OracleLanguageModel(read_truth(options.truth))
     from data_prep.language_models.own import OwnLanguageModel
     from stepdiff_jax.config_files import load_experiment
+    from stepdiff_jax.inference.trained import inference_mesh
     from stepdiff_jax.loading.build import build_model, load_tokenizer
 
     experiment = load_experiment(options.name)
     tokenizer = load_tokenizer(experiment)
-    return OwnLanguageModel(build_model(experiment), tokenizer, new_tokens=options.new_tokens)
+    model = build_model(experiment, inference_mesh(experiment.mesh))
+    return OwnLanguageModel(model, tokenizer, new_tokens=options.new_tokens)

@@ -1,4 +1,4 @@
-"""Our own Llama-2, whole on one device, and our single-video model as a captioner."""
+"""Our own Llama-2, on one device or many, and our single-video model as a captioner."""
 
 from collections.abc import Iterator, Sequence
 

@@ -18,8 +18,8 @@ from stepdiff_jax.inference.encode import latent_table
 from stepdiff_jax.inference.generate import generate
 from stepdiff_jax.inference.requests import LatentTable, Request
 from stepdiff_jax.inference.score import log_likelihoods
-from stepdiff_jax.inference.trained import with_trained_weights
-from stepdiff_jax.loading.build import build_model, load_tokenizer
+from stepdiff_jax.inference.trained import trained_model
+from stepdiff_jax.loading.build import load_tokenizer
 from stepdiff_jax.models.vclm import VCLM
 
 
@@ -64,8 +64,8 @@ class StepDiff:
         frozen weights are not those that it was trained with and this is not allowed.
         """
         experiment = read_experiment(Path(directory))
-        model = with_trained_weights(
-            build_model(experiment),
+        model = trained_model(
+            experiment,
             Path(directory),
             allow_other_frozen_weights=allow_other_frozen_weights,
         )

@@ -12,6 +12,7 @@ from stepdiff_jax.data.visual import VisualSource
 from stepdiff_jax.inference.requests import LatentTable
 from stepdiff_jax.models.internvideo import InternVideo
 from stepdiff_jax.models.vclm import VCLM
+from stepdiff_jax.sharding import constrain, on_its_mesh
 
 BATCH = 32
 
@@ -64,20 +65,23 @@ def _padded(batch: np.ndarray) -> np.ndarray:
     return np.concatenate([batch, np.zeros((BATCH - len(batch), *batch.shape[1:]), batch.dtype)])
 
 
+@on_its_mesh
 @jax.jit
 def _encode(encoder: InternVideo, frames: jax.Array) -> tuple[jax.Array, jax.Array]:
     tokens, feature = encoder.tokens_and_feature(normalize(frames))
-    return tokens.astype(jnp.float32), feature.astype(jnp.float32)
+    return constrain(tokens.astype(jnp.float32)), constrain(feature.astype(jnp.float32))
 
 
+@on_its_mesh
 @jax.jit
 def _encode_texts(encoder: InternVideo, ids: jax.Array) -> jax.Array:
-    return encoder.text_feature(ids).astype(jnp.float32)
+    return constrain(encoder.text_feature(ids).astype(jnp.float32))
 
 
+@on_its_mesh
 @jax.jit
 def _latents(model: VCLM, visual: jax.Array) -> tuple[jax.Array]:
-    return (model.latents(model.features(visual)),)
+    return (constrain(model.latents(model.features(visual))),)
 
 
 def unit_length(features: np.ndarray) -> np.ndarray:

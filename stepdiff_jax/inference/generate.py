@@ -13,6 +13,7 @@ from stepdiff_jax.inference.requests import ClipTable, Request, batch_requests
 from stepdiff_jax.layout import PackedRows, attention_mask, segments_visible
 from stepdiff_jax.models.llama import KeyValues, empty_cache
 from stepdiff_jax.models.vclm import VCLM
+from stepdiff_jax.sharding import constrain, on_its_mesh
 
 
 class _Decoding(NamedTuple):
@@ -26,6 +27,7 @@ class _Decoding(NamedTuple):
     key_segment: jax.Array  # [B, C], 0 where the cache is empty
 
 
+@on_its_mesh
 @partial(jax.jit, static_argnames=("branches", "new_tokens"))
 def generate_tokens(
     model: VCLM, rows: PackedRows, latents: jax.Array, *, branches: int, new_tokens: int, end: int
@@ -93,7 +95,7 @@ def generate_tokens(
         cache=cache,
         key_segment=jnp.pad(rows.segment, ((0, 0), (0, capacity - length))),
     )
-    return jax.lax.while_loop(unfinished, advance, record(start, logits)).output
+    return constrain(jax.lax.while_loop(unfinished, advance, record(start, logits)).output)
 
 
 def generate(

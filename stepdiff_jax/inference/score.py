@@ -11,11 +11,13 @@ from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.inference.requests import ClipTable, Request, batch_requests
 from stepdiff_jax.layout import PackedRows
 from stepdiff_jax.models.vclm import VCLM, answer_tokens
+from stepdiff_jax.sharding import constrain, on_its_mesh
 
 ANSWER_STEP = 32
 """Answer tokens a row are rounded up to a multiple of this, so that few programs are compiled."""
 
 
+@on_its_mesh
 @partial(jax.jit, static_argnames=("segments", "answers"))
 def segment_log_likelihoods(
     model: VCLM, rows: PackedRows, latents: jax.Array, segments: int, answers: int
@@ -33,7 +35,7 @@ def segment_log_likelihoods(
     segment = jnp.take_along_axis(rows.segment, scored.place, 1)
     log_probability = jnp.where(scored.weight > 0, scored.log_probability, 0.0)
     belongs = segment[:, None] == jnp.arange(1, segments + 1)[None, :, None]
-    return jnp.sum(jnp.where(belongs, log_probability[:, None], 0.0), axis=-1)
+    return constrain(jnp.sum(jnp.where(belongs, log_probability[:, None], 0.0), axis=-1))
 
 
 def log_likelihoods(

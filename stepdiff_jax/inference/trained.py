@@ -1,12 +1,43 @@
-"""A model with the trained weights of a run."""
+"""A model with the trained weights of a run, on this machine's devices."""
 
+import sys
 from pathlib import Path
 
+import jax
 from flax import nnx
+from jax.sharding import Mesh
 
 from stepdiff_jax.checkpoint import load_trained
+from stepdiff_jax.config import Experiment, MeshConfig
+from stepdiff_jax.errors import InputError
+from stepdiff_jax.loading.build import build_model
 from stepdiff_jax.loading.fingerprint import fingerprint
 from stepdiff_jax.models.vclm import VCLM, split_variables
+from stepdiff_jax.sharding import make_mesh
+
+
+def trained_model(
+    experiment: Experiment, run_directory: Path, *, allow_other_frozen_weights: bool = False
+) -> VCLM:
+    """An experiment's model with a run's newest trained weights, over all devices.
+
+    Raises:
+        InputError: as `build_model` and `with_trained_weights`.
+    """
+    return with_trained_weights(
+        build_model(experiment, inference_mesh(experiment.mesh)),
+        run_directory,
+        allow_other_frozen_weights=allow_other_frozen_weights,
+    )
+
+
+def inference_mesh(config: MeshConfig) -> Mesh:
+    """The mesh of an experiment; on other devices than it is for, all of them along "fsdp"."""
+    try:
+        return make_mesh(config)
+    except InputError as error:
+        print(f"{error}: mesh.fsdp is {jax.device_count()} instead", file=sys.stderr)
+        return make_mesh(MeshConfig())
 
 
 def with_trained_weights(

@@ -16,6 +16,7 @@ from stepdiff_jax.models.internvideo import InternVideo
 from stepdiff_jax.models.llama import Llama
 from stepdiff_jax.models.resampler import Resampler
 from stepdiff_jax.models.vclm import VCLM
+from stepdiff_jax.sharding import put_whole, state_shardings
 
 
 def build_model(experiment: Experiment, mesh: Mesh | None = None) -> VCLM:
@@ -24,7 +25,7 @@ def build_model(experiment: Experiment, mesh: Mesh | None = None) -> VCLM:
     Args:
         mesh: what the frozen weights are sharded over while they are read: each process reads and
             holds the bytes of its own devices only. None: whole on this process's first device.
-            The resampler is small, and whole on the default device either way.
+            The resampler is made on the default device, and then laid out as its rules say.
     Raises:
         InputError: a file is missing or holds another model.
     """
@@ -38,6 +39,9 @@ def build_model(experiment: Experiment, mesh: Mesh | None = None) -> VCLM:
         output_rms=embedding_rms(llama),
         rngs=nnx.Rngs(experiment.loop.seed),
     )
+    if mesh is not None:
+        state = nnx.state(resampler)
+        nnx.update(resampler, put_whole(state, state_shardings(state, mesh)))
     return VCLM(encoder, resampler, llama)
 
 

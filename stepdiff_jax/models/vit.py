@@ -128,7 +128,8 @@ class Mlp(nnx.Module):
         )
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        return self.down(constrain(quick_gelu(self.up(x)), "rows", None, "mlp"))
+        hidden = quick_gelu(self.up(x))
+        return self.down(constrain(hidden, "rows", *(None,) * (x.ndim - 2), "mlp"))
 
 
 class Block(nnx.Module):

@@ -8,8 +8,8 @@ from stepdiff_jax.data.features import FeatureCache
 from stepdiff_jax.data.pipeline import open_visual
 from stepdiff_jax.data.records import clip_ids
 from stepdiff_jax.inference.encode import latent_table
-from stepdiff_jax.inference.trained import with_trained_weights
-from stepdiff_jax.loading.build import build_model, check_features, load_tokenizer
+from stepdiff_jax.inference.trained import trained_model
+from stepdiff_jax.loading.build import check_features, load_tokenizer
 from stepdiff_jax.systems.language import LanguageSystem
 
 
@@ -23,8 +23,8 @@ def trained_system(
     """
     data = dataclasses.replace(experiment.data, split=split)
     visual = open_visual(data, experiment.encoder)
-    model = with_trained_weights(
-        build_model(experiment),
+    model = trained_model(
+        experiment,
         Path(experiment.loop.run_directory),
         allow_other_frozen_weights=allow_other_frozen_weights,
     )

@@ -18,7 +18,7 @@ from stepdiff_jax.data.pipeline import Batch, training_batches
 from stepdiff_jax.loading.build import build_model, check_features, load_tokenizer
 from stepdiff_jax.loading.fingerprint import fingerprint
 from stepdiff_jax.models.vclm import split_variables
-from stepdiff_jax.sharding import data_shard, make_mesh, put_rows, put_whole, state_shardings
+from stepdiff_jax.sharding import data_shard, make_mesh, put_rows, state_shardings
 from stepdiff_jax.training.abstract import abstract_batch, batch_loss
 from stepdiff_jax.training.executable import load_executable
 from stepdiff_jax.training.optimizer import make_optimizer
@@ -73,7 +73,6 @@ def build_program(experiment: Experiment) -> tuple[Program, Any, Any]:
         check_features(cache, model.encoder)
     graph, trainable, frozen = split_variables(model)
     trained_shardings = state_shardings(trainable, mesh)
-    trainable = put_whole(trainable, trained_shardings)
     opt_shardings = state_shardings(jax.eval_shape(optimizer.init, trainable), mesh)
     opt_state = jax.jit(optimizer.init, out_shardings=opt_shardings)(trainable)
     loss = partial(batch_loss, answers=experiment.data.row_answers)

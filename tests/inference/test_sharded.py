@@ -1,0 +1,93 @@
+"""A model that is sharded over eight devices says what it says on one."""
+
+import jax
+import numpy as np
+import pytest
+from flax import nnx
+
+from configs import kitchen
+from data_prep.language_models.base import Completion, Prompt
+from data_prep.language_models.own import OwnLanguageModel
+from stepdiff_jax.config import MeshConfig
+from stepdiff_jax.inference.encode import encode_clips, encode_texts, latent_table
+from stepdiff_jax.inference.generate import generate
+from stepdiff_jax.inference.requests import Request
+from stepdiff_jax.inference.score import log_likelihoods
+from stepdiff_jax.inference.trained import inference_mesh
+from stepdiff_jax.loading.build import build_model, load_tokenizer
+from stepdiff_jax.models.vclm import VCLM
+from stepdiff_jax.sharding import make_mesh
+
+EXPERIMENT = kitchen.experiment()
+TOKENIZER = load_tokenizer(EXPERIMENT)
+FRAMES = np.random.default_rng(0).integers(0, 255, (3, 8, 64, 64, 3), np.uint8)
+CLIPS = ("a_0_1", "b_0_1", "c_0_1")
+REQUESTS = [
+    Request(reference, candidate, f"what is the {word} here?", "a red onion")
+    for reference, candidate in (("a_0_1", "b_0_1"), ("b_0_1", "c_0_1"), ("c_0_1", "a_0_1"))
+    for word in ("tool", "difference")
+]
+PROMPTS = [Prompt(f"Video 1: a red {word}. Video 2: a fork.") for word in ("spoon", "whisk", "pan")]
+MESHES = {"fsdp": MeshConfig(), "tensor": MeshConfig(fsdp=1, tensor=-1)}
+
+
+@pytest.fixture(scope="module")
+def one() -> VCLM:
+    return build_model(EXPERIMENT)
+
+
+@pytest.fixture(scope="module", params=MESHES)
+def sharded(request) -> VCLM:
+    model = build_model(EXPERIMENT, make_mesh(MESHES[request.param]))
+    for part, largest in ((model.llama, 0.13), (model.encoder, 0.5), (model.resampler, 0.2)):
+        leaves = jax.tree.leaves(nnx.state(part))
+        held = [sum(_held(leaf, device) for leaf in leaves) for device in jax.devices()]
+        assert max(held) < largest * sum(leaf.nbytes for leaf in leaves)
+    return model
+
+
+def _held(array: jax.Array, device: jax.Device) -> int:
+    return sum(one.data.nbytes for one in array.addressable_shards if one.device == device)
+
+
+def test_the_language_model_writes_the_same(one, sharded):
+    def answers(model: VCLM) -> list[Completion]:
+        own = OwnLanguageModel(model, TOKENIZER, new_tokens=24)
+        return [one for one in own.complete(PROMPTS) if isinstance(one, Completion)]
+
+    expected = answers(one)
+    assert len({answer.text for answer in expected}) > 1
+    assert answers(sharded) == expected
+
+
+def test_answers_and_likelihoods_about_videos_are_the_same(one, sharded):
+    def told(model: VCLM) -> tuple[list[str], np.ndarray]:
+        table = latent_table(model, CLIPS, FRAMES)
+        options = {"batch_rows": 3, "branches": 2}  # eight devices do not divide three rows
+        texts = generate(model, TOKENIZER, table, REQUESTS, new_tokens=8, **options)
+        return texts, log_likelihoods(model, TOKENIZER, table, REQUESTS, **options)
+
+    (texts, scores), (expected, wanted) = told(sharded), told(one)
+    assert any(expected)
+    assert texts == expected
+    np.testing.assert_allclose(scores, wanted, rtol=1e-4)
+
+
+def test_features_are_the_same(one, sharded):
+    for (tokens, pooled), (wanted, feature) in zip(
+        encode_clips(sharded.encoder, FRAMES), encode_clips(one.encoder, FRAMES)
+    ):
+        np.testing.assert_allclose(tokens, wanted, atol=2e-4)
+        np.testing.assert_allclose(pooled, feature, atol=2e-4)
+    ids = np.zeros((2, 77), np.int32)
+    ids[:, 3] = 769
+    np.testing.assert_allclose(
+        encode_texts(sharded.encoder, ids), encode_texts(one.encoder, ids), atol=2e-4
+    )
+
+
+def test_a_mesh_for_other_devices_gives_way(capsys):
+    assert dict(inference_mesh(MeshConfig(fsdp=4, tensor=2)).shape) == {
+        "replica": 1, "data": 1, "fsdp": 4, "tensor": 2}  # fmt: skip
+    assert inference_mesh(MeshConfig(fsdp=256)).shape["fsdp"] == 8
+    assert "do not make up 8 devices: mesh.fsdp is 8 instead" in capsys.readouterr().err
