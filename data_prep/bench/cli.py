@@ -27,7 +27,7 @@ class Prep:
     """That decode video; beside it, one is measured."""
     frames_clips: int = 32
     """10-s clips that are decoded, a few of them as start-up."""
-    video_seconds: int = 30
+    video_seconds: int = 20
     video_size: tuple[int, int] = (1280, 720)
     pair_clips: int = 87740
     keysteps: int = 5000

@@ -1,4 +1,4 @@
-"""What is measured on: videos, clips and descriptions that are made up, but of a real one's size."""
+"""What is measured on: videos, clips, descriptions and questions, made up but of real sizes."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,10 +10,12 @@ from stepdiff_jax.jsonl import read_jsonl, write_jsonl
 
 RATE = 30
 CLIP_SECONDS = 10
+BITS_PER_SECOND = 1_500_000
+"""About what a video site spends on such a picture."""
 CLIPS_PER_VIDEO = 5
 VOCABULARY = 2000
 """Words of all descriptions; a keystep's come from WORDS of them."""
-WORDS = 40
+WORDS = 14
 
 
 def write_videos(directory: Path, *, videos: int, seconds: int, size: tuple[int, int]) -> None:
@@ -27,25 +29,28 @@ def write_videos(directory: Path, *, videos: int, seconds: int, size: tuple[int,
     for number in range(videos):
         rng = np.random.default_rng((0, number))
         scene = _texture(rng, height + 64, width + 64)
-        options = {"crf": "23", "preset": "veryfast", "g": str(5 * RATE)}
+        noises = [rng.integers(0, 6, (height, width, 1), np.uint8) for _ in range(8)]
+        options = {"preset": "veryfast", "g": str(5 * RATE)}
         with av.open(str(directory / f"{number}.mp4"), "w") as container:
             stream = container.add_stream("libx264", rate=RATE, options=options)
             stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+            stream.bit_rate = BITS_PER_SECOND
             for frame in range(seconds * RATE):
                 y, x = (round(32 + 31 * wave(frame / 60)) for wave in (np.sin, np.cos))
                 image = scene[y : y + height, x : x + width]
-                noise = rng.integers(0, 6, (height, width, 1), np.uint8)
-                picture = av.VideoFrame.from_ndarray(image + noise, format="rgb24")
+                picture = av.VideoFrame.from_ndarray(image + noises[frame % 8], format="rgb24")
                 container.mux(stream.encode(picture))
             container.mux(stream.encode())
 
 
 def _texture(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-    """Uint8 [height, width, 3] with details of all sizes."""
+    """Uint8 [height, width, 3], smooth, with details of several sizes."""
+    from PIL import Image
+
     total = np.zeros((height, width, 3), np.float32)
-    for cell in (128, 32, 8, 2):
-        coarse = rng.uniform(0, 55, (height // cell + 1, width // cell + 1, 3)).astype(np.float32)
-        total += np.kron(coarse, np.ones((cell, cell, 1), np.float32))[:height, :width]
+    for cell in (256, 96, 48, 24):
+        coarse = rng.integers(0, 57, (height // cell + 2, width // cell + 2, 3), np.uint8)
+        total += np.asarray(Image.fromarray(coarse).resize((width, height)))
     return total.astype(np.uint8)
 
 
@@ -74,9 +79,7 @@ def clip_row(name: str, keystep: int, video: int, start: float) -> dict[str, Any
     }
 
 
-def write_described_clips(
-    directory: Path, *, clips: int, keysteps: int, seed: int
-) -> list[int]:
+def write_described_clips(directory: Path, *, clips: int, keysteps: int, seed: int) -> list[int]:
     """clips.jsonl and descriptions.jsonl of made-up clips; returns the keysteps' sizes.
 
     Keysteps are as uneven as exponential shares: of 5,000, the largest has about nine times the
@@ -124,6 +127,6 @@ def _descriptions(
     for name, keystep in zip(names, keysteps):
         own = np.random.default_rng(int(keystep)).choice(VOCABULARY, WORDS)
         count = rng.integers(12, 26)
-        of_keystep = rng.random(count) < 0.8
+        of_keystep = rng.random(count) < 0.9
         chosen = np.where(of_keystep, rng.choice(own, count), rng.choice(VOCABULARY, count))
         yield {"clip": name, "description": " ".join(words[chosen])}

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-MEGABYTE = 1e6
-
 
 @dataclass(frozen=True)
 class Rate:
@@ -31,13 +29,14 @@ class Rate:
 def rate_in_new_process(
     work: Callable[..., None], *arguments: Any, few: int, many: int, repeats: int, workers: int
 ) -> Rate:
-    """The rate of `work(*arguments, records, directory-like number)` in a new process.
+    """The rate of `work(*arguments, records, call)` in a new process.
 
     What a run with `few` records takes is subtracted from one with `many`: start-up, imports and
-    new processes are in both. Before, it is run once unmeasured; of several rates, the median counts.
+    new processes are in both. Before, it is run once unmeasured. Of several rates the median is
+    taken.
 
     Args:
-        work: called with `arguments`, a number of records and the number of the call.
+        work: called with `arguments`, a number of records, and 0, 1, 2, ... from call to call.
         workers: processes that `work` starts.
     """
     context = multiprocessing.get_context("spawn")

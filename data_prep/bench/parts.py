@@ -19,14 +19,14 @@ FEW = 8
 def measure_frames(
     directory: Path, *, clips: int, seconds: int, size: tuple[int, int], processes: int
 ) -> dict[str, Any]:
-    """Clips a second from two H.264 files, in one process and in several.
+    """Clips a second from an H.264 file, in one process and in several.
 
     Args:
-        seconds: length of the files; size: width and height of their pictures.
+        seconds: length of the file; size: width and height of its picture.
     """
-    write_videos(directory / "videos", videos=2, seconds=seconds, size=size)
+    write_videos(directory / "videos", videos=1, seconds=seconds, size=size)
     for number in (FEW, clips):
-        write_video_clips(directory / f"{number}.jsonl", number, videos=2, seconds=seconds)
+        write_video_clips(directory / f"{number}.jsonl", number, videos=1, seconds=seconds)
     found = {
         count: rate_in_new_process(
             _frames, directory, count, few=FEW, many=clips, repeats=1, workers=count * (count > 1)
@@ -36,7 +36,7 @@ def measure_frames(
     stored = sum(path.stat().st_size for path in (directory / "videos").iterdir())
     return {
         "clips": clips,
-        "bits_per_second": round(8 * stored / (2 * seconds)),
+        "bits_per_second": round(8 * stored / seconds),
         "bytes_per_clip": _clip_bytes(directory / f"{FEW}.jsonl"),
         "processes": {str(count): _numbers(rate) for count, rate in found.items()},
         "speed_up": found[processes].per_second / found[1].per_second,
@@ -99,10 +99,18 @@ def _sources(clips: Path) -> list[Any]:
     from data_prep.record_files import ClipSource
     from stepdiff_jax.jsonl import read_jsonl
 
-    rows = [line.fields for line in read_jsonl(clips)]
     return [
-        ClipSource(row["clip"], clips.parent / row["video"], row["start"], row["end"], "", "", "", "")
-        for row in rows
+        ClipSource(
+            id=line.string("clip"),
+            video=clips.parent / line.string("video"),
+            start=line.fields["start"],
+            end=line.fields["end"],
+            keystep=line.string("keystep"),
+            activity=line.string("activity"),
+            narration=line.string("narration"),
+            place=f"{line.path}, line {line.number}",
+        )
+        for line in read_jsonl(clips)
     ]
 
 

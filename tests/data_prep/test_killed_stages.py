@@ -44,6 +44,7 @@ def undisturbed(tmp_path_factory) -> dict[str, Done]:
     try:
         os.chdir(previous)
         render(CHAIN)
+        spoil(Path("world"))
         for name, arguments in stage_commands(CHAIN):
             after = shutil.copytree(previous, root / name)
             os.chdir(after)
@@ -53,6 +54,16 @@ def undisturbed(tmp_path_factory) -> dict[str, Done]:
     finally:
         os.chdir(here)
     return done
+
+
+def spoil(world: Path) -> None:
+    """A segment that is no clip, and a clip of which the oracle knows nothing."""
+    annotations = json.loads((world / "annotations.json").read_text())
+    first = next(iter(annotations.values()))
+    first["annotations"].append({"id": 99, "segment": [0, 1], "partial": "Full Match"})
+    (world / "annotations.json").write_text(json.dumps(annotations))
+    truth = (world / "truth.jsonl").read_text().splitlines()
+    (world / "truth.jsonl").write_text("".join(f"{line}\n" for line in truth[1:]))
 
 
 def files(directory: Path) -> dict[str, str]:

@@ -1,11 +1,6 @@
-"""describe, question and filter: shards, resumption, quarantine and summaries, with the oracle."""
+"""describe, question and filter: quarantine, summaries, retries, with the oracle and a server."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -83,11 +78,6 @@ def test_chain_with_the_oracle(kitchen, tmp_path):
     assert summary["dropped"] == {"clip has no description": 2}
     assert summary["counts"]["questions"] == 3 * summary["out"] == 3 * 55
     assert all("raw" in row.fields for row in read_jsonl(tmp_path / "q.jsonl"))
-    for number in range(1, 5):
-        main([*question, "--destination", f"{tmp_path}/s.jsonl", "--shard", f"{number}/4"])
-    parts = [read_jsonl(tmp_path / f"s.{number}-of-4.jsonl") for number in range(1, 5)]
-    union = sorted(json.dumps(row.fields) for part in parts for row in part)
-    assert union == sorted((tmp_path / "q.jsonl").read_text().splitlines())
 
     known = ["--known-words", *ATTRIBUTES]
     filtered = ["--questions", f"{tmp_path}/q.jsonl", "--destination", f"{tmp_path}/f.jsonl"]
@@ -97,34 +87,6 @@ def test_chain_with_the_oracle(kitchen, tmp_path):
     assert counts["kept"] > 0.9 * 3 * 55
     removed = [value for name, value in counts.items() if name.startswith("removed by")]
     assert sum(removed) == counts["removed"]
-
-
-def test_killed_at_any_moment_it_leaves_the_same_bytes(kitchen, tmp_path):
-    def command(destination: str, address: str) -> list[str]:
-        return (
-            f"prep describe --clips {kitchen}/clips.jsonl --model.concurrency 1 --model.name m "
-            f"--model.base-url {address} --destination {tmp_path}/{destination}.jsonl"
-        ).split()
-
-    with serve(lambda text: f"it says {len(text)}", ["slow"] * 1000) as (address, served):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "stepdiff_jax", *command("killed", address)],
-            env=os.environ,
-            stdout=subprocess.DEVNULL,
-        )
-        while len(served.prompts) < 40:
-            time.sleep(0.02)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        assert not (tmp_path / "killed.jsonl").exists()
-        before = len(served.prompts)
-        main(command("killed", address))
-        assert len(served.prompts) - before < 64
-        main(command("whole", address))
-    for suffix in (".jsonl", ".quarantine.jsonl", ".summary.json"):
-        same = [(tmp_path / f"{name}{suffix}").read_bytes() for name in ("killed", "whole")]
-        assert same[0] == same[1]
-    assert not list(tmp_path.glob("*.part"))
 
 
 def test_what_is_done_is_not_asked_again_nor_written_over(kitchen, tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""describe -> question -> filter against a real OpenAI-compatible server, `transformers serve`."""
+"""The whole chain against a real OpenAI-compatible server, `transformers serve`."""
 
 import json
 import os
@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from stepdiff_jax.cli import main
-from stepdiff_jax.jsonl import read_jsonl, write_jsonl
+from data_prep.kitchen.chain import main
+from stepdiff_jax.data.records import open_records
+from stepdiff_jax.jsonl import read_jsonl
 
 pytestmark = pytest.mark.parity
 pytest.importorskip("torch")
@@ -27,16 +28,36 @@ LINES = (
     "Q: how does the salt differ between the videos\n",
     "A: according to the description both videos show salt\n",
 )
-"""What the model recites, whatever it is asked."""
+"""What the model recites of every pair."""
+
+DESCRIPTIONS = tuple(
+    f"a person takes salt with a {material} spoon {manner} {place}\n"
+    for material in ("wooden", "steel")
+    for manner in ("slowly", "quickly")
+    for place in ("beside the window", "near the stove")
+)
+"""One of these it recites of a clip; which one, the length of what it is asked says."""
+
+TEMPLATE = (
+    "{% for m in messages %}{{ m['content'] }} {% endfor %}"
+    "{% set asked = messages[-1]['content'] %}"
+    "{% if 'Describe in one or two sentences' in asked %}<clip{{ asked|length % 8 }}>"
+    "{% else %}<pair>{% endif %}"
+)
 
 
 def write_reciting_model(path: Path) -> None:
-    """A Llama whose next token is a function of the last one: it recites LINES, then ends."""
+    """A Llama whose next token is a function of the last one: it recites what is begun, and ends.
+
+    What is begun, its chat template tells it.
+    """
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-    words = ["<unk>", "<go>", *LINES, "</s>"]
+    recited = [("<pair>", *LINES)]
+    recited += [(f"<clip{n}>", text) for n, text in enumerate(DESCRIPTIONS)]
+    words = ["<unk>", *(word for one in recited for word in one), "</s>"]
     inner = Tokenizer(models.WordLevel({word: n for n, word in enumerate(words)}, "<unk>"))
     inner.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     inner.decoder = decoders.Fuse()
@@ -45,12 +66,12 @@ def write_reciting_model(path: Path) -> None:
         unk_token="<unk>",
         eos_token="</s>",
         pad_token="</s>",
-        additional_special_tokens=["<go>"],
+        additional_special_tokens=[start for start, *_ in recited],
     )
-    tokenizer.chat_template = "{% for m in messages %}{{ m['content'] }} {% endfor %}<go>"
+    tokenizer.chat_template = TEMPLATE
     config = LlamaConfig(
         vocab_size=len(words),
-        hidden_size=16,
+        hidden_size=32,
         intermediate_size=16,
         num_hidden_layers=1,
         num_attention_heads=2,
@@ -65,8 +86,12 @@ def write_reciting_model(path: Path) -> None:
     for name, weight in weights.items():
         if "o_proj" in name or "down_proj" in name:  # the block adds nothing
             weight.zero_()
-    weights["model.embed_tokens.weight"].copy_(torch.eye(len(words), 16))
-    weights["lm_head.weight"].copy_(torch.eye(len(words), 16).roll(1, 0))
+    weights["model.embed_tokens.weight"].copy_(torch.eye(len(words), 32))
+    follows = torch.zeros(len(words), 32)
+    for one in recited:
+        for word, following in zip(one, (*one[1:], "</s>")):
+            follows[words.index(following), words.index(word)] = 1
+    weights["lm_head.weight"].copy_(follows)
     model.save_pretrained(path)
     tokenizer.save_pretrained(path)
 
@@ -100,27 +125,26 @@ def served(tmp_path_factory) -> Iterator[tuple[str, Path]]:
         server.wait(30)
 
 
-def test_chain_runs_against_a_served_model(served, tmp_path):
+def test_one_command_runs_the_whole_chain_against_a_served_model(served, tmp_path):
     address, model = served
-    clip = {"keystep": "stir the soup", "narration": "a bit of salt", "video": "a.mp4"}
-    write_jsonl(tmp_path / "clips.jsonl", [{"clip": f"v{n}_0_8", **clip} for n in range(3)])
-    pairs = [{"reference": f"v{a}_0_8", "candidate": f"v{b}_0_8"} for a, b in ((0, 1), (1, 2))]
-    write_jsonl(tmp_path / "pairs.jsonl", [{**pair, "split": "train"} for pair in pairs])
-    asked = ["--model.base-url", address, "--model.name", str(model), "--model.new-tokens", "20"]
-    asked += ["--model.concurrency", "2"]
+    command = ["--directory", str(tmp_path), "--train-videos", "4", "--validation-videos", "2"]
+    command += ["--model.kind", "endpoint", "--model.base-url", address, "--model.name", str(model)]
+    command += ["--model.new-tokens", "20", "--model.concurrency", "2", "--processes", "1"]
+    assert main(command) == 0
 
-    described, questions, filtered = (tmp_path / f"{name}.jsonl" for name in "dqf")
-    here = ["--clips", f"{tmp_path}/clips.jsonl", "--destination", str(described)]
-    main(["prep", "describe", *here, *asked])
-    here = ["--pairs", f"{tmp_path}/pairs.jsonl", "--descriptions", str(described)]
-    main(["prep", "question", *here, "--destination", str(questions), *asked])
-    main(["prep", "filter", "--questions", str(questions), "--destination", str(filtered)])
-
-    for row in read_jsonl(filtered):
+    records = tmp_path / "records"
+    told = {row.string("description") for row in read_jsonl(records / "descriptions.jsonl")}
+    assert len(told) >= 2
+    assert told <= {text.strip() for text in DESCRIPTIONS}
+    filtered = read_jsonl(records / "filtered.jsonl")
+    for row in filtered:
         kept = [item["question"] for item in row.get("questions")]
         assert kept == [LINES[0][3:].strip(), LINES[2][3:].strip()]
         (removed,) = row.get("removed")
         assert "mentions_description" in removed["rules"]
-    cost = json.loads((tmp_path / "q.summary.json").read_text())["counts"]
-    assert cost["calls"] == 2
-    assert cost["completion_tokens"] >= 2 * len(LINES)
+    cost = json.loads((records / "questions.summary.json").read_text())["counts"]
+    assert cost["calls"] == len(filtered)
+    assert cost["completion_tokens"] >= len(filtered) * len(LINES)
+    packed = open_records(tmp_path / "data", "pairs", "train")
+    assert packed[0].questions[0].question == LINES[0][3:].strip()
+    assert LINES[5][3:].strip() in (tmp_path / "inspect.html").read_text()

@@ -1,0 +1,54 @@
+"""`stepdiff bench prep` on small sizes, and what it measures of a known size."""
+
+import json
+import time
+
+import numpy as np
+
+from data_prep.bench.made_up import write_described_clips
+from data_prep.bench.measure import rate_in_new_process
+from stepdiff_jax.cli import main
+
+SMALL = ["--frames-clips", "16", "--video-seconds", "10", "--video-size", "64", "48"]
+SMALL += ["--pair-clips", "400", "--keysteps", "20", "--pack-pairs", "50"]
+BIG = 200_000_000
+
+
+def fill(records: int, call: int) -> None:
+    np.ones(BIG, np.uint8)
+    time.sleep(0.02 * records)
+
+
+def test_memory_is_the_peak_of_the_process_that_works():
+    more = np.ones(5 * BIG, np.uint8)
+    rate = rate_in_new_process(fill, few=1, many=9, repeats=1, workers=0)
+    assert more[-1] == 1
+    assert BIG < rate.peak_bytes < 3 * BIG
+
+
+def test_every_part_is_measured(capsys):
+    assert main(["bench", "prep", "--json", *SMALL]) == 0
+    found = json.loads(capsys.readouterr().out)
+    rates = [*found["frames"]["processes"].values(), found["pair"], found["pack"]]
+    assert len(rates) == 4
+    assert all(rate["peak_bytes"] > 1e7 for rate in rates)
+    assert found["pair"]["pairs"] > 0
+
+
+def test_a_part_that_is_not_asked_for_is_left_out(capsys):
+    assert main(["bench", "prep", "--parts", "pack", *SMALL]) == 0
+    assert "pairs/s" in capsys.readouterr().out.splitlines()[-1]
+    assert main(["bench", "prep", "--processes", "0"]) == 2
+    assert "--processes must be at least 1, got 0" in capsys.readouterr().err
+
+
+def test_keysteps_are_uneven_and_the_same_for_a_seed(tmp_path):
+    sizes = [
+        write_described_clips(tmp_path / name, clips=2000, keysteps=100, seed=seed)
+        for name, seed in (("a", 1), ("b", 1), ("c", 2))
+    ]
+    assert sizes[0] == sizes[1] != sizes[2]
+    assert sum(sizes[0]) == 2000
+    assert max(sizes[0]) > 60
+    texts = [(tmp_path / name / "descriptions.jsonl").read_bytes() for name in "ab"]
+    assert texts[0] == texts[1]
