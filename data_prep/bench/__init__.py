@@ -1,1 +1,1 @@
-"""`stepdiff bench`: what this machine does in a second."""
+"""`stepdiff bench`: what this machine does in a second, and what calls cost."""

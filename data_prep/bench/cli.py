@@ -120,4 +120,24 @@ def _told(rate: dict[str, float], records: str) -> str:
     )
 
 
-BENCHES: dict[str, Command] = {"prep": prep}
+@dataclass(frozen=True)
+class Prompts:
+    """Count the tokens of what a language model is asked and answers, in the kitchen's words."""
+
+    tokenizer: Path
+    """tokenizer.model or tokenizer.json."""
+    samples: int = 300
+    seed: int = 0
+
+
+def prompts(prog: str, arguments: Sequence[str]) -> None:
+    """Tokens a call of describe and question, as one JSON object."""
+    options = parse_arguments(Prompts, arguments, prog=prog)
+    if options.samples < 1:
+        raise InputError(f"--samples must be at least 1, got {options.samples}")
+    from data_prep.bench.prompts import count_tokens
+
+    print(json.dumps(count_tokens(options.tokenizer, samples=options.samples, seed=options.seed)))
+
+
+BENCHES: dict[str, Command] = {"prep": prep, "prompts": prompts}

@@ -7,7 +7,10 @@ import numpy as np
 
 from data_prep.bench.made_up import write_described_clips
 from data_prep.bench.measure import rate_in_new_process
+from data_prep.kitchen.stand_ins import DIRECTORY as STAND_INS
+from data_prep.question import question_prompt
 from stepdiff_jax.cli import main
+from stepdiff_jax.data.tokenizer import Tokenizer
 
 SMALL = ["--frames-clips", "16", "--video-seconds", "10", "--video-size", "64", "48"]
 SMALL += ["--pair-clips", "400", "--keysteps", "20", "--pack-pairs", "50"]
@@ -40,6 +43,16 @@ def test_a_part_that_is_not_asked_for_is_left_out(capsys):
     assert "pairs/s" in capsys.readouterr().out.splitlines()[-1]
     assert main(["bench", "prep", "--processes", "0"]) == 2
     assert "--processes must be at least 1, got 0" in capsys.readouterr().err
+
+
+def test_tokens_of_prompts_are_counted(capsys):
+    command = ["bench", "prompts", "--samples", "20", "--tokenizer"]
+    assert main([*command, str(STAND_INS / "tokenizer.model")]) == 0
+    found = json.loads(capsys.readouterr().out)
+    template = len(Tokenizer(STAND_INS / "tokenizer.model").encode(question_prompt("", "")))
+    assert found["question"]["prompt"] > template + found["describe"]["answer"]
+    assert found["question"]["answer"] > found["describe"]["answer"] > 10
+    assert main([*command, "nowhere.model"]) == 2
 
 
 def test_keysteps_are_uneven_and_the_same_for_a_seed(tmp_path):
