@@ -22,13 +22,16 @@ class Describe:
     captions: Path | None = None
     """JSON Lines of clip, actions and objects."""
     captioner: str = ""
-    """Instead: an image-text-to-text model of transformers (directory or name; extra [torch])."""
+    """Instead: a run directory of ours on single videos, or an image-text-to-text model of
+    transformers (directory or name; extra [torch])."""
     object_scores: Path | None = None
     """JSON Lines of clip and scores of its objects."""
     detector: str = ""
     """Instead: an OWLv2 model of transformers (directory or name; extra [torch])."""
     action_scores: Path | None = None
     """JSON Lines of clip and scores of its actions."""
+    grounding: str = ""
+    """Instead: a CONFIG, whose InternVideo compares clips and actions."""
     object_score: float = 0.1
     """Objects below this are left out."""
     action_score: float = 0.2
@@ -42,17 +45,14 @@ def describe(prog: str, arguments: Sequence[str]) -> None:
     options = parse_arguments(Describe, arguments, prog=prog)
     from data_prep.describing.backends import open_sources
     from data_prep.describing.stage import Limits, write_descriptions
-    from data_prep.language_models.choice import open_model
     from data_prep.text_stage import Shard
 
-    backends = {
-        name: str(getattr(options, name) or "")
-        for name in ("captions", "captioner", "object_scores", "detector", "action_scores")
-    }
+    names = ("captions", "captioner", "object_scores", "detector", "action_scores", "grounding")
+    backends = {name: str(getattr(options, name) or "") for name in names}
     summary = write_descriptions(
         options.clips,
         options.destination,
-        open_sources(open_model(options.model), root=options.clips.parent, **backends),
+        open_sources(options.model, root=options.clips.parent, **backends),
         Limits(options.object_score, options.action_score),
         shard=Shard.parse(options.shard),
         settings=options.model.settings() | backends,

@@ -8,14 +8,17 @@ from data_prep.clip_frames import FRAMES
 from data_prep.describing.base import Captioner, Scorer
 from data_prep.describing.files import CaptionsFile, ScoresFile
 from data_prep.describing.stage import Sources
-from data_prep.language_models.base import LanguageModel
+from data_prep.language_models.choice import ModelOptions, open_model
 from data_prep.text_stage import Row
 from stepdiff_jax.data.video import sample_frames
 from stepdiff_jax.errors import InputError
 
+CHECKPOINTS = "checkpoints"
+"""What a run directory has, and a model of transformers has not."""
+
 
 def open_sources(
-    language_model: LanguageModel,
+    language_model: ModelOptions,
     *,
     root: Path,
     captions: str = "",
@@ -23,42 +26,73 @@ def open_sources(
     object_scores: str = "",
     detector: str = "",
     action_scores: str = "",
+    grounding: str = "",
 ) -> Sources:
-    """The backends that are named by files (captions, scores) or models (captioner, detector).
+    """The backends that are named by files (captions, scores) or by models.
 
     Args:
         root: directory that the videos' paths are relative to.
+        captioner: a run directory of ours, or a model of transformers (directory or name).
+        detector: an OWLv2 of transformers.
+        grounding: a CONFIG, whose encoder scores actions.
     Raises:
         InputError: both a file and a model for the same, or a model that cannot be loaded.
     """
-    for file, model, name in (
-        (captions, captioner, "captioner"),
-        (object_scores, detector, "detector"),
+    for file_name, file, model_name, model in (
+        ("captions", captions, "captioner", captioner),
+        ("object-scores", object_scores, "detector", detector),
+        ("action-scores", action_scores, "grounding", grounding),
     ):
         if file and model:
-            raise InputError(f"field {name!r}: {model!r} and the file {file!r} exclude each other")
-    chosen_captioner: Captioner | None = CaptionsFile(Path(captions)) if captions else None
-    chosen_detector: Scorer | None = ScoresFile(Path(object_scores)) if object_scores else None
-    try:
-        if captioner:
-            from data_prep.describing.torch_models import TransformersCaptioner
-
-            chosen_captioner = TransformersCaptioner.load(captioner)
-        if detector:
-            from data_prep.describing.torch_models import TransformersDetector
-
-            chosen_detector = TransformersDetector.load(detector)
-    except (ImportError, OSError, ValueError) as error:
-        wrong = " ".join(str(error).split())
-        raise InputError(f"{captioner or detector}: cannot be loaded: {wrong}") from error
+            raise InputError(f"--{file_name} {file} and --{model_name} {model} exclude each other")
 
     def frames(row: Row) -> np.ndarray:
         return sample_frames(root / row["video"], row["start"], row["end"], FRAMES).frames
 
     return Sources(
-        language_model,
-        chosen_captioner,
-        chosen_detector,
-        ScoresFile(Path(action_scores)) if action_scores else None,
-        frames if captioner or detector else None,
+        open_model(language_model),
+        CaptionsFile(Path(captions)) if captions else _captioner(captioner),
+        ScoresFile(Path(object_scores)) if object_scores else _detector(detector),
+        ScoresFile(Path(action_scores)) if action_scores else _grounding(grounding),
+        frames if captioner or detector or grounding else None,
     )
+
+
+def _captioner(name: str) -> Captioner | None:
+    if not name:
+        return None
+    if (Path(name) / CHECKPOINTS).is_dir():
+        from data_prep.language_models.own import OwnCaptioner
+
+        return OwnCaptioner.load(Path(name))
+    try:
+        from data_prep.describing.torch_models import TransformersCaptioner
+
+        return TransformersCaptioner.load(name)
+    except (ImportError, OSError, ValueError) as error:
+        raise _unloadable(name, error) from error
+
+
+def _detector(name: str) -> Scorer | None:
+    if not name:
+        return None
+    try:
+        from data_prep.describing.torch_models import TransformersDetector
+
+        return TransformersDetector.load(name)
+    except (ImportError, OSError, ValueError) as error:
+        raise _unloadable(name, error) from error
+
+
+def _grounding(config: str) -> Scorer | None:
+    if not config:
+        return None
+    from data_prep.describing.grounding import InternVideoGrounding
+    from data_prep.text_tower import open_encoder
+
+    encoder = open_encoder(config)
+    return InternVideoGrounding(encoder.model, encoder.experiment.encoder, encoder.tokenize)
+
+
+def _unloadable(name: str, error: Exception) -> InputError:
+    return InputError(f"{name}: cannot be loaded: {' '.join(str(error).split())}")

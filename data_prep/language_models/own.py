@@ -1,6 +1,7 @@
 """Our own Llama-2, on one device or many, and our single-video model as a captioner."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -8,18 +9,26 @@ import numpy as np
 from data_prep.describing.base import Captions, Clip
 from data_prep.language_models.base import Completion, LanguageModelError, Prompt
 from stepdiff_jax.config import EncoderConfig
+from stepdiff_jax.config_files import read_experiment
 from stepdiff_jax.data.packing import RowShape, lay_out, pack_row
 from stepdiff_jax.data.preprocess import resize_and_crop
 from stepdiff_jax.data.prompts import Conversation, Text, single_conversation
 from stepdiff_jax.data.tokenizer import Tokenizer
+from stepdiff_jax.errors import InputError
 from stepdiff_jax.inference.encode import latent_table
 from stepdiff_jax.inference.generate import generate_tokens
 from stepdiff_jax.inference.requests import LENGTH_STEP
+from stepdiff_jax.inference.trained import trained_model
 from stepdiff_jax.layout import PackedRows
+from stepdiff_jax.loading.build import load_tokenizer
 from stepdiff_jax.models.vclm import VCLM
 
 ACTION_QUESTION = "What does the person do? Answer in a single sentence."
 OBJECT_QUESTION = "Which ingredients and tools are seen? Answer with a list, separated by commas."
+
+
+SINGLE = "single"
+"""The record set of single videos."""
 
 
 class OwnLanguageModel:
@@ -56,6 +65,24 @@ class OwnCaptioner:
     ):
         self._model, self._tokenizer, self._encoder = model, tokenizer, encoder
         self._new_tokens = new_tokens
+
+    @classmethod
+    def load(cls, directory: Path) -> "OwnCaptioner":
+        """From a run directory of an experiment on single videos.
+
+        Raises:
+            InputError: it has no configuration or no trained weights, or was not trained on single
+                videos.
+        """
+        experiment = read_experiment(directory)
+        parts = [source.name for source in experiment.data.mixture]
+        if SINGLE not in parts:
+            raise InputError(
+                f"{directory}: was trained on {', '.join(parts)}; a captioner needs a run on "
+                f"{SINGLE!r}, such as one of vclm_7b"
+            )
+        model = trained_model(experiment, directory)
+        return cls(model, load_tokenizer(experiment), experiment.encoder)
 
     def caption(self, clip: Clip) -> Captions:
         """See `Captioner`."""
