@@ -1,10 +1,6 @@
 """Pairs of described clips: who is paired with whom, and what is counted."""
 
 import json
-import signal
-import subprocess
-import sys
-import time
 from collections import Counter
 from itertools import combinations
 from pathlib import Path
@@ -211,41 +207,6 @@ def test_other_settings_or_input_are_an_error_and_the_same_again_is_nothing(tmp_
     assert main(command) == 2
     assert "other input" in capsys.readouterr().err
     assert {path.name: path.read_bytes() for path in tmp_path.glob("pairs.*")} == before
-
-
-def test_killed_at_any_moment_it_leaves_the_same_bytes(tmp_path):
-    rng = np.random.default_rng(0)
-    clips = [
-        {"clip": f"v{number % 90}_{number}_{number + 4}", "keystep": f"step {number // 30}"}
-        for number in range(12_000)
-    ]
-    described = [
-        {"clip": clip["clip"], "description": " ".join(rng.choice(WORDS, 6))} for clip in clips
-    ]
-    write_jsonl(tmp_path / "clips.jsonl", [{**clip, "split": "train"} for clip in clips])
-    write_jsonl(tmp_path / "descriptions.jsonl", described)
-
-    def command(name: str) -> list[str]:
-        return (
-            f"prep pair --clips {tmp_path}/clips.jsonl "
-            f"--descriptions {tmp_path}/descriptions.jsonl --destination {tmp_path}/{name}.jsonl"
-        ).split()
-
-    for lines in (1, 150):  # it is killed twice, at random places behind these many keysteps
-        process = subprocess.Popen([sys.executable, "-m", "stepdiff_jax", *command("killed")])
-        journal = tmp_path / "killed.part"
-        while not journal.exists() or journal.read_bytes().count(b"\n") <= lines:
-            assert process.poll() is None
-            time.sleep(0.002)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        assert not (tmp_path / "killed.jsonl").exists()
-    assert main(command("killed")) == 0
-    assert main(command("whole")) == 0
-    for suffix in (".jsonl", ".quarantine.jsonl", ".summary.json"):
-        same = [(tmp_path / f"{name}{suffix}").read_bytes() for name in ("killed", "whole")]
-        assert same[0] == same[1]
-    assert not list(tmp_path.glob("*.part"))
 
 
 @pytest.mark.parametrize(
