@@ -39,23 +39,26 @@ def killed(words: Sequence[str], directory: Path, moment: int) -> int | None:
     return process.exitcode
 
 
-def counted(words: Sequence[str]) -> int:
-    """Lines that `stepdiff WORDS` runs, in this process."""
+def counted(words: Sequence[str]) -> tuple[int, list[int]]:
+    """Lines that `stepdiff WORDS` runs, in this process, and which of them write JSON Lines."""
     lines = 0
+    writing = []
 
-    def count() -> None:
+    def count(code: CodeType) -> None:
         nonlocal lines
         lines += 1
+        if code is jsonl.write_jsonl.__code__:
+            writing.append(lines)
 
     assert _traced(words, count) == 0
-    return lines
+    return lines, writing
 
 
 def _run_until(words: Sequence[str], directory: Path, moment: int) -> None:
     os.chdir(directory)
     left = moment
 
-    def count() -> None:
+    def count(_: CodeType) -> None:
         nonlocal left
         left -= 1
         if left == 0:
@@ -64,13 +67,13 @@ def _run_until(words: Sequence[str], directory: Path, moment: int) -> None:
     _traced(words, count)
 
 
-def _traced(words: Sequence[str], count: Callable[[], None]) -> int:
+def _traced(words: Sequence[str], count: Callable[[CodeType], None]) -> int:
     def enter(frame: FrameType, event: str, argument: Any) -> Any:
         return line if _is_ours(frame.f_code) else None
 
     def line(frame: FrameType, event: str, argument: Any) -> Any:
         if event == "line":
-            count()
+            count(frame.f_code)
         return line
 
     before = sys.gettrace()

@@ -20,17 +20,22 @@ CHAIN = Chain(Path(), train_videos=4, validation_videos=2, processes=1)
 STAGES = [name for name, _ in stage_commands(CHAIN)]
 SHARDED = [name for name in STAGES if name not in ("pack", "inspect")]
 KILLS = 3
+"""One in each third of a stage's lines; and as many while it writes its files."""
 SURE = 0.97
 """Of the lines; a process that did other work before has filled some caches, and runs fewer."""
 
 
 class Done(NamedTuple):
-    """A stage that ran undisturbed: the directories before and after it, and its lines of code."""
+    """A stage that ran undisturbed: the directories before and after it, and its lines of code.
+
+    writing: the lines that write JSON Lines.
+    """
 
     words: tuple[str, ...]
     before: Path
     after: Path
     lines: int
+    writing: list[int]
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +54,7 @@ def undisturbed(tmp_path_factory) -> dict[str, Done]:
             after = shutil.copytree(previous, root / name)
             os.chdir(after)
             words = ("prep", name, *arguments)
-            done[name] = Done(words, previous, after, counted(words))
+            done[name] = Done(words, previous, after, *counted(words))
             previous = after
     finally:
         os.chdir(here)
@@ -82,9 +87,12 @@ def test_killed_at_a_random_moment_a_stage_leaves_the_same_bytes(
     stage = undisturbed[name]
     whole = files(stage.after)
     draw = random.Random(f"{name} 0")
-    for number in range(KILLS):
-        directory = shutil.copytree(stage.before, tmp_path / str(number))
-        moment = draw.randint(1, int(SURE * stage.lines))
+    moments = [
+        1 + int(SURE * stage.lines * (number + draw.random()) / KILLS) for number in range(KILLS)
+    ]
+    moments += draw.sample(stage.writing[1:], min(KILLS, len(stage.writing[1:])))
+    for moment in moments:
+        directory = shutil.copytree(stage.before, tmp_path / str(moment))
         assert killed(stage.words, directory, moment) == -signal.SIGKILL
         finished = journalled(directory)
         monkeypatch.chdir(directory)
