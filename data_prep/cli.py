@@ -98,24 +98,48 @@ def sequences(prog: str, arguments: Sequence[str]) -> None:
 
 
 @dataclass(frozen=True)
-class Pack:
-    """Decode the clips once and write everything as ArrayRecord datasets."""
+class Frames:
+    """Decode 8 frames of each clip, once, into JPEG images."""
 
-    source: Path
-    """Directory of clips.jsonl, pairs.jsonl, sequences.jsonl and single.jsonl."""
+    clips: Path
+    """clips.jsonl."""
     destination: Path
+    """frames.jsonl, to be written; the images go to frames/ beside it."""
     processes: int = 2
     """Processes that decode video."""
+    shard: str = "1/1"
+
+
+def frames(prog: str, arguments: Sequence[str]) -> None:
+    """clips.jsonl and video files -> frames.jsonl and JPEG images."""
+    options = parse_arguments(Frames, arguments, prog=prog)
+    from data_prep.frames import write_frames
+    from data_prep.text_stage import Shard
+
+    summary = write_frames(
+        options.clips,
+        options.destination,
+        processes=options.processes,
+        shard=Shard.parse(options.shard),
+    )
+    print_summary(options.destination, summary)
+
+
+@dataclass(frozen=True)
+class Pack:
+    """Write everything as ArrayRecord datasets."""
+
+    source: Path
+    """Directory of clips.jsonl, frames.jsonl, pairs.jsonl, sequences.jsonl and single.jsonl."""
+    destination: Path
 
 
 def pack(prog: str, arguments: Sequence[str]) -> None:
-    """JSON Lines and video files -> the datasets that training reads."""
+    """JSON Lines and frames -> the datasets that training reads."""
     options = parse_arguments(Pack, arguments, prog=prog)
     from data_prep.pack import pack as pack_records
 
-    for kind, number in pack_records(
-        options.source, options.destination, processes=options.processes
-    ).items():
+    for kind, number in pack_records(options.source, options.destination).items():
         print(f"{options.destination}: {number} {kind}")
 
 
@@ -139,6 +163,7 @@ def features(prog: str, arguments: Sequence[str]) -> None:
 
 STAGES: dict[str, Command] = {
     "clips": clips,
+    "frames": frames,
     **TEXT_STAGES,
     "sequences": sequences,
     "pack": pack,

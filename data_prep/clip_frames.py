@@ -1,52 +1,116 @@
-"""Decodes clips into JPEG frames, in several processes. Kept small: every process imports it."""
+"""Decodes clips into JPEG frames, in other processes. Kept small: every process imports it."""
 
+import io
 import multiprocessing
+import os
+import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing.connection import wait
+from pathlib import Path
 
-import numpy as np
+from PIL import Image
 
-from data_prep.record_files import ClipSource
-from stepdiff_jax.data.video import encode_jpeg, sample_frames
-from stepdiff_jax.errors import InputError
+from stepdiff_jax.data.video import VideoError, encode_jpeg, sample_frames
 
 FRAMES = 8
 """Frames of a clip (section 4: 8 frames, uniformly)."""
 
 
-def decode_clip(clip: ClipSource) -> tuple[list[bytes], np.ndarray]:
-    """JPEG frames [8] and their times, float32 [8] in seconds.
+@dataclass(frozen=True)
+class Span:
+    """What is decoded: `start` to `end` seconds of a video file."""
 
-    Raises:
-        InputError: the video cannot be read there; names the line of the clip.
-    """
+    video: Path
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
+class ClipFrames:
+    """`images` are JPEG images [8], `times` their seconds; `width` and `height` are in pixels."""
+
+    images: tuple[bytes, ...]
+    times: tuple[float, ...]
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Undecodable:
+    """Why a clip has no frames; `kind` is the same for all clips that fail alike."""
+
+    kind: str
+    detail: str
+
+
+def decode_clip(span: Span) -> ClipFrames | Undecodable:
+    """The clip's frames, or what is wrong with its video."""
     try:
-        sampled = sample_frames(clip.video, clip.start, clip.end, FRAMES)
-    except InputError as error:
-        raise InputError(f"{clip.place}: clip {clip.id!r}: {error}") from error
-    return encode_jpeg(sampled.frames), sampled.times.astype(np.float32)
+        sampled = sample_frames(span.video, span.start, span.end, FRAMES)
+    except VideoError as error:
+        return Undecodable(error.kind, str(error))
+    images = tuple(encode_jpeg(sampled.frames))
+    with Image.open(io.BytesIO(images[0])) as image:
+        width, height = image.size
+    return ClipFrames(images, tuple(sampled.times.tolist()), width, height)
 
 
 class ClipDecoder:
-    """Decodes clips in order, ahead of whoever reads them."""
+    """Decodes clips in `processes` processes of its own, which a broken file may crash."""
 
-    def __init__(self, executor: Executor | None):
-        self._executor = executor
+    def __init__(self, processes: int):
+        self._processes = max(processes, 1)
+        self._pool = _pool(self._processes)
 
-    def __call__(self, clips: Sequence[ClipSource]) -> Iterator[tuple[list[bytes], np.ndarray]]:
-        if self._executor is None:
-            return map(decode_clip, clips)
-        return self._executor.map(decode_clip, clips, chunksize=4)
+    def __enter__(self) -> "ClipDecoder":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def __call__(self, spans: Sequence[Span]) -> Iterator[ClipFrames | Undecodable]:
+        """One result for each span, in order."""
+        futures = [self._submit(span) for span in spans]
+        for span, future in zip(spans, futures, strict=True):
+            try:
+                yield future.result()
+            except BrokenProcessPool:
+                # Any of those under way may be to blame, so that each is tried by itself.
+                yield _decode_alone(span)
+
+    def _submit(self, span: Span) -> Future[ClipFrames | Undecodable]:
+        try:
+            return self._pool.submit(decode_clip, span)
+        except BrokenProcessPool:
+            self._pool.shutdown()
+            self._pool = _pool(self._processes)
+            return self._pool.submit(decode_clip, span)
 
 
-@contextmanager
-def clip_decoder(processes: int) -> Iterator[ClipDecoder]:
-    """A decoder over `processes` processes; one works in the caller's."""
-    if processes <= 1:
-        yield ClipDecoder(None)
-        return
+def _decode_alone(span: Span) -> ClipFrames | Undecodable:
+    with _pool(1) as pool:
+        try:
+            return pool.submit(decode_clip, span).result()
+        except BrokenProcessPool:
+            return Undecodable("decoder crashed", f"{span.video}: its decoder's process ended")
+
+
+def _pool(processes: int) -> ProcessPoolExecutor:
     # Spawned, not forked: the caller may run threads of JAX and of TFDS.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context) as executor:
-        yield ClipDecoder(executor)
+    return ProcessPoolExecutor(processes, mp_context=context, initializer=_end_with_parent)
+
+
+def _end_with_parent() -> None:
+    """A process whose parent was killed would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_exit_after, args=[parent.sentinel], daemon=True).start()
+
+
+def _exit_after(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(1)

@@ -11,10 +11,10 @@ from data_prep.howto100m import narration, stream_captions
 from data_prep.htstep import MATCHES, PAST_THE_END, HtStep, read_htstep, segment_problem
 from data_prep.record_files import CLIPS_FILE
 from data_prep.text_stage import Rejected, Row, Shard, run_stage
+from stepdiff_jax.data.video import MISSING
 from stepdiff_jax.errors import InputError
 
 VIDEO_SUFFIXES = (".mp4", ".webm", ".mkv")
-MISSING = "video file is missing"
 
 
 @dataclass(frozen=True)

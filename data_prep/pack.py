@@ -1,4 +1,4 @@
-"""`stepdiff prep pack`: videos and JSON Lines files -> ArrayRecord datasets, through TFDS.
+"""`stepdiff prep pack`: stored frames and JSON Lines files -> ArrayRecord datasets, through TFDS.
 
 The builder is shard-based because `GeneratorBasedBuilder` buffers a split and spills it through
 TensorFlow beyond 1 GB; shards are written in order, so a record's index is its line's place within
@@ -19,12 +19,16 @@ import tensorflow_datasets as tfds
 from rich.console import Console
 from rich.progress import Progress
 
-from data_prep.clip_frames import ClipDecoder, clip_decoder
+from data_prep.frame_files import read_images
 from data_prep.record_files import ClipSource, RecordFiles, read_record_files
 from data_prep.record_writer import SortedWriter
+from data_prep.text_stage import write_summary
 from stepdiff_jax.data import records
 from stepdiff_jax.data.records import PairRecord, QuestionAnswer, SequenceRecord
 from stepdiff_jax.errors import InputError
+
+SUMMARY_FILE = "pack.summary.json"
+WITHOUT_FRAMES = "a clip without frames"
 
 SHARD_RECORDS = 1024
 """Records of a shard, which TFDS holds in memory: 140 MB for clips of 8 frames."""
@@ -32,24 +36,21 @@ SHARD_RECORDS = 1024
 Examples = Iterator[tuple[int, dict[str, Any]]]
 
 
-def pack(source: Path | str, destination: Path | str, processes: int = 2) -> dict[str, int]:
+def pack(source: Path | str, destination: Path | str) -> dict[str, int]:
     """Pack clips, pairs, sequences and single clips of `source` into datasets in `destination`.
 
     What was packed from the same files before is kept; a dataset of other files is replaced. A
-    dataset appears whole or not at all.
+    dataset appears whole or not at all. pack.summary.json counts what was packed and dropped.
 
     Returns:
         records of each kind, all splits together.
     Raises:
-        InputError: see `read_record_files`, and a video that cannot be read.
+        InputError: see `read_record_files`, and frames that cannot be read.
     """
     source, destination = Path(source), Path(destination)
     files = read_record_files(source)
     tfds.disable_progress_bar()
-    with (
-        Progress(console=Console(stderr=True), transient=True) as progress,
-        clip_decoder(processes) as decoder,
-    ):
+    with Progress(console=Console(stderr=True), transient=True) as progress:
         for kind in files.digests:
             if _is_packed(destination, kind, files.digests[kind]):
                 continue
@@ -60,11 +61,27 @@ def pack(source: Path | str, destination: Path | str, processes: int = 2) -> dic
                 data_dir=str(destination),
                 file_format="array_record",
                 files=files,
-                decoder=decoder,
                 advance=functools.partial(progress.advance, bar),
             )
             _write(builder)
-    return {kind: sum(map(len, _by_split(files, kind).values())) for kind in files.digests}
+    counts = {kind: sum(map(len, _by_split(files, kind).values())) for kind in files.digests}
+    write_summary(destination / SUMMARY_FILE, _summary(files, counts))
+    return counts
+
+
+def _summary(files: RecordFiles, counts: Mapping[str, int]) -> dict[str, Any]:
+    """In, out and dropped of each kind, and what the frames were decoded by."""
+    return {
+        "in": {kind: counts[kind] + files.dropped[kind] for kind in counts},
+        "out": dict(counts),
+        "dropped": {WITHOUT_FRAMES: {kind: files.dropped[kind] for kind in counts}},
+        "decoders": _decoders(files),
+        "input": files.digests,
+    }
+
+
+def _decoders(files: RecordFiles) -> list[str]:
+    return sorted({clip.frames.decoder for clips in files.clips.values() for clip in clips})
 
 
 class StepdiffPairs(tfds.core.ShardBasedBuilder):
@@ -77,11 +94,10 @@ class StepdiffPairs(tfds.core.ShardBasedBuilder):
         self,
         *,
         files: RecordFiles,
-        decoder: ClipDecoder,
         advance: Callable[[], None],
         **arguments: Any,
     ):
-        self._files, self._decoder, self._advance = files, decoder, advance
+        self._files, self._advance = files, advance
         super().__init__(**arguments)
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -92,6 +108,7 @@ class StepdiffPairs(tfds.core.ShardBasedBuilder):
             metadata["clip_ids"] = {
                 split: [clip.id for clip in clips] for split, clips in self._files.clips.items()
             }
+            metadata["decoders"] = _decoders(self._files)
         return tfds.core.DatasetInfo(
             builder=self,
             description="Clips of instructional video and what is asked about them.",
@@ -117,7 +134,7 @@ class StepdiffPairs(tfds.core.ShardBasedBuilder):
 
     def _examples(self, group: Sequence[Any]) -> Examples:
         if isinstance(group[0], ClipSource):
-            examples = map(_clip, group, self._decoder(group))
+            examples = map(_clip, group)
         else:
             examples = map(_pair if isinstance(group[0], PairRecord) else _sequence, group)
         for number, example in enumerate(examples):
@@ -179,15 +196,14 @@ _FEATURES: dict[str, dict[str, Any]] = {
 _FEATURES["single"] = _FEATURES["sequences"]
 
 
-def _clip(clip: ClipSource, decoded: tuple[list[bytes], np.ndarray]) -> dict[str, Any]:
-    frames, times = decoded
+def _clip(clip: ClipSource) -> dict[str, Any]:
     return {
         "id": clip.id,
         "keystep": clip.keystep,
         "activity": clip.activity,
         "narration": clip.narration,
-        "frames": frames,
-        "times": times,
+        "frames": read_images(clip.frames),
+        "times": np.asarray(clip.frames.times, np.float32),
     }
 
 

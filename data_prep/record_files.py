@@ -1,7 +1,7 @@
 """Reads and checks the JSON Lines files that a dataset is packed from.
 
-Every line is checked before the first video is opened, so that a slip in the last line does not
-cost a night of decoding.
+Every line is checked before the first record is written, so that a slip in the last line does not
+cost a night of packing.
 """
 
 import hashlib
@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from data_prep.frame_files import FRAMES_FILE, StoredFrames, read_frames
 from stepdiff_jax.data.records import PairRecord, QuestionAnswer, SequenceRecord
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.jsonl import JsonLine, read_jsonl
@@ -22,17 +23,13 @@ SPLIT_NAME = re.compile(r"[A-Za-z]\w*")
 
 @dataclass(frozen=True)
 class ClipSource:
-    """A line of clips.jsonl: a span of a video file, in seconds, and what is known of it."""
+    """A line of clips.jsonl, and the frames that the frames stage left of it."""
 
     id: str
-    video: Path
-    start: float
-    end: float
     keystep: str
     activity: str
     narration: str
-    place: str
-    """File and line, for errors that show only when the video is read."""
+    frames: StoredFrames
 
 
 Clips = dict[str, list[ClipSource]]
@@ -43,32 +40,36 @@ Clips = dict[str, list[ClipSource]]
 class RecordFiles:
     """The checked contents of a source directory, each by split; `digests` are SHA-256 by kind.
 
-    `records` holds "pairs", "sequences" and "single" where the source has them.
+    `records` holds "pairs", "sequences" and "single" where the source has them. What refers to a
+    clip without frames is left out; `dropped` counts it by kind.
     """
 
     clips: Clips
     records: dict[str, dict[str, list[PairRecord | SequenceRecord]]]
     digests: dict[str, str]
+    dropped: dict[str, int]
 
 
 def read_record_files(source: Path) -> RecordFiles:
-    """Read clips.jsonl, and pairs.jsonl, sequences.jsonl and single.jsonl where they exist.
+    """Read clips.jsonl and frames.jsonl; pairs, sequences and single.jsonl where they exist.
 
     Where the filter has left a filtered.jsonl, that is read for pairs.jsonl: beside it, pairs.jsonl
     is what the pair stage left, without questions.
 
     Raises:
-        InputError: a missing or empty file, a missing or wrong field, a clip named twice, a video
-            file that is not there, a clip id that the record's split of clips.jsonl lacks.
+        InputError: a missing or empty file, a missing or wrong field, a clip named twice, a clip id
+            that the record's split of clips.jsonl lacks, nothing with frames.
     """
-    clips = _read_clips(source)
+    clips, without = _read_clips(source)
+    dropped = {"clips": len(without)}
     index = {
         clip.id: (split, number)
         for split, group in clips.items()
         for number, clip in enumerate(group)
     }
     records = {}
-    digests = {"clips": _digest(source / CLIPS_FILE)}
+    made_of = (source / CLIPS_FILE, source / FRAMES_FILE)
+    digests = {"clips": _digest(*made_of)}
     for kind, parse in (("pairs", _pair), ("sequences", _sequence), ("single", _single)):
         path = source / f"{kind}.jsonl"
         if kind == "pairs" and (source / FILTERED_FILE).exists():
@@ -76,45 +77,46 @@ def read_record_files(source: Path) -> RecordFiles:
         if not path.exists():
             continue
         splits: dict[str, list[PairRecord | SequenceRecord]] = {}
+        dropped[kind] = 0
         for line in read_jsonl(path):
             split = _split(line)
+            if not without.isdisjoint(_named_clips(line)):
+                dropped[kind] += 1
+                continue
             splits.setdefault(split, []).append(parse(line, split, index))
+        if not splits:
+            raise InputError(f"{path}: refers to clips without frames only")
         records[kind] = splits
-        digests[kind] = _digest(source / CLIPS_FILE, path)
-    return RecordFiles(clips, records, digests)
+        digests[kind] = _digest(*made_of, path)
+    return RecordFiles(clips, records, digests, dropped)
 
 
-def _read_clips(source: Path) -> Clips:
+def _read_clips(source: Path) -> tuple[Clips, set[str]]:
+    """The clips with frames, and the ids of the others."""
+    frames = read_frames(source)
     clips: Clips = {}
+    without: set[str] = set()
     seen: dict[str, int] = {}
     for line in read_jsonl(source / CLIPS_FILE):
         name = line.string("clip")
         if name in seen:
             line.fail("clip", f"is named in line {seen[name]} too", name)
         seen[name] = line.number
-        video = source / line.string("video")
-        if not video.is_file():
-            line.fail("video", f"names no file ({video})", line.string("video"))
-        start, end = (
-            finite_number(line, "start", line.get("start")),
-            finite_number(line, "end", line.get("end")),
-        )
-        if start < 0:
-            line.fail("start", "must not be negative", start)
-        if end <= start:
-            line.fail("end", f"must come after start ({start:g})", end)
-        clip = ClipSource(
-            name,
-            video,
-            start,
-            end,
-            line.string("keystep"),
-            line.string("activity"),
-            line.string("narration"),
-            place=f"{line.path}, line {line.number}",
-        )
-        clips.setdefault(_split(line), []).append(clip)
-    return clips
+        texts = [line.string(field) for field in ("keystep", "activity", "narration")]
+        split = _split(line)
+        if name in frames:
+            clips.setdefault(split, []).append(ClipSource(name, *texts, frames[name]))
+        else:
+            without.add(name)
+    if not clips:
+        raise InputError(f"{source / FRAMES_FILE}: has frames of no clip of {CLIPS_FILE}")
+    return clips, without
+
+
+def _named_clips(line: JsonLine) -> Sequence[str]:
+    if "clips" in line.fields:
+        return line.strings("clips")
+    return [line.string("reference"), line.string("candidate")]
 
 
 Index = Mapping[str, tuple[str, int]]

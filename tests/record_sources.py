@@ -8,6 +8,8 @@ from typing import Any
 import av
 import numpy as np
 
+from data_prep.frames import write_frames
+
 FRAME_RATE = 4
 SECONDS = 6
 CLIPS_PER_VIDEO = 3
@@ -45,6 +47,7 @@ def write_source(directory: Path) -> Path:
     write_lines(directory / "pairs.jsonl", pairs)
     for name, size in (("sequences", CLIPS_PER_VIDEO), ("single", 1)):
         write_lines(directory / f"{name}.jsonl", _sequences(clips, size))
+    write_frames(directory / "clips.jsonl", directory / "frames.jsonl", processes=1)
     return directory
 
 

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 from flax import nnx
 
+from data_prep.frames import write_frames
 from data_prep.kitchen.stand_ins import DIRECTORY as STAND_INS
 from data_prep.pack import pack
 from stepdiff_jax.config import (
@@ -51,7 +52,8 @@ def write_tiny_experiment(root: Path) -> Experiment:
     """Ten steps on six pairs and three narrated sequences; its run directory is to be replaced."""
     _write_weights(root)
     _write_records(root / "records")
-    pack(root / "records", root / "data", processes=1)
+    write_frames(root / "records/clips.jsonl", root / "records/frames.jsonl", processes=1)
+    pack(root / "records", root / "data")
     return Experiment(
         name="tiny",
         encoder=ENCODER,

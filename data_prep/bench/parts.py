@@ -16,6 +16,10 @@ FEW = 8
 """Clips whose time is start-up's; the same that a pool of two is given at once."""
 
 
+FRAMES_OF = "frames{}by{}"
+"""Directory of the frames of so many clips by so many processes."""
+
+
 def measure_frames(
     directory: Path, *, clips: int, seconds: int, size: tuple[int, int], processes: int
 ) -> dict[str, Any]:
@@ -29,7 +33,7 @@ def measure_frames(
         write_video_clips(directory / f"{number}.jsonl", number, videos=1, seconds=seconds)
     found = {
         count: rate_in_new_process(
-            _frames, directory, count, few=FEW, many=clips, repeats=1, workers=count * (count > 1)
+            _frames, directory, count, few=FEW, many=clips, repeats=1, workers=count
         )
         for count in dict.fromkeys((1, processes))
     }
@@ -37,7 +41,7 @@ def measure_frames(
     return {
         "clips": clips,
         "bits_per_second": round(8 * stored / seconds),
-        "bytes_per_clip": _clip_bytes(directory / f"{FEW}.jsonl"),
+        "bytes_per_clip": _clip_bytes(directory),
         "processes": {str(count): _numbers(rate) for count, rate in found.items()},
         "speed_up": found[processes].per_second / found[1].per_second,
     }
@@ -66,12 +70,15 @@ def measure_pair(directory: Path, *, clips: int, keysteps: int, seed: int) -> di
 
 def measure_pack(directory: Path, *, pairs: int, seed: int) -> dict[str, Any]:
     """Pairs with three questions each, a second, into a dataset."""
+    from data_prep.frames import write_frames
+
     few = max(pairs // 10, 1)
     for number in (few, pairs):
         source = directory / str(number)
         write_videos(source / "videos", videos=1, seconds=10, size=(64, 64))
         write_video_clips(source / "clips.jsonl", 4, videos=1, seconds=10)
         write_questions(source, number, seed=seed)
+        write_frames(source / "clips.jsonl", source / "frames.jsonl", processes=1)
     rate = rate_in_new_process(_pack, directory, few=few, many=pairs, repeats=3, workers=0)
     packed = directory / "data1/stepdiff_pairs/pairs"
     size = sum(path.stat().st_size for path in packed.rglob("*.array_record*")) / few
@@ -86,40 +93,20 @@ def _numbers(rate: Rate) -> dict[str, float | int]:
     }
 
 
-def _clip_bytes(clips: Path) -> int:
-    """JPEG bytes of eight frames, on average."""
-    from data_prep.clip_frames import clip_decoder
-
-    with clip_decoder(1) as decoder:
-        sizes = [sum(map(len, frames)) for frames, _ in decoder(_sources(clips))]
+def _clip_bytes(directory: Path) -> int:
+    """Bytes of a clip's stored frames, on average."""
+    sizes = [path.stat().st_size for path in (directory / FRAMES_OF.format(FEW, 1)).rglob("*.tar")]
     return round(sum(sizes) / len(sizes))
 
 
-def _sources(clips: Path) -> list[Any]:
-    from data_prep.record_files import ClipSource
-    from stepdiff_jax.jsonl import read_jsonl
-
-    return [
-        ClipSource(
-            id=line.string("clip"),
-            video=clips.parent / line.string("video"),
-            start=line.fields["start"],
-            end=line.fields["end"],
-            keystep=line.string("keystep"),
-            activity=line.string("activity"),
-            narration=line.string("narration"),
-            place=f"{line.path}, line {line.number}",
-        )
-        for line in read_jsonl(clips)
-    ]
-
-
 def _frames(directory: Path, processes: int, records: int, call: int) -> None:
-    from data_prep.clip_frames import clip_decoder
+    from data_prep.frames import write_frames
 
-    with clip_decoder(processes) as decoder:
-        for _ in decoder(_sources(directory / f"{records}.jsonl")):
-            pass
+    write_frames(
+        directory / f"{records}.jsonl",
+        directory / FRAMES_OF.format(records, processes) / f"{call}" / "frames.jsonl",
+        processes=processes,
+    )
 
 
 def _pair(directory: Path, records: int, call: int) -> None:
@@ -145,4 +132,4 @@ def _pair(directory: Path, records: int, call: int) -> None:
 def _pack(directory: Path, records: int, call: int) -> None:
     from data_prep.pack import pack
 
-    pack(directory / str(records), directory / f"data{call}", processes=1)
+    pack(directory / str(records), directory / f"data{call}")

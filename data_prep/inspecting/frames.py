@@ -1,12 +1,15 @@
-"""The frames of a clip for a page: small JPEGs, decoded from its video."""
+"""The frames of a clip for a page: those that the frames stage stored, or else its video's."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from data_prep.clip_frames import FRAMES
+from data_prep.frame_files import StoredFrames, read_images
 from data_prep.text_stage import Row
-from stepdiff_jax.data.video import encode_jpeg, sample_frames
+from stepdiff_jax.data.video import decode_jpeg, encode_jpeg, sample_frames
 from stepdiff_jax.errors import InputError
 
 SHORT_SIDE = 128
@@ -22,9 +25,12 @@ class Frames:
     problem: str = ""
 
 
-def clip_frames(directory: Path, clip: Row) -> Frames:
+def clip_frames(directory: Path, clip: Row, stored: StoredFrames | None) -> Frames:
     """The frames of a line of clips.jsonl that lies in `directory`."""
     try:
+        if stored is not None:
+            images = np.stack([decode_jpeg(image) for image in read_images(stored)])
+            return Frames(encode_jpeg(images, SHORT_SIDE), stored.times)
         video = directory / str(clip["video"])
         sampled = sample_frames(video, clip["start"], clip["end"], FRAMES)
     except KeyError as error:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from data_prep.frame_files import FRAMES_FILE, read_frames
 from data_prep.inspecting.cards import SIDES, card
 from data_prep.inspecting.frames import clip_frames
 from data_prep.inspecting.overview import reasons_html, stages_html, tiles
@@ -84,7 +85,8 @@ def _cards(source: Path, chosen: list[Row], clips: list[Row]) -> list[Html]:
         for row in read_stage(source, "descriptions")
         if row.get("clip") in wanted
     }
-    frames = {name: clip_frames(source, clip) for name, clip in known.items()}
+    stored = read_frames(source) if (source / FRAMES_FILE).exists() else {}
+    frames = {name: clip_frames(source, clip, stored.get(name)) for name, clip in known.items()}
     return [
         card(number, pair, known, descriptions, frames)
         for number, pair in enumerate(chosen, start=1)

@@ -82,6 +82,14 @@ def stage_commands(options: Chain) -> list[tuple[str, list[str]]]:
                 "destination": records,
             },
         ),
+        (
+            "frames",
+            {
+                "clips": clips,
+                "destination": records / "frames.jsonl",
+                "processes": options.processes,
+            },
+        ),
         ("describe", {"clips": clips, "destination": descriptions, **model}),
         (
             "pair",
@@ -102,10 +110,7 @@ def stage_commands(options: Chain) -> list[tuple[str, list[str]]]:
             },
         ),
         ("sequences", {"directory": records}),
-        (
-            "pack",
-            {"source": records, "destination": root / "data", "processes": options.processes},
-        ),
+        ("pack", {"source": records, "destination": root / "data"}),
         ("inspect", {"source": records, "destination": root / "inspect.html"}),
     ]
     return [(name, _words(flags)) for name, flags in stages]

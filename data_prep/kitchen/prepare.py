@@ -9,11 +9,13 @@ import numpy as np
 from data_prep.benchmark import Difference, write_benchmark
 from data_prep.clips import write_clips
 from data_prep.features import cache_split
+from data_prep.frames import write_frames
 from data_prep.kitchen.oracle import annotated_differences, paired_questions, read_truth
 from data_prep.kitchen.world import SPLITS
 from data_prep.sequences import SEQUENCES_FILE, write_sequences
 from stepdiff_jax.config import EncoderConfig
 from stepdiff_jax.data.records import clip_ids
+from stepdiff_jax.errors import InputError
 from stepdiff_jax.jsonl import write_jsonl
 from stepdiff_jax.models.internvideo import InternVideo
 
@@ -37,6 +39,17 @@ def write_records(world: Path, records: Path, *, partners: int, seed: int) -> di
     write_jsonl(records / "pairs.jsonl", pairs)
     sequences = write_sequences(records)[SEQUENCES_FILE]["out"]
     return {"clips": clips, "pairs": len(pairs), "sequences": sequences}
+
+
+def decode_clips(records: Path, *, processes: int) -> int:
+    """The frames of all clips as JPEG images beside clips.jsonl; returns how many clips have them.
+
+    Raises InputError where a clip of the kitchen cannot be decoded.
+    """
+    summary = write_frames(records / "clips.jsonl", records / "frames.jsonl", processes=processes)
+    if summary["dropped"]:
+        raise InputError(f"{records}/frames.quarantine.jsonl: {summary['dropped']}")
+    return summary["out"]
 
 
 def write_benchmarks(

@@ -85,7 +85,12 @@ def run(options: Quickstart) -> dict[str, Any]:
 
 
 def _prepare(options: Quickstart, stages: Stages) -> dict[str, Any]:
-    from data_prep.kitchen.prepare import encode_all_clips, write_benchmarks, write_records
+    from data_prep.kitchen.prepare import (
+        decode_clips,
+        encode_all_clips,
+        write_benchmarks,
+        write_records,
+    )
     from data_prep.kitchen.world_files import make_world
     from data_prep.pack import pack
 
@@ -128,8 +133,13 @@ def _prepare(options: Quickstart, stages: Stages) -> dict[str, Any]:
             world, directory / "benchmark", references=references, limit=options.limit, seed=seed
         ),
     )
+    counts["frames"] = stages.run(
+        "frames",
+        [world_key, options.partners],
+        lambda: decode_clips(records, processes=options.processes),
+    )
     counts["packed"] = stages.run(
-        "pack", [world_key, options.partners], lambda: pack(records, data, options.processes)
+        "pack", [world_key, options.partners], lambda: pack(records, data)
     )
     counts["encoded"] = stages.run("encode", [world_key, _stand_ins_digest()], encode)
     return counts

@@ -20,8 +20,23 @@ from PIL import Image, UnidentifiedImageError
 
 from stepdiff_jax.errors import InputError
 
+SHORT_SIDE = 256
+"""Pixels of the short side of stored frames."""
+
+JPEG_QUALITY = 92
+
+MISSING = "video file is missing"
+
 TRUNCATION_SECONDS = 1.0
 """A video that ends this much earlier than its header says, inside the asked span, is truncated."""
+
+
+class VideoError(InputError):
+    """A video that cannot be read; `kind` is the same for all files that fail alike."""
+
+    def __init__(self, path: Path | str, kind: str, detail: str):
+        super().__init__(f"{path}: {detail}")
+        self.kind, self.detail = kind, detail
 
 
 @dataclass(frozen=True)
@@ -50,12 +65,13 @@ def probe(path: Path | str) -> VideoInfo:
     """Reads the header of a video file.
 
     Raises:
-        InputError: no such file, not readable as video, no video stream, or an unknown duration.
+        VideoError: no such file, not readable as video, no video stream, or an unknown duration.
     """
     with _open(path) as (container, stream):
         duration = _header_end(container, stream)
         if duration is None:
-            raise InputError(f"{path}: the file does not say how long the video is")
+            detail = "the file does not say how long the video is"
+            raise VideoError(path, "duration is unknown", detail)
         return VideoInfo(
             duration=duration,
             width=stream.codec_context.width,
@@ -75,7 +91,7 @@ def sample_frames(
     metadata is applied.
 
     Raises:
-        InputError: a span that is empty or outside the video, or a file that is missing, is not
+        VideoError: a span that is empty or outside the video, or a file that is missing, is not
             a video, or is cut off before the span's end.
     """
     if frames < 1:
@@ -83,14 +99,17 @@ def sample_frames(
     first = 0.0 if start is None else float(start)
     last = np.inf if end is None else float(end)
     if not 0 <= first <= last:
-        raise InputError(f"{path}: no such span of time: {start} to {end} seconds")
+        detail = f"no such span of time: {start} to {end} seconds"
+        raise VideoError(path, "span is empty or starts before the video", detail)
     with _open(path) as (container, stream):
         read = _read_packets(path, container, stream, first, last)
         if not first < read.end:
-            raise InputError(f"{path}: the span starts at {first:g} s, after the video's end")
+            detail = f"the span starts at {first:g} s, after the video's end"
+            raise VideoError(path, "span after the video's end", detail)
         promised = _header_end(container, stream) or 0.0
         if read.end + TRUNCATION_SECONDS < min(last, promised):
-            raise InputError(f"{path}: cut off at {read.end:g} s of {promised:g} s")
+            detail = f"cut off at {read.end:g} s of {promised:g} s"
+            raise VideoError(path, "video is cut off", detail)
         newest = read.times[np.isfinite(read.times)].max()
         targets = np.linspace(min(first, newest), min(last, newest), frames)
         chosen = np.abs(read.times - targets[:, None]).argmin(1).tolist()
@@ -98,7 +117,15 @@ def sample_frames(
     return SampledFrames(np.stack([images[index] for index in chosen]), read.times[chosen])
 
 
-def encode_jpeg(frames: np.ndarray, short_side: int = 256, quality: int = 92) -> list[bytes]:
+def decoder_version() -> str:
+    """PyAV's version and its libavcodec's, which decode."""
+    codec = ".".join(map(str, av.library_versions["libavcodec"]))
+    return f"PyAV {av.__version__}, libavcodec {codec}"
+
+
+def encode_jpeg(
+    frames: np.ndarray, short_side: int = SHORT_SIDE, quality: int = JPEG_QUALITY
+) -> list[bytes]:
     """JPEG bytes of uint8 frames [T, H, W, 3], shrunk to `short_side` where they are larger."""
     height, width = frames.shape[1:3]
     scale = min(1.0, short_side / min(height, width))
@@ -131,11 +158,13 @@ def _encode_one(frame: np.ndarray, size: tuple[int, int], quality: int) -> bytes
 @contextmanager
 def _open(path: Path | str) -> Iterator[tuple[InputContainer, VideoStream]]:
     """The container and its video stream; what FFmpeg cannot read becomes an InputError."""
-    if not Path(path).is_file():
-        raise InputError(f"{path}: no such video file")
-    if Path(path).stat().st_size == 0:
-        raise InputError(f"{path}: the file is empty")
     try:
+        if not Path(path).exists():
+            raise VideoError(path, MISSING, "no such video file")
+        if not Path(path).is_file():
+            raise VideoError(path, "not a file", "is not a file")
+        if Path(path).stat().st_size == 0:
+            raise VideoError(path, "file is empty", "the file is empty")
         with av.open(str(path)) as container:
             streams = [
                 stream
@@ -143,14 +172,20 @@ def _open(path: Path | str) -> Iterator[tuple[InputContainer, VideoStream]]:
                 if not stream.disposition & av.stream.Disposition.attached_pic
             ]
             if not streams:
-                raise InputError(f"{path}: has no video stream")
+                raise VideoError(path, "no video stream", "has no video stream")
             stream = streams[0]
             if stream.codec_context is None:
-                raise InputError(f"{path}: no decoder for its video stream")
+                raise VideoError(path, "no decoder", "no decoder for its video stream")
             yield container, stream
-    except (av.error.FFmpegError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"{path}: not readable as video ({reason})") from error
+    except PermissionError as error:
+        raise VideoError(path, "no permission", "the file may not be read") from error
+    except (av.error.FFmpegError, OSError, UnicodeDecodeError) as error:
+        detail = f"not readable as video ({_reason(error)})"
+        raise VideoError(path, "not readable as video", detail) from error
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _tick(stream: VideoStream) -> Fraction:
@@ -231,7 +266,8 @@ def _demux(
 def _stamp(path: Path | str, packet_or_frame: av.Packet | av.VideoFrame) -> int:
     stamp = packet_or_frame.dts if packet_or_frame.pts is None else packet_or_frame.pts
     if stamp is None:
-        raise InputError(f"{path}: its frames have no time stamps")
+        detail = "its frames have no time stamps"
+        raise VideoError(path, "frames have no time stamps", detail)
     return stamp
 
 
@@ -248,15 +284,24 @@ def _decode(
             packet = read.packets[position] if position <= end else None
             # Nothing leans on a frame that is no reference: those not chosen are passed over.
             decoder.skip_frame = "DEFAULT" if position in wanted.values() else "NONREF"
-            for frame in decoder.decode(packet):
+            try:
+                decoded = decoder.decode(packet)
+            except av.error.FFmpegError as error:
+                raise _undecodable(path, read.times[end], f" ({_reason(error)})") from error
+            for frame in decoded:
                 index = wanted.get(_stamp(path, frame))
                 if index is not None:
                     images[index] = _upright(frame, size)
         decoder.flush_buffers()
     for index in chosen:
         if index not in images:
-            raise InputError(f"{path}: the frame at {read.times[index]:g} s cannot be decoded")
+            raise _undecodable(path, read.times[index])
     return images
+
+
+def _undecodable(path: Path | str, time: float, reason: str = "") -> VideoError:
+    detail = f"the frame at {time:g} s cannot be decoded{reason}"
+    return VideoError(path, "frame cannot be decoded", detail)
 
 
 def _runs(read: _Packets, chosen: Sequence[int]) -> list[tuple[int, int]]:

@@ -16,5 +16,5 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def packed(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     destination = tmp_path_factory.mktemp("packed")
-    pack(source, destination, processes=1)
+    pack(source, destination)
     return destination

@@ -12,6 +12,7 @@ from PIL import Image
 from rich.console import Console
 
 from data_prep.clips import write_clips
+from data_prep.frames import write_frames
 from data_prep.kitchen import language, samples, table
 from data_prep.kitchen.oracle import read_truth
 from data_prep.kitchen.report import print_table, write_report
@@ -45,7 +46,9 @@ def scenes_and_run(tmp_path_factory):
     make_world(world, videos={SPLIT: 2}, keysteps_per_video=8, seed=3, processes=1)
     (directory / "records").mkdir()
     write_clips(world, world / "raw_caption.json", world / "videos", directory / "records")
-    pack(directory / "records", directory / "data", processes=1)
+    records = directory / "records"
+    write_frames(records / "clips.jsonl", records / "frames.jsonl", processes=1)
+    pack(directory / "records", directory / "data")
     scenes = table.scenes_of(read_truth(world / "truth.jsonl", SPLIT))
     pairs = [
         (first, second)

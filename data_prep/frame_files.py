@@ -1,0 +1,98 @@
+"""frames.jsonl and the frames' files: a tar archive of JPEG images for each clip."""
+
+import hashlib
+import io
+import tarfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from stepdiff_jax.errors import InputError
+from stepdiff_jax.jsonl import JsonLine, stream_jsonl
+
+FRAMES_FILE = "frames.jsonl"
+
+
+@dataclass(frozen=True)
+class StoredFrames:
+    """A line of frames.jsonl: where a clip's images are, and their `times` in seconds."""
+
+    path: Path
+    digest: str
+    """SHA-256 of the file."""
+    times: tuple[float, ...]
+    decoder: str
+
+
+def frames_path(video: str, clip: str) -> Path:
+    """`frames/<video>/<clip>.tar`, with what file names cannot hold escaped as in a URL."""
+    return Path("frames", quote(Path(video).stem, safe=""), f"{quote(clip, safe='')}.tar")
+
+
+def write_images(path: Path, images: Sequence[bytes]) -> str:
+    """Write 0.jpg, 1.jpg, ... as a tar archive, whole or not at all; returns its SHA-256.
+
+    The same images give the same bytes.
+    """
+    buffer = io.BytesIO()
+    # Members have no owner and no time but what TarInfo starts with: zero.
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for number, image in enumerate(images):
+            member = tarfile.TarInfo(f"{number}.jpg")
+            member.size = len(image)
+            archive.addfile(member, io.BytesIO(image))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The same name in each run: what a killed run left is written over.
+    unfinished = path.with_name(f".{path.name}.tmp")
+    unfinished.write_bytes(buffer.getvalue())
+    unfinished.replace(path)
+    return hashlib.sha256(buffer.getvalue()).hexdigest()
+
+
+def read_images(stored: StoredFrames) -> list[bytes]:
+    """The JPEG images of a clip, in order of time.
+
+    Raises:
+        InputError: the file is missing, or not the one that the frames stage wrote.
+    """
+    try:
+        data = stored.path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{stored.path}: cannot be read: {error.strerror or error}") from error
+    if hashlib.sha256(data).hexdigest() != stored.digest:
+        raise InputError(f"{stored.path}: is not the file that {FRAMES_FILE} tells of")
+    images = []
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        for member in archive:
+            file = archive.extractfile(member)
+            images.append(file.read() if file else b"")
+    return images
+
+
+def read_frames(directory: Path) -> dict[str, StoredFrames]:
+    """Clip id -> its frames, from `directory`/frames.jsonl; the images are not opened.
+
+    Raises:
+        InputError: the file is missing or empty, a field is missing or wrong, or a clip is named
+            twice.
+    """
+    path = directory / FRAMES_FILE
+    if not path.exists():
+        raise InputError(f"{path}: no such file (stepdiff prep frames writes it)")
+    frames: dict[str, StoredFrames] = {}
+    for line in stream_jsonl(path):
+        clip = line.string("clip")
+        if clip in frames:
+            line.fail("clip", "is named twice", clip)
+        frames[clip] = _stored(directory, line)
+    return frames
+
+
+def _stored(directory: Path, line: JsonLine) -> StoredFrames:
+    return StoredFrames(
+        directory / line.string("file"),
+        line.string("sha256"),
+        line.finite_numbers("times"),
+        line.string("decoder"),
+    )
