@@ -4,7 +4,7 @@ import io
 import multiprocessing
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -58,12 +58,16 @@ def decode_clip(span: Span) -> ClipFrames | Undecodable:
     return ClipFrames(images, tuple(sampled.times.tolist()), width, height)
 
 
+Decode = Callable[[Span], ClipFrames | Undecodable]
+"""Decodes one clip, in another process."""
+
+
 class ClipDecoder:
     """Decodes clips in `processes` processes of its own, which a broken file may crash."""
 
-    def __init__(self, processes: int):
-        self._processes = max(processes, 1)
-        self._pool = _pool(self._processes)
+    def __init__(self, processes: int, decode: Decode = decode_clip):
+        self._processes, self._decode = processes, decode
+        self._pool = _pool(processes)
 
     def __enter__(self) -> "ClipDecoder":
         return self
@@ -79,23 +83,22 @@ class ClipDecoder:
                 yield future.result()
             except BrokenProcessPool:
                 # Any of those under way may be to blame, so that each is tried by itself.
-                yield _decode_alone(span)
+                yield self._decode_alone(span)
 
     def _submit(self, span: Span) -> Future[ClipFrames | Undecodable]:
         try:
-            return self._pool.submit(decode_clip, span)
+            return self._pool.submit(self._decode, span)
         except BrokenProcessPool:
             self._pool.shutdown()
             self._pool = _pool(self._processes)
-            return self._pool.submit(decode_clip, span)
+            return self._pool.submit(self._decode, span)
 
-
-def _decode_alone(span: Span) -> ClipFrames | Undecodable:
-    with _pool(1) as pool:
-        try:
-            return pool.submit(decode_clip, span).result()
-        except BrokenProcessPool:
-            return Undecodable("decoder crashed", f"{span.video}: its decoder's process ended")
+    def _decode_alone(self, span: Span) -> ClipFrames | Undecodable:
+        with _pool(1) as pool:
+            try:
+                return pool.submit(self._decode, span).result()
+            except BrokenProcessPool:
+                return Undecodable("decoder crashed", f"{span.video}: its decoder's process ended")
 
 
 def _pool(processes: int) -> ProcessPoolExecutor:

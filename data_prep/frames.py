@@ -45,7 +45,7 @@ def write_frames(
 def _rows(clips: Path) -> list[Row]:
     rows: dict[str, Row] = {}
     for line in stream_jsonl(clips):
-        row = {name: line.string(name) for name in ("clip", "video")}
+        row: Row = {name: line.string(name) for name in ("clip", "video")}
         row |= {name: finite_number(line, name, line.get(name)) for name in ("start", "end")}
         if row["clip"] in rows:
             line.fail("clip", "is named twice", row["clip"])

@@ -102,10 +102,14 @@ def _read_clips(source: Path) -> tuple[Clips, set[str]]:
         if name in seen:
             line.fail("clip", f"is named in line {seen[name]} too", name)
         seen[name] = line.number
-        texts = [line.string(field) for field in ("keystep", "activity", "narration")]
+        keystep, activity, narration = (
+            line.string(field) for field in ("keystep", "activity", "narration")
+        )
         split = _split(line)
         if name in frames:
-            clips.setdefault(split, []).append(ClipSource(name, *texts, frames[name]))
+            clips.setdefault(split, []).append(
+                ClipSource(name, keystep, activity, narration, frames[name])
+            )
         else:
             without.add(name)
     if not clips:

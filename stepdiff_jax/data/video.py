@@ -103,13 +103,15 @@ def sample_frames(
         raise VideoError(path, "span is empty or starts before the video", detail)
     with _open(path) as (container, stream):
         read = _read_packets(path, container, stream, first, last)
+        promised = _header_end(container, stream) or 0.0
+        if read.packets and not np.isfinite(read.times).any():
+            raise _undecodable(path, first, " (no keyframe)")
+        if read.end + TRUNCATION_SECONDS < min(last, promised) or read.end <= first < promised:
+            detail = f"cut off at {max(read.end, 0):g} s of {promised:g} s"
+            raise VideoError(path, "video is cut off", detail)
         if not first < read.end:
             detail = f"the span starts at {first:g} s, after the video's end"
             raise VideoError(path, "span after the video's end", detail)
-        promised = _header_end(container, stream) or 0.0
-        if read.end + TRUNCATION_SECONDS < min(last, promised):
-            detail = f"cut off at {read.end:g} s of {promised:g} s"
-            raise VideoError(path, "video is cut off", detail)
         newest = read.times[np.isfinite(read.times)].max()
         targets = np.linspace(min(first, newest), min(last, newest), frames)
         chosen = np.abs(read.times - targets[:, None]).argmin(1).tolist()

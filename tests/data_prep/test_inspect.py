@@ -63,6 +63,7 @@ def summary(path: Path, entered: int, left: int, dropped: dict, counts: dict | N
 def source(tmp_path) -> Path:
     """All stages of a small source; the filter removed something of every third pair."""
     directory = write_source(tmp_path / "source")
+    (directory / "frames.summary.json").unlink()
     clips = read_lines(directory / "clips.jsonl")
     clips[0]["narration"] = EVIL
     write_lines(directory / "clips.jsonl", clips)
@@ -139,7 +140,9 @@ def test_the_counts_of_shards_are_added_up_and_missing_stages_are_named(source):
     text = " ".join(page.text.split())
     for part in ("17 clips", "15 descriptions", "descriptions: clip cannot be read", "11.8 %"):
         assert part in text
-    assert "Not run, or without a summary here: pairs, questions, sequences, single." in text
+    assert (
+        "Not run, or without a summary here: frames, pairs, questions, sequences, single." in text
+    )
     assert "filtered, questions: found_nowhere" in text
     assert f"clips: {EVIL}" in text
     assert page.tags.count("svg") == 2
@@ -180,6 +183,8 @@ def test_the_page_works_as_far_as_the_stages_came(source):
     assert "no questions were asked yet" in text
     assert text.count("No questions yet.") == 2
     assert text.count("not described") == 4
+    (source / "frames.jsonl").unlink()
+    assert len(shown(source, sample=2).images) == 32  # of the videos
     for video in (source / "videos").iterdir():
         video.unlink()
     page = shown(source, sample=2)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from data_prep.frames import write_frames
 from data_prep.llava import export_llava, import_llava
 from data_prep.record_files import read_record_files
 from record_sources import SECONDS, read_lines, write_lines, write_source, write_video
@@ -68,8 +69,10 @@ def test_an_item_becomes_two_clips_and_a_pair_that_pack_reads(tmp_path, videos):
         ("a_0_2.5", 0, 2.5),
         ("more-a_1_4", 1, 4),
     ]
+    write_frames(tmp_path / "out/clips.jsonl", tmp_path / "out/frames.jsonl", processes=1)
+    assert (tmp_path / "out" / clips[1]["video"]).samefile(videos / "more/a.mp4")
     records = read_record_files(tmp_path / "out")
-    assert records.clips["train"][1].video.samefile(videos / "more/a.mp4")
+    assert records.clips["train"][1].id == "more-a_1_4"
     assert len(records.records["pairs"]["train"]) == 1
 
 
@@ -217,6 +220,7 @@ def test_the_commands_carry_a_source_over(tmp_path, capsys):
         f"--destination {tmp_path}/back".split()
     )
     assert "pairs.jsonl: {" in capsys.readouterr().out
+    write_frames(tmp_path / "back/clips.jsonl", tmp_path / "back/frames.jsonl", processes=1)
     before, after = read_record_files(source), read_record_files(tmp_path / "back")
     for split, pairs in before.records["pairs"].items():
         ids = [
