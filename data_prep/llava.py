@@ -14,7 +14,7 @@ from data_prep.record_files import CLIPS_FILE, SPLIT_NAME, finite_number
 from data_prep.text_stage import Rejected, Row, Shard, run_stage, write_summary
 from stepdiff_jax.data.video import probe
 from stepdiff_jax.errors import InputError
-from stepdiff_jax.jsonl import read_jsonl, write_jsonl
+from stepdiff_jax.jsonl import stream_jsonl, write_jsonl
 
 PAIRS_FILE = "pairs.jsonl"
 
@@ -35,7 +35,7 @@ def export_llava(
     """
     root = videos or clips.parent
     known: dict[str, tuple[Row, str]] = {}
-    for line in read_jsonl(clips):
+    for line in stream_jsonl(clips):
         for name in TEXTS:
             line.string(name)
         for name in ("start", "end"):
@@ -48,7 +48,7 @@ def export_llava(
     destination.parent.mkdir(parents=True, exist_ok=True)
     try:
         with unfinished.open("w", encoding="utf-8") as file:
-            for line in read_jsonl(pairs):
+            for line in stream_jsonl(pairs):
                 names = [line.string(side) for side in ("reference", "candidate")]
                 line.string("split")
                 if "questions" in line.fields and line.get("questions"):

@@ -15,7 +15,7 @@ from data_prep.text_stage import Row, Shard, run_stage
 from data_prep.token_budget import TokenBudget
 from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.errors import InputError
-from stepdiff_jax.jsonl import read_jsonl
+from stepdiff_jax.jsonl import stream_jsonl
 
 CLIPS_PER_SEQUENCE = 3
 """Most clips of a sequence (ours; the paper does not give the length of its sequences)."""
@@ -129,7 +129,7 @@ def _videos(path: Path) -> list[Row]:
     videos: dict[tuple[str, str], list[Row]] = {}
     seen: dict[str, int] = {}
     spoken = False
-    for line in read_jsonl(path):
+    for line in stream_jsonl(path):
         name = line.string("clip")
         if name in seen:
             line.fail("clip", f"is named in line {seen[name]} too", name)

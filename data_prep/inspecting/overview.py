@@ -36,7 +36,7 @@ def tiles(stages: Mapping[str, StageCounts]) -> Html:
         _tile("clips", left("clips"), f"{left('descriptions')} described"),
         _tile("pairs", left("pairs"), "each counted both ways"),
         _tile("questions kept", f"{filtered['kept']:,}" if asked else "-", f"of {asked:,} asked"),
-        _tile("removed by the filter", share, f"{filtered['removed']:,} questions"),
+        _tile("filter removed", share, f"{filtered['removed']:,} questions"),
         _tile("sequences", left("sequences"), f"{left('single')} single clips"),
         class_="tiles",
     )

@@ -2,13 +2,14 @@
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from data_prep.json_files import read_object
 from data_prep.text_stage import Row
 from stepdiff_jax.errors import InputError
-from stepdiff_jax.jsonl import read_jsonl, shorten
+from stepdiff_jax.jsonl import shorten, stream_jsonl
 
 ORDER = (
     "clips",
@@ -47,15 +48,17 @@ class StageCounts:
         return dict(sorted(found.items(), key=lambda item: -item[1]))
 
 
-def read_stage(directory: Path, name: str, suffix: str = ".jsonl") -> list[Row]:
-    """The lines of a stage's file, or of its shards one after the other; empty where none is.
+def stream_stage(directory: Path, name: str, suffix: str = ".jsonl") -> Iterator[Row]:
+    """The lines of a stage's file, or of its shards one after the other; none where none is.
 
     Raises:
         InputError: a file cannot be read, or a line is not a JSON object.
     """
     whole = directory / f"{name}{suffix}"
     paths = [whole] if whole.exists() else [path for path, _, _ in _shards(directory, name, suffix)]
-    return [dict(line.fields) for path in paths if path.stat().st_size for line in read_jsonl(path)]
+    for path in paths:
+        if path.stat().st_size:
+            yield from (dict(line.fields) for line in stream_jsonl(path))
 
 
 def read_counts(directory: Path) -> dict[str, StageCounts]:

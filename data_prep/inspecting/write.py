@@ -6,8 +6,8 @@ from data_prep.frame_files import FRAMES_FILE, read_frames
 from data_prep.inspecting.cards import SIDES, card
 from data_prep.inspecting.frames import clip_frames
 from data_prep.inspecting.overview import reasons_html, stages_html, tiles
-from data_prep.inspecting.sample import Pairs, choose, read_pairs
-from data_prep.inspecting.stage_files import read_counts, read_stage
+from data_prep.inspecting.sample import Sample, sample_pairs
+from data_prep.inspecting.stage_files import read_counts, stream_stage
 from data_prep.text_stage import Row
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.evaluation.page import Html, element, page
@@ -44,11 +44,9 @@ def write_page(source: Path, destination: Path, *, sample: int = 20, seed: int =
     if not source.is_dir():
         raise InputError(f"{source}: no such directory")
     stages = read_counts(source)
-    pairs = read_pairs(source)
-    clips = read_stage(source, "clips")
-    if not (stages or pairs.rows or clips):
+    pairs = sample_pairs(source, sample, seed)
+    if not (stages or pairs.of or any(stream_stage(source, "clips"))):
         raise InputError(f"{source}: holds no file of the stages (clips.jsonl, *.summary.json)")
-    chosen = [pairs.rows[place] for place in choose(pairs.rows, sample, seed)]
     title = f"Training data in {source.resolve().name}"
     document = page(
         title,
@@ -61,14 +59,14 @@ def write_page(source: Path, destination: Path, *, sample: int = 20, seed: int =
         element("h2", "Drops by reason"),
         reasons_html(stages),
         element("h2", "Sample pairs"),
-        element("p", _sample_note(pairs, len(chosen), seed), class_="quiet"),
-        *_cards(source, chosen, clips),
+        element("p", _sample_note(pairs, seed), class_="quiet"),
+        *_cards(source, pairs.rows),
     )
     destination.parent.mkdir(parents=True, exist_ok=True)
     unfinished = destination.with_name(f".{destination.name}.tmp")
     unfinished.write_text(document, encoding="utf-8")
     unfinished.replace(destination)
-    return len(chosen)
+    return len(pairs.rows)
 
 
 INTRODUCTION = (
@@ -77,14 +75,12 @@ INTRODUCTION = (
 )
 
 
-def _cards(source: Path, chosen: list[Row], clips: list[Row]) -> list[Html]:
+def _cards(source: Path, chosen: list[Row]) -> list[Html]:
     wanted = {pair[side] for pair in chosen for side in SIDES}
-    known = {str(clip.get("clip")): clip for clip in clips if clip.get("clip") in wanted}
-    descriptions = {
-        str(row.get("clip")): row
-        for row in read_stage(source, "descriptions")
-        if row.get("clip") in wanted
-    }
+    known, descriptions = (
+        {row["clip"]: row for row in stream_stage(source, name) if row.get("clip") in wanted}
+        for name in ("clips", "descriptions")
+    )
     stored = read_frames(source) if (source / FRAMES_FILE).exists() else {}
     frames = {name: clip_frames(source, clip, stored.get(name)) for name, clip in known.items()}
     return [
@@ -93,18 +89,17 @@ def _cards(source: Path, chosen: list[Row], clips: list[Row]) -> list[Html]:
     ]
 
 
-def _sample_note(pairs: Pairs, shown: int, seed: int) -> str:
+def _sample_note(pairs: Sample, seed: int) -> str:
     if not pairs.stage:
         return "There are no pairs yet."
-    touched = sum(1 for row in pairs.rows if row.get("removed"))
     about = {
-        "filtered": f"of {touched:,} of them the filter removed something, and half of those shown "
-        "are of these, if there are as many. What it removed is struck through, with every rule "
-        "that speaks against it",
+        "filtered": f"of {pairs.touched:,} of them the filter removed something, and half of those "
+        "shown are of these, if there are as many. What it removed is struck through, with every "
+        "rule that speaks against it",
         "questions": "the filter has not run, so that nothing is removed",
         "pairs": "no questions were asked yet",
     }[pairs.stage]
     return (
-        f"{shown} of {len(pairs.rows):,} pairs, drawn by seed {seed}: {about}. Words that the "
+        f"{len(pairs.rows)} of {pairs.of:,} pairs, drawn by seed {seed}: {about}. Words that the "
         "other description lacks are bold. Below the frames: seconds."
     )
