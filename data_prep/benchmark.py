@@ -4,8 +4,8 @@ An annotation is one line `{"reference", "candidate", "keystep", "category", "ca
 "score"}`; no captions where the pair does not differ in the category.
 """
 
-from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,14 @@ from typing import Any
 import numpy as np
 
 from stepdiff_jax.errors import InputError
-from stepdiff_jax.evaluation.benchmark_files import DiffCap, DiffMCQ, DiffRank, write_jsonl
+from stepdiff_jax.evaluation.benchmark_files import DiffCap, DiffMCQ, DiffRank, Task, write_jsonl
 
 TARGETS = 4
 LARGEST_TIE = 1
 """A DiffRank line may hold one tied pair of scores, as the released file does."""
+
+Nearness = Callable[[Sequence[str]], Callable[[int], np.ndarray]]
+"""From n captions to a function that gives the similarities of the i-th with all, [n]."""
 
 
 @dataclass(frozen=True)
@@ -32,70 +35,119 @@ class Difference:
     score: int
 
 
-def diffcap(differences: Sequence[Difference]) -> list[DiffCap]:
-    """All captions of one pair and category are one instance's ground truth (section 4.1)."""
+def word_overlap(captions: Sequence[str]) -> Callable[[int], np.ndarray]:
+    """Jaccard similarity of the captions' sets of words, of which none weighs more; a `Nearness`.
+
+    The kitchen's captions share most of their words, and its files were made with this.
+    """
+    words = [set(caption.split()) for caption in captions]
+    return lambda place: np.array(
+        [len(words[place] & other) / len(words[place] | other) for other in words]
+    )
+
+
+def diffcap(
+    differences: Sequence[Difference], left_out: Counter[str] | None = None
+) -> list[DiffCap]:
+    """All captions of one pair and category are one instance's ground truth (section 4.1).
+
+    Args:
+        left_out: what gives no instance is counted here by reason; of all three tasks.
+    """
     grouped: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for one in differences:
         grouped[one.reference, one.candidate, one.category] += one.captions
-    return [DiffCap(*key, tuple(texts)) for key, texts in grouped.items() if texts]
+    instances = [DiffCap(*key, tuple(texts)) for key, texts in grouped.items() if texts]
+    _count(left_out, "pair without a difference", len(grouped) - len(instances))
+    return instances
 
 
-def diffmcq(differences: Sequence[Difference], *, hard: int, seed: int) -> list[DiffMCQ]:
+def diffmcq(
+    differences: Sequence[Difference],
+    *,
+    hard: int,
+    seed: int,
+    nearness: Nearness = word_overlap,
+    left_out: Counter[str] | None = None,
+) -> list[DiffMCQ]:
     """One caption a category and three hard negatives (section 4.2).
 
     Negatives are pairs of the same keystep and category with another caption, drawn from the
-    `hard` whose captions share most words with the answer's (**ours**). Instances with fewer than
-    three such pairs are left out.
+    `hard` whose captions are nearest to the answer's (**ours**). Instances with fewer than three
+    such pairs are left out. Of a pair that is annotated again, the first caption counts.
     """
     rng = np.random.default_rng(seed)
-    captioned = [one for one in differences if one.captions]
+    by_pair: dict[tuple[str, str, str], Difference] = {}
+    for one in differences:
+        if one.captions:
+            by_pair.setdefault((one.reference, one.candidate, one.category), one)
+    captioned = list(by_pair.values())
+    without = sum(not one.captions for one in differences)
+    _count(left_out, "pair without a difference", without)
+    _count(left_out, "pair was there before", len(differences) - without - len(captioned))
     groups: dict[tuple[Hashable, str], list[Difference]] = defaultdict(list)
+    places = []
     for one in captioned:
-        groups[one.keystep, one.category].append(one)
+        group = groups[one.keystep, one.category]
+        places.append(len(group))
+        group.append(one)
+    near = {key: nearness([one.captions[0] for one in group]) for key, group in groups.items()}
     instances = []
-    for one in captioned:
-        caption = one.captions[0]
-        others = [
-            other for other in groups[one.keystep, one.category] if other.captions[0] != caption
-        ]
+    for one, own_place in zip(captioned, places):
+        caption, key = one.captions[0], (one.keystep, one.category)
+        group, similarity = groups[key], near[key](own_place)
+        others = [place for place, other in enumerate(group) if other.captions[0] != caption]
         # Ties in similarity are broken at random, not by place in the file.
         order = rng.permutation(len(others))
-        nearest = sorted(order, key=lambda place: -word_overlap(caption, others[place].captions[0]))
-        negatives = rng.permutation(nearest[:hard])[:3]
+        nearest = sorted(order, key=lambda place: -similarity[others[place]])
+        negatives = [group[others[place]] for place in rng.permutation(nearest[:hard])[:3]]
         if len(negatives) < 3:
+            _count(left_out, "fewer than three negatives")
             continue
-        pairs = [(one.reference, one.candidate)]
-        pairs += [(others[place].reference, others[place].candidate) for place in negatives]
+        pairs = [(other.reference, other.candidate) for other in (one, *negatives)]
         if len(set(pairs)) < 4:
+            _count(left_out, "a pair among its options twice")
             continue
         options = tuple(pairs[place] for place in rng.permutation(4))
         instances.append(DiffMCQ(caption, one.category, options, pairs[0]))
     return instances
 
 
-def word_overlap(first: str, second: str) -> float:
-    """Jaccard similarity of the two captions' sets of words."""
-    words, others = set(first.split()), set(second.split())
-    return len(words & others) / len(words | others)
+def diffrank(
+    differences: Sequence[Difference], *, seed: int = 0, left_out: Counter[str] | None = None
+) -> list[DiffRank]:
+    """Four targets of one reference and category, with at most one tie in their scores.
 
-
-def diffrank(differences: Sequence[Difference]) -> list[DiffRank]:
-    """Four targets of one reference and category, with at most one tie in their scores."""
-    grouped: dict[tuple[str, str], list[Difference]] = defaultdict(list)
+    Of more targets four are drawn, by `seed`, so that they have at most one tie (**ours**). What
+    has fewer, or more ties, is left out. A target that is annotated again counts once.
+    """
+    rng = np.random.default_rng((seed, 2))
+    grouped: dict[tuple[str, str], dict[str, Difference]] = defaultdict(dict)
     for one in differences:
-        grouped[one.reference, one.category].append(one)
+        if one.candidate in grouped[one.reference, one.category]:
+            _count(left_out, "target was there before")
+        grouped[one.reference, one.category].setdefault(one.candidate, one)
     instances = []
-    for (reference, category), targets in grouped.items():
-        if len(targets) != TARGETS:
-            raise InputError(
-                f"reference {reference!r}, category {category!r}: {len(targets)} targets are "
-                f"annotated, not {TARGETS}"
-            )
+    for (reference, category), by_candidate in grouped.items():
+        targets = list(by_candidate.values())
+        if len(targets) < TARGETS:
+            _count(left_out, f"fewer than {TARGETS} targets")
+            continue
+        if len(targets) > TARGETS:
+            targets = _drawn(targets, rng.permutation(len(targets)).tolist())
         scores = tuple(target.score for target in targets)
-        if TARGETS - len(set(scores)) <= LARGEST_TIE:
-            candidates = tuple(target.candidate for target in targets)
-            instances.append(DiffRank(reference, candidates, category, scores))
+        if len(targets) < TARGETS or ties(scores) > LARGEST_TIE:
+            _count(left_out, "more than one tie")
+            continue
+        _count(left_out, "target beyond the fourth", len(by_candidate) - TARGETS)
+        candidates = tuple(target.candidate for target in targets)
+        instances.append(DiffRank(reference, candidates, category, scores))
     return instances
+
+
+def ties(scores: Sequence[int]) -> int:
+    """How many scores are the same as one before them."""
+    return len(scores) - len(set(scores))
 
 
 def write_benchmark(
@@ -105,25 +157,55 @@ def write_benchmark(
     limit: int | None = None,
     hard: int = 12,
     seed: int = 0,
+    nearness: Nearness = word_overlap,
+    left_out: dict[Task, Counter[str]] | None = None,
 ) -> dict[str, int]:
     """Write `diffcap_dataset.jsonl`, `diffmcq_dataset.jsonl` and `diffrank_dataset.jsonl`.
 
     Args:
         limit: instances of each at most, a seeded sample in file order; None keeps all.
+        left_out: filled with what gives no instance, by task and reason.
     Returns:
         the number of instances of each task.
+    Raises:
+        InputError: a task has no instance.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    tasks: dict[str, Sequence[Any]] = {
-        "diffcap": diffcap(differences),
-        "diffmcq": diffmcq(differences, hard=hard, seed=seed),
-        "diffrank": diffrank(differences),
+    reasons: dict[Task, Counter[str]] = {} if left_out is None else left_out
+    for task in ("diffcap", "diffmcq", "diffrank"):
+        reasons[task] = Counter()
+    tasks: dict[Task, Sequence[Any]] = {
+        "diffcap": diffcap(differences, reasons["diffcap"]),
+        "diffmcq": diffmcq(
+            differences, hard=hard, seed=seed, nearness=nearness, left_out=reasons["diffmcq"]
+        ),
+        "diffrank": diffrank(differences, seed=seed, left_out=reasons["diffrank"]),
     }
     rng = np.random.default_rng((seed, 1))
     for task, instances in tasks.items():
         if not instances:
-            raise InputError(f"{directory}: the annotations give no instance of {task}")
+            raise InputError(
+                f"{directory}: the annotations give no instance of {task}; left out: "
+                f"{dict(reasons[task])}"
+            )
+    for task, instances in tasks.items():
         kept = sorted(rng.permutation(len(instances))[:limit])
+        _count(reasons[task], "beyond the limit", len(instances) - len(kept))
         tasks[task] = [instances[place] for place in kept]
         write_jsonl(directory / f"{task}_dataset.jsonl", tasks[task])
     return {task: len(instances) for task, instances in tasks.items()}
+
+
+def _drawn(targets: Sequence[Difference], order: Sequence[int]) -> list[Difference]:
+    """The first four in `order` with at most one tie, in file order; fewer where there are none."""
+    chosen: list[int] = []
+    for place in order:
+        more = [*chosen, place]
+        if len(chosen) < TARGETS and ties([targets[one].score for one in more]) <= LARGEST_TIE:
+            chosen = more
+    return [targets[place] for place in sorted(chosen)]
+
+
+def _count(counts: Counter[str] | None, reason: str, number: int = 1) -> None:
+    if counts is not None and number:
+        counts[reason] += number

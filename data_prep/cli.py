@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
+from data_prep.benchmark_cli import BENCHMARK_STAGES
+from data_prep.exchange_cli import EXCHANGE
 from data_prep.text_cli import TEXT_STAGES, print_summary
 from stepdiff_jax.arguments import Command, load_config, parse_arguments
 from stepdiff_jax.config import Experiment
@@ -62,16 +64,37 @@ class Sequences:
 
     directory: Path
     """Where clips.jsonl lies."""
-    clips_per_sequence: int = 3
+    clips_per_sequence: int | None = None
+    """Most clips of a sequence; 3 where no --tokens is given."""
+    tokens: int | None = None
+    """Most tokens of a sequence; counted with --tokenizer."""
+    tokenizer: Path | None = None
+    """tokenizer.model or tokenizer.json."""
+    latents: int = 32
+    """Tokens of a clip's video: the resampler's latents."""
+    longest_gap: float | None = None
+    """Seconds without a clip that end a sequence; none do by default."""
+    shard: str = "1/1"
 
 
 def sequences(prog: str, arguments: Sequence[str]) -> None:
     """clips.jsonl -> sequences.jsonl and single.jsonl."""
     options = parse_arguments(Sequences, arguments, prog=prog)
-    from data_prep.sequences import write_sequences
+    from data_prep.sequences import CLIPS_PER_SEQUENCE, Limits, write_sequences
+    from data_prep.text_stage import Shard
+    from stepdiff_jax.data.tokenizer import Tokenizer
 
-    number = write_sequences(options.directory, clips_per_sequence=options.clips_per_sequence)
-    print(f"{options.directory}: {number} sequences")
+    most = options.clips_per_sequence
+    if most is None and options.tokens is None:
+        most = CLIPS_PER_SEQUENCE
+    summaries = write_sequences(
+        options.directory,
+        Limits(most, options.tokens, options.latents, options.longest_gap),
+        tokenizer=Tokenizer(options.tokenizer) if options.tokenizer else None,
+        shard=Shard.parse(options.shard),
+    )
+    for name, summary in summaries.items():
+        print_summary(options.directory / name, summary)
 
 
 @dataclass(frozen=True)
@@ -120,4 +143,6 @@ STAGES: dict[str, Command] = {
     "sequences": sequences,
     "pack": pack,
     "features": features,
+    **EXCHANGE,
+    **BENCHMARK_STAGES,
 }

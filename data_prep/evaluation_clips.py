@@ -1,6 +1,7 @@
 """What the benchmark asks about, so that it can be left out of training (section 3.2: by pair)."""
 
-from collections.abc import Iterable, Iterator
+import hashlib
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -28,18 +29,37 @@ class EvaluationClips:
     by: By = "pair"
     clips: frozenset[str] = field(init=False)
     videos: frozenset[str] = field(init=False)
+    _partners: dict[str, set[str]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        clips = frozenset(clip for pair in self.pairs for clip in pair)
-        object.__setattr__(self, "clips", clips)
-        object.__setattr__(self, "videos", frozenset(parse_clip_id(clip).video for clip in clips))
+        partners: dict[str, set[str]] = {}
+        for pair in self.pairs:
+            for clip in pair:
+                partners.setdefault(clip, set()).update(pair - {clip})
+        videos = frozenset(parse_clip_id(clip).video for clip in partners)
+        object.__setattr__(self, "clips", frozenset(partners))
+        object.__setattr__(self, "videos", videos)
+        object.__setattr__(self, "_partners", partners)
 
     def __contains__(self, pair: tuple[str, str]) -> bool:
-        if self.by == "pair":
-            return frozenset(pair) in self.pairs
-        if self.by == "clip":
-            return not self.clips.isdisjoint(pair)
-        return any(parse_clip_id(clip).video in self.videos for clip in pair)
+        one, other = pair
+        return other in self.partners(one) or self.keeps_out(one) or self.keeps_out(other)
+
+    def keeps_out(self, clip: str) -> bool:
+        """Whether every pair with this clip is kept out."""
+        if self.by == "video":
+            return parse_clip_id(clip).video in self.videos
+        return self.by == "clip" and clip in self.clips
+
+    def partners(self, clip: str) -> Set[str]:
+        """The clips that this one is not to be paired with."""
+        return self._partners.get(clip, frozenset())
+
+    @property
+    def digest(self) -> str:
+        """16 hex digits that tell these pairs from others."""
+        text = "\n".join(sorted(" ".join(sorted(pair)) for pair in self.pairs))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def read_evaluation_clips(paths: Iterable[Path], by: By = "pair") -> EvaluationClips:

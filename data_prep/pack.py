@@ -21,6 +21,7 @@ from rich.progress import Progress
 
 from data_prep.clip_frames import ClipDecoder, clip_decoder
 from data_prep.record_files import ClipSource, RecordFiles, read_record_files
+from data_prep.record_writer import SortedWriter
 from stepdiff_jax.data import records
 from stepdiff_jax.data.records import PairRecord, QuestionAnswer, SequenceRecord
 from stepdiff_jax.errors import InputError
@@ -98,6 +99,9 @@ class StepdiffPairs(tfds.core.ShardBasedBuilder):
             metadata=tfds.core.MetadataDict(metadata),
             disable_shuffling=True,
         )
+
+    def _example_writer(self) -> SortedWriter:
+        return SortedWriter(self.info.file_format)
 
     def _shard_iterators_per_split(
         self, dl_manager: Any

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from data_prep.language_models.choice import ModelOptions
+from data_prep.similarity.choice import Similarity, open_similarity, similarity_bounds
 from stepdiff_jax.arguments import Command, parse_arguments
 
 
@@ -72,10 +73,14 @@ class Pair:
     exclude: tuple[Path, ...] = ()
     """Benchmark files whose pairs are left out."""
     exclude_by: Literal["pair", "clip", "video"] = "pair"
-    lowest: float = 0.3
-    """Similarity (cosine of words, 0 to 1) from here on."""
-    highest: float = 0.98
-    """Similarity below this."""
+    similarity: Similarity = "words"
+    """Cosine of the descriptions' words, or by a model's embeddings."""
+    similarity_model: str = ""
+    """A CONFIG for internvideo; a directory or name for transformers (extra [torch])."""
+    lowest: float | None = None
+    """Similarity from here on; 0.3 for words, 0.4 for transformers."""
+    highest: float | None = None
+    """Similarity below this; 0.98 for both."""
     per_clip: int = 4
     per_keystep: int = 2000
     shard: str = "1/1"
@@ -85,19 +90,22 @@ def pair(prog: str, arguments: Sequence[str]) -> None:
     """clips.jsonl and descriptions.jsonl -> pairs.jsonl, similar but not the same."""
     options = parse_arguments(Pair, arguments, prog=prog)
     from data_prep.evaluation_clips import read_evaluation_clips
-    from data_prep.pair import Limits, write_pairs
+    from data_prep.pair import write_pairs
+    from data_prep.pair_choice import Limits
     from data_prep.text_stage import Shard
 
+    bounds = similarity_bounds(options.similarity, options.lowest, options.highest)
     summary = write_pairs(
         options.clips,
         options.descriptions,
         options.destination,
-        Limits(options.lowest, options.highest, options.per_clip, options.per_keystep),
+        Limits(*bounds, options.per_clip, options.per_keystep),
         shard=Shard.parse(options.shard),
         exclude=read_evaluation_clips(options.exclude, options.exclude_by),
+        embed=open_similarity(options.similarity, options.similarity_model),
+        settings={"similarity": options.similarity, "model": options.similarity_model},
     )
-    counts = {name: summary[name] for name in ("in", "out", "quarantined", "pairs dropped")}
-    print(f"{options.destination}: {json.dumps(counts)}")
+    print_summary(options.destination, summary)
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,13 @@ there, and leaves the same bytes as one that was not. Answers cost money, so nei
 anew or written over by a run with other settings or on other input: that is an error.
 """
 
+import glob
 import hashlib
 import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,6 +77,8 @@ def run_stage(
     shard: Shard,
     settings: Mapping[str, Any],
     counts: Callable[[Row], Mapping[str, int]] = lambda row: {},
+    lines: Callable[[Row, Row], Iterable[Row]] = lambda row, result: (result,),
+    set_aside: Callable[[Row, Row], Iterable[Row]] = lambda row, result: (),
 ) -> dict[str, Any]:
     """Do the rows of a shard that are not done yet; returns (and writes) the summary.
 
@@ -84,16 +87,17 @@ def run_stage(
         work: one result for each row, in order.
         settings: what the result depends on.
         counts: what is added up in the summary, over finished and quarantined rows.
+        lines: from a row and its result to the lines that are written of it.
+        set_aside: to the lines of a finished row that are quarantined, each with its `reason`.
     Raises:
         InputError: what is there was made with other settings, or on other input.
     """
     mine = rows[shard.number - 1 :: shard.count]
-    origin = {"settings": json.loads(json.dumps(settings)), "input": _digest(mine)}
+    origin = origin_of(mine, settings)
     journal = shard.path(destination, ".part")
     report = shard.path(destination, ".summary.json")
-    if report.exists():
-        found = _json(report, report.read_text(encoding="utf-8"))
-        _require_same(report, found, origin)
+    found = read_summary(report, origin)
+    if found is not None:
         journal.unlink(missing_ok=True)
         print(f"{destination.stem}: is done", file=sys.stderr)
         return found
@@ -102,6 +106,8 @@ def run_stage(
     start = told = time.monotonic()
     journal.parent.mkdir(parents=True, exist_ok=True)
     _write_journal(journal, origin, done)
+    _remove_unfinished(shard.path(destination, ".jsonl"))
+    _remove_unfinished(shard.path(destination, ".quarantine.jsonl"))
     with journal.open("a", encoding="utf-8") as file:
         for place in range(0, len(missing), BATCH):
             batch = missing[place : place + BATCH]
@@ -116,17 +122,28 @@ def run_stage(
             if place + BATCH >= len(missing) or time.monotonic() > told + REPORT_SECONDS:
                 told = time.monotonic()
                 _report(destination.stem, place + len(batch), len(missing), start)
-    ordered = [done[key(row)] for row in mine]
-    finished = [row for rejected, row in ordered if not rejected]
-    quarantined = [row for rejected, row in ordered if rejected]
-    write_jsonl(shard.path(destination, ".quarantine.jsonl"), quarantined)
-    write_jsonl(shard.path(destination, ".jsonl"), finished)
+    quarantined: list[Row] = []
     total: Counter[str] = Counter()
-    for _, row in ordered:
-        total.update(counts(row))
+    written = 0
+
+    def finished() -> Iterator[Row]:
+        nonlocal written
+        for row in mine:
+            rejected, result = done[key(row)]
+            total.update(counts(result))
+            if rejected:
+                quarantined.append(result)
+                continue
+            quarantined.extend(set_aside(row, result))
+            for line in lines(row, result):
+                written += 1
+                yield line
+
+    write_jsonl(shard.path(destination, ".jsonl"), finished())
+    write_jsonl(shard.path(destination, ".quarantine.jsonl"), quarantined)
     summary = {
         "in": len(mine),
-        "out": len(finished),
+        "out": written,
         "dropped": dict(sorted(Counter(row["reason"] for row in quarantined).items())),
         "counts": dict(sorted(total.items())),
         **origin,
@@ -134,6 +151,24 @@ def run_stage(
     write_summary(report, summary)
     journal.unlink()
     return summary
+
+
+def origin_of(rows: Sequence[Row], settings: Mapping[str, Any]) -> Row:
+    """What a stage's output is made of; part of its summary."""
+    return {"settings": json.loads(json.dumps(settings)), "input": _digest(rows)}
+
+
+def read_summary(path: Path, origin: Row) -> dict[str, Any] | None:
+    """The summary of a stage that is done; None where it is not.
+
+    Raises:
+        InputError: what is there was made with other settings, or on other input.
+    """
+    if not path.exists():
+        return None
+    found = _json(path, path.read_text(encoding="utf-8"))
+    _require_same(path, found, origin)
+    return found
 
 
 def write_summary(path: Path, summary: Mapping[str, Any]) -> None:
@@ -168,6 +203,12 @@ def _write_journal(path: Path, origin: Row, done: Mapping[str, tuple[bool, Row]]
     """Without a cut-off last line; whole or not at all, so that a kill here loses nothing."""
     lines = [origin, *([name, *entry] for name, entry in done.items())]
     _replace(path, "".join(f"{json.dumps(line)}\n" for line in lines))
+
+
+def _remove_unfinished(path: Path) -> None:
+    """What a run that was killed while it wrote `path` has left (see `write_jsonl`)."""
+    for unfinished in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        unfinished.unlink()
 
 
 def _require_same(path: Path, found: Row, origin: Row) -> None:

@@ -8,13 +8,14 @@ import dataclasses
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 from stepdiff_jax.errors import InputError
 
 _LONGEST_VALUE = 80
+_LOOK_AHEAD = 1 << 16
 
 
 def shorten(value: object) -> str:
@@ -92,18 +93,31 @@ def read_jsonl(path: str | os.PathLike[str]) -> list[JsonLine]:
     Raises:
       InputError: the file cannot be read, is empty, or a line is not one JSON object.
     """
+    return list(stream_jsonl(path))
+
+
+def stream_jsonl(path: str | os.PathLike[str]) -> Iterator[JsonLine]:
+    """The lines of a UTF-8 JSON Lines file, one at a time; raises as `read_jsonl` does."""
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        # Bytes: JSON strings may hold U+2028 and others that text files take for line ends.
+        with path.open("rb") as file:
+            if not file.read(_LOOK_AHEAD).strip() and not file.read().strip():
+                raise InputError(f"{path}: is empty")
+            file.seek(0)
+            place = 0
+            for number, row in enumerate(file, start=1):
+                yield _parse(path, number, _decoded(path, row, place))
+                place += len(row)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _decoded(path: Path, row: bytes, place: int) -> str:
+    try:
+        return row.removesuffix(b"\n").decode()
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is not UTF-8 at byte {error.start}") from error
-    # Not splitlines: JSON strings may hold U+2028 and others that it takes for line ends.
-    rows = text.removesuffix("\n").split("\n") if text.strip() else []
-    if not rows:
-        raise InputError(f"{path}: is empty")
-    return [_parse(path, number, row) for number, row in enumerate(rows, start=1)]
+        raise InputError(f"{path}: is not UTF-8 at byte {place + error.start}") from error
 
 
 def _parse(path: Path, number: int, row: str) -> JsonLine:

@@ -9,8 +9,8 @@ import pytest
 
 from stepdiff_jax.cli import main
 from stepdiff_jax.config_files import to_dict
+from stepdiff_jax.data.prompts import CATEGORIES
 from stepdiff_jax.evaluation.benchmark_files import TASKS
-from stepdiff_jax.inference.api import CATEGORIES
 from tiny_experiment import write_tiny_experiment
 
 CLIPS = [f"train{number}_0_1" for number in range(4)]

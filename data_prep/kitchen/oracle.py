@@ -5,7 +5,6 @@ differences and scores (section 4). All of it is ours.
 """
 
 import functools
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ import numpy as np
 from data_prep.kitchen import language
 from data_prep.kitchen.world import ATTRIBUTES, CATEGORIES, VALUES, Scene, score
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.jsonl import read_jsonl
 
 ERROR_RATE = 0.05
 """Share of answers that get a value wrong, as a language model's do ("LLM-generated data is
@@ -41,15 +41,15 @@ class TrueClip:
         return self.clip.rsplit("_", 2)[0]
 
 
-def read_truth(path: Path, split: str) -> list[TrueClip]:
-    """The clips of one split from a world's `truth.jsonl`.
+def read_truth(path: Path, split: str = "") -> list[TrueClip]:
+    """The clips of one split, or of all, from a world's `truth.jsonl`.
 
-    Raises InputError where the split has no clip.
+    Raises InputError where the file cannot be read, or the split has no clip.
     """
     clips = []
-    for line in path.read_text().splitlines():
-        row = json.loads(line)
-        if row["split"] == split:
+    for line in read_jsonl(path):
+        row = line.fields
+        if split in ("", row["split"]):
             values = tuple(VALUES[name].index(row["values"][name]) for name in ATTRIBUTES)
             clips.append(TrueClip(row["clip"], Scene(row["keystep"], values)))
     if not clips:

@@ -11,7 +11,7 @@ from data_prep.clips import write_clips
 from data_prep.features import cache_split
 from data_prep.kitchen.oracle import annotated_differences, paired_questions, read_truth
 from data_prep.kitchen.world import SPLITS
-from data_prep.sequences import write_sequences
+from data_prep.sequences import SEQUENCES_FILE, write_sequences
 from stepdiff_jax.config import EncoderConfig
 from stepdiff_jax.data.records import clip_ids
 from stepdiff_jax.jsonl import write_jsonl
@@ -35,7 +35,8 @@ def write_records(world: Path, records: Path, *, partners: int, seed: int) -> di
         )
     ]
     write_jsonl(records / "pairs.jsonl", pairs)
-    return {"clips": clips, "pairs": len(pairs), "sequences": write_sequences(records)}
+    sequences = write_sequences(records)[SEQUENCES_FILE]["out"]
+    return {"clips": clips, "pairs": len(pairs), "sequences": sequences}
 
 
 def write_benchmarks(

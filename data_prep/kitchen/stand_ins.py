@@ -1,12 +1,8 @@
 """The shipped stand-ins: where they lie and their configurations."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from stepdiff_jax.config import EncoderConfig, LlamaConfig, TextTowerConfig
-from stepdiff_jax.data.tokenizer import Tokenizer
 
 DIRECTORY = Path(__file__).parent / "stand_ins"
 
@@ -36,16 +32,3 @@ ENCODER = EncoderConfig(
     ),
     dtype="float32",
 )
-
-
-def text_ids(texts: Sequence[str], tokenizer: Tokenizer, config: TextTowerConfig) -> np.ndarray:
-    """int32 [N, context] for the text tower: start, the tokenizer's ids, end, zeros.
-
-    As in CLIP, the end token has the largest id of all. Texts are cut to the context.
-    """
-    start, end = config.vocabulary_size - 2, config.vocabulary_size - 1
-    ids = np.zeros((len(texts), config.context), np.int32)
-    for row, text in zip(ids, texts):
-        tokens = [start, *tokenizer.encode(text)[: config.context - 2], end]
-        row[: len(tokens)] = tokens
-    return ids

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from data_prep.kitchen import language, stand_ins
+from data_prep.kitchen import language
 from data_prep.kitchen.oracle import TrueClip, read_truth
 from data_prep.kitchen.prepare import pooled_path
 from data_prep.kitchen.world import Scene
+from data_prep.text_tower import text_ids
 from stepdiff_jax.config import Experiment
 from stepdiff_jax.data.features import FeatureCache
 from stepdiff_jax.data.tokenizer import Tokenizer
@@ -49,7 +50,8 @@ def embedding_system(
     config = experiment.encoder.text
 
     def texts(sentences: Sequence[str]) -> np.ndarray:
-        return encode_texts(model.encoder, stand_ins.text_ids(sentences, tokenizer, config))
+        ids = text_ids([tokenizer.encode(one) for one in sentences], config)
+        return encode_texts(model.encoder, ids)
 
     return VLEmbed(videos, texts)
 

@@ -29,8 +29,6 @@ class ModelOptions:
     """Requests until an endpoint's failure counts."""
     truth: Path | None = None
     """The kitchen's truth.jsonl, for the oracle."""
-    split: str = "train"
-    """Of the kitchen, for the oracle."""
 
     def settings(self) -> dict[str, Any]:
         """What answers depend on: not how fast or how often a model is asked."""
@@ -56,7 +54,7 @@ def open_model(options: ModelOptions) -> LanguageModel:
         from data_prep.kitchen.language_model import OracleLanguageModel
         from data_prep.kitchen.oracle import read_truth
 
-        return OracleLanguageModel(read_truth(options.truth, options.split))
+        return OracleLanguageModel(read_truth(options.truth))
     from data_prep.language_models.own import OwnLanguageModel
     from stepdiff_jax.config_files import load_experiment
     from stepdiff_jax.loading.build import build_model, load_tokenizer

@@ -10,6 +10,9 @@ exactly like the same question asked alone.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+CATEGORIES = ("Ingredients", "Tools/Equipment", "Actions", "Technique", "Visuals")
+"""In which two videos may differ (section 4)."""
+
 SYSTEM = "You are a helpful AI assistant that answers questions about a pair of videos. "
 SINGLE_SENTENCE = "Answer in a single sentence. "
 ANYMAL_SYSTEM = (

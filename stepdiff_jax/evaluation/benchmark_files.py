@@ -17,6 +17,7 @@ from stepdiff_jax.jsonl import JsonLine, read_jsonl, shorten, write_jsonl
 
 __all__ = [
     "NUM_CHOICES",
+    "PARSERS",
     "TASKS",
     "ClipId",
     "DiffCap",
@@ -174,6 +175,14 @@ def _diffrank(line: JsonLine) -> DiffRank:
     for target in targets:
         _check_clip(line, "targets", target)
     return DiffRank(reference, targets, category, line.integers("scores", NUM_CHOICES))
+
+
+PARSERS: dict[Task, Callable[[JsonLine], DiffCap | DiffMCQ | DiffRank]] = {
+    "diffcap": _diffcap,
+    "diffmcq": _diffmcq,
+    "diffrank": _diffrank,
+}
+"""From one line of a task's file; raise InputError as its reader does."""
 
 
 def _clip_pair(line: JsonLine, field: str, pair: object) -> ClipPair:

@@ -14,7 +14,7 @@ from stepdiff_jax.jsonl import read_jsonl
 COLORS = ("#3987e5", "#d95926", "#199e70", "#b06ac9", "#b8860b")
 """Told apart by colour-blind readers, and visible on light and on dark ground."""
 
-_INK = "#010203"
+INK = "#010203"
 """Stands for the page's text colour, which matplotlib has no name for."""
 
 
@@ -47,21 +47,26 @@ def loss_curves(runs: Mapping[str, Path], *, title: str) -> Html:
         steps, values = read_curve(path, "validation_loss")
         if steps:
             axes.plot(steps, values, color=color, linestyle="--", label=f"{label}, validation")
-    axes.set_title(title, loc="left", fontsize=11, color=_INK)
-    axes.set_xlabel("step", color=_INK)
-    axes.set_ylabel("loss", color=_INK)
+    axes.set_title(title, loc="left", fontsize=11, color=INK)
+    axes.set_xlabel("step", color=INK)
+    axes.set_ylabel("loss", color=INK)
     axes.set_ylim(0, 1.05 * axes.dataLim.y1)
     axes.margins(x=0.01)
-    axes.tick_params(colors=_INK)
-    axes.grid(color=_INK, alpha=0.15, linewidth=0.6)
+    axes.tick_params(colors=INK)
+    axes.grid(color=INK, alpha=0.15, linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(_INK)
+    axes.spines[["left", "bottom"]].set_color(INK)
     if len(axes.lines) > 1:
-        axes.legend(frameon=False, labelcolor=_INK, fontsize=9)
-    return Html(_inline_svg(figure, title))
+        axes.legend(frameon=False, labelcolor=INK, fontsize=9)
+    return inline_svg(figure, title)
 
 
-def _inline_svg(figure: Figure, title: str) -> str:
+def inline_svg(figure: Figure, title: str) -> Html:
+    """A figure as markup without a ground; what is drawn in `INK` has the page's text colour.
+
+    Args:
+        title: says what it shows, and is no other drawing's of the page.
+    """
     figure.patch.set_alpha(0)
     for axes in figure.axes:
         axes.patch.set_alpha(0)
@@ -70,4 +75,4 @@ def _inline_svg(figure: Figure, title: str) -> str:
     with mpl.rc_context({"svg.hashsalt": title, "svg.fonttype": "path"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Title": title})
     svg = buffer.getvalue()
-    return svg[svg.index("<svg") :].replace(_INK, "currentColor")
+    return Html(svg[svg.index("<svg") :].replace(INK, "currentColor"))

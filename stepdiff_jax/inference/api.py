@@ -10,7 +10,7 @@ import numpy as np
 from stepdiff_jax.config import EncoderConfig
 from stepdiff_jax.config_files import read_experiment
 from stepdiff_jax.data.preprocess import resize_and_crop
-from stepdiff_jax.data.prompts import difference_question, ranking_question
+from stepdiff_jax.data.prompts import CATEGORIES, difference_question, ranking_question
 from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.data.video import sample_frames
 from stepdiff_jax.errors import InputError
@@ -21,9 +21,6 @@ from stepdiff_jax.inference.score import log_likelihoods
 from stepdiff_jax.inference.trained import with_trained_weights
 from stepdiff_jax.loading.build import build_model, load_tokenizer
 from stepdiff_jax.models.vclm import VCLM
-
-CATEGORIES = ("Ingredients", "Tools/Equipment", "Actions", "Technique", "Visuals")
-"""The paper's (section 4)."""
 
 
 @dataclass(frozen=True)

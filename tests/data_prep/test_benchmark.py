@@ -100,7 +100,7 @@ def test_mcq_answers_stand_at_every_place(differences):
 def test_mcq_negatives_are_hard(differences, captions):
     def overlap(hard):
         return np.mean([
-            word_overlap(one.difference, captions[(*pair, one.category)])
+            word_overlap([one.difference, captions[(*pair, one.category)]])(0)[1]
             for one in diffmcq(differences, hard=hard, seed=0)
             for pair in one.options
             if pair != one.answer
@@ -141,7 +141,7 @@ def test_mcq_leaves_out_what_has_too_few_negatives():
     [("a b c", "a b c", 1.0), ("a b", "b a a", 1.0), ("a b", "c", 0.0), ("a b c", "b c d", 0.5)],
 )
 def test_word_overlap(first, second, overlap):
-    assert word_overlap(first, second) == overlap
+    assert word_overlap([first, second])(0).tolist() == [1.0, overlap]
 
 
 def test_diffrank_lines_have_one_tie_at_most_and_the_annotated_scores(differences):
@@ -169,10 +169,52 @@ def test_ties_of_a_diffrank_line(scores, kept):
     assert diffrank(rows) == ([DiffRank("a_0_1", targets, "Actions", scores)] if kept else [])
 
 
-def test_a_reference_with_three_targets(differences):
-    message = r"reference '.*', category 'Ingredients': 3 targets are annotated, not 4"
-    with pytest.raises(InputError, match=message):
-        diffrank(differences[5:])
+def annotated(scores, category="Actions") -> list[Difference]:
+    return [
+        Difference("a_0_1", f"b{number}_0_1", "mix", category, (), score)
+        for number, score in enumerate(scores)
+    ]
+
+
+def test_what_gives_no_line_is_counted():
+    left_out: Counter[str] = Counter()
+    rows = annotated([1, 2, 3]) + annotated([1, 1, 5, 5], "Visuals") + annotated([5, 4, 3, 2], "x")
+    (line,) = diffrank([*rows, rows[-1]], left_out=left_out)
+    assert line.category == "x"
+    reasons = {"fewer than 4 targets": 1, "more than one tie": 1, "target was there before": 1}
+    assert left_out == reasons
+
+
+def test_of_more_than_four_targets_four_are_drawn_that_tie_at_most_once():
+    rows = annotated([0, 0, 0, 0, 0, 3, 5, 3, 3])
+    drawn = set()
+    for seed in range(20):
+        left_out: Counter[str] = Counter()
+        (line,) = diffrank(rows, seed=seed, left_out=left_out)
+        assert left_out == {"target beyond the fourth": 5}
+        assert [line] == diffrank(rows, seed=seed)
+        assert len(set(line.scores)) == 3
+        found = dict(zip(line.targets, line.scores))
+        order = [one.candidate for one in rows if one.candidate in found]
+        assert order == list(line.targets)
+        assert all(found[one.candidate] == one.score for one in rows if one.candidate in found)
+        drawn.add(line.targets)
+    assert len(drawn) > 5
+    assert diffrank(annotated([0, 0, 0, 0, 5])) == []
+
+
+def test_a_pair_that_is_annotated_again_is_asked_about_once():
+    texts = ["one way", "another way", "a third", "a fourth"]
+    rows = [
+        Difference(f"a{number}_0_1", f"b{number}_0_1", "mix", "Actions", (text,), 1)
+        for number, text in enumerate(texts)
+    ]
+    left_out: Counter[str] = Counter()
+    again = replace(rows[0], captions=("a fifth",))
+    assert diffmcq([*rows, again], hard=3, seed=0, left_out=left_out) == diffmcq(
+        rows, hard=3, seed=0
+    )
+    assert left_out == {"pair was there before": 1}
 
 
 def test_files_are_those_that_the_official_readers_read(differences, tmp_path):

@@ -1,6 +1,10 @@
 """Pairs of described clips: who is paired with whom, and what is counted."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from collections import Counter
 from itertools import combinations
 from pathlib import Path
@@ -10,18 +14,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from configs import kitchen
+from data_prep import pair_choice
 from data_prep.evaluation_clips import EvaluationClips, read_evaluation_clips
-from data_prep.kitchen import stand_ins
-from data_prep.pair import Described, Limits, choose_pairs
-from data_prep.similarity import internvideo_embedding, words_embedding
+from data_prep.pair_choice import Described, Limits, choose_pairs
+from data_prep.similarity.words import words_embedding
 from stepdiff_jax.cli import main
-from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.jsonl import read_jsonl, write_jsonl
-from stepdiff_jax.loading.build import build_model
 
 WORDS = ("stir", "salt", "spoon", "wooden", "whisk", "pour", "slowly", "twice")
+LAST = "video19_139_143"
 texts = st.lists(st.sampled_from(WORDS), min_size=1, max_size=5).map(" ".join)
 groups = st.lists(st.tuples(st.integers(0, 3), texts), min_size=2, max_size=14).map(
     lambda rows: [
@@ -50,29 +52,53 @@ def test_every_pair_is_taken_or_counted_and_limits_hold(group, per_clip, per_key
     assert [row[2] for row in taken] == sorted((row[2] for row in taken), reverse=True)
 
 
-@given(st.lists(texts, min_size=1, max_size=8))
-@settings(deadline=None)
-def test_similarity_of_words_is_a_cosine(several):
-    vectors = words_embedding(several)
-    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
-    for (i, one), (j, other) in combinations(enumerate(several), 2):
-        similarity = vectors[i] @ vectors[j]
-        shared, every = set(one.split()) & set(other.split()), set((one + " " + other).split())
-        assert (similarity > 1 - 1e-5) == (shared == every)
-        assert (similarity < 1e-6) == (not shared)
+def pairs_of_a_plain_loop(group, limits, exclude, dropped):
+    """The greedy choice as section 3.2's caps read, one pair at a time."""
+    vectors = words_embedding([one.text for one in group]).toarray()
+    similarity = np.round(vectors.astype(np.float64) @ vectors.T, 4)
+    uses: Counter[int] = Counter()
+    taken = []
+    for one, other in sorted(
+        combinations(range(len(group)), 2), key=lambda ends: (-similarity[ends], ends)
+    ):
+        first, second, value = group[one], group[other], similarity[one, other]
+        reasons = {
+            "one video": first.video == second.video,
+            "evaluation pair": (first.clip, second.clip) in exclude,
+            "same description": first.text == second.text,
+            "too similar": value >= limits.highest,
+            "not similar enough": value < limits.lowest,
+            "clip has enough pairs": max(uses[one], uses[other]) >= limits.per_clip,
+            "keystep has enough pairs": len(taken) >= limits.per_keystep,
+        }
+        reason = next((reason for reason, holds in reasons.items() if holds), "")
+        if reason:
+            dropped[reason] += 1
+        else:
+            uses.update((one, other))
+            taken.append((one, other, value))
+    return taken
 
 
-def test_similarity_by_the_text_tower_of_internvideo():
-    experiment = kitchen.experiment()
-    tokenizer = Tokenizer(experiment.weights.tokenizer)
-    embed = internvideo_embedding(
-        build_model(experiment).encoder,
-        lambda several: stand_ins.text_ids(several, tokenizer, experiment.encoder.text),
-    )
-    texts = ["a wooden spoon", "a wooden spoon", "stirring finely cut onions"]
-    cosines = embed(texts) @ embed(texts).T
-    np.testing.assert_allclose(np.append(cosines[0, :2], cosines[2, 2]), 1, atol=1e-6)
-    assert cosines[0, 2] < 1 - 1e-4
+@pytest.mark.parametrize("by", ["pair", "clip", "video"])
+@pytest.mark.parametrize("block, kept, chunk", [(1 << 20, 1 << 22, 1 << 14), (40, 7, 3)])
+def test_blocks_give_what_a_plain_loop_gives(monkeypatch, block, kept, chunk, by):
+    for name, value in (("BLOCK", block), ("KEPT", kept), ("CHUNK", chunk)):
+        monkeypatch.setattr(pair_choice, name, value)
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        group = [
+            Described(f"v{rng.integers(9)}_{place}_{place + 5}", "", " ".join(rng.choice(WORDS, 4)))
+            for place in range(int(rng.integers(1, 40)))
+        ]
+        group = [one._replace(video=one.clip.split("_")[0]) for one in group]
+        pairs = [frozenset((group[0].clip, other.clip)) for other in group[1:4]]
+        exclude = EvaluationClips(frozenset(pairs), by)
+        limits = Limits(0.2, 0.9, int(rng.integers(1, 5)), int(rng.integers(1, 40)))
+        wanted, found = Counter(), Counter()
+        expected = pairs_of_a_plain_loop(group, limits, exclude, wanted)
+        assert choose_pairs(group, limits, exclude, words_embedding, found) == expected
+        assert +found == wanted
 
 
 PAIR = EvaluationClips(frozenset([frozenset(("a_0_5", "b_0_5"))]))
@@ -124,6 +150,7 @@ def source(tmp_path: Path) -> list[str]:
         for number in range(140)
     ]
     clips[3]["clip"] = "no clip id"
+    clips.insert(9, dict(clips[8]))
     write_jsonl(tmp_path / "clips.jsonl", [{**clip, "split": "train"} for clip in clips])
     described = [
         {"clip": clip["clip"], "description": " ".join(rng.choice(WORDS, 4))} for clip in clips
@@ -135,7 +162,7 @@ def source(tmp_path: Path) -> list[str]:
 def test_shards_together_are_the_whole_and_bad_clips_are_set_aside(tmp_path, capsys):
     files = source(tmp_path)
     assert main(["prep", "pair", *files, "--destination", f"{tmp_path}/pairs.jsonl"]) == 0
-    assert "one video" in capsys.readouterr().out
+    assert "clip has enough pairs" in capsys.readouterr().out
     whole = [line.fields for line in read_jsonl(tmp_path / "pairs.jsonl")]
     by_clip = {line.string("clip"): line for line in read_jsonl(tmp_path / "clips.jsonl")}
     written = {(row["reference"], row["candidate"]) for row in whole}
@@ -145,18 +172,80 @@ def test_shards_together_are_the_whole_and_bad_clips_are_set_aside(tmp_path, cap
         assert by_clip[row["reference"]].string("keystep") == row["keystep"]
         assert by_clip[row["candidate"]].string("keystep") == row["keystep"]
     summary = json.loads((tmp_path / "pairs.summary.json").read_text())
-    assert summary["quarantined"] == {"clip has no description": 1, "clip id of another form": 1}
-    assert summary["in"] == 138
-    parts = []
+    dropped = {
+        "clip has no description": 1,
+        "clip id of another form": 1,
+        "clip id was there before": 1,
+    }
+    assert summary["dropped"] == dropped
+    assert (summary["in"], summary["out"]) == (7 + 3, len(whole))
+    counts = summary["counts"]
+    assert (counts["keysteps"], counts["clips"]) == (7, 138)
+    candidates = sum(n * (n - 1) // 2 for n in Counter(
+        row.string("keystep") for row in [*by_clip.values()]
+        if row.string("clip") not in ("no clip id", LAST)
+    ).values())  # fmt: skip
+    not_taken = [number for name, number in counts.items() if name.startswith("pairs dropped")]
+    assert sum(not_taken) + len(whole) // 2 == candidates
+    parts, aside = [], []
     for number in range(1, 5):
         flags = ["--destination", f"{tmp_path}/s.jsonl", "--shard", f"{number}/4"]
         main(["prep", "pair", *files, *flags])
-        parts += [line.fields for line in read_jsonl(tmp_path / f"s.{number}-of-4.jsonl")]
+        parts += (tmp_path / f"s.{number}-of-4.jsonl").read_text().splitlines()
+        aside += (tmp_path / f"s.{number}-of-4.quarantine.jsonl").read_text().splitlines()
+    assert sorted(parts) == sorted((tmp_path / "pairs.jsonl").read_text().splitlines())
+    apart = (tmp_path / "pairs.quarantine.jsonl").read_text().splitlines()
+    assert sorted(aside) == sorted(apart)
 
-    def key(row):
-        return row["reference"], row["candidate"]
 
-    assert sorted(parts, key=key) == sorted(whole, key=key)
+def test_other_settings_or_input_are_an_error_and_the_same_again_is_nothing(tmp_path, capsys):
+    files = source(tmp_path)
+    command = ["prep", "pair", *files, "--destination", f"{tmp_path}/pairs.jsonl"]
+    assert main(command) == 0
+    before = {path.name: path.read_bytes() for path in tmp_path.glob("pairs.*")}
+    assert main(command) == 0
+    assert main([*command, "--per-clip", "3"]) == 2
+    assert "per_clip = 4, not 3" in capsys.readouterr().err
+    clips = [line.fields for line in read_jsonl(tmp_path / "clips.jsonl")]
+    write_jsonl(tmp_path / "clips.jsonl", clips[:-3])
+    assert main(command) == 2
+    assert "other input" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in tmp_path.glob("pairs.*")} == before
+
+
+def test_killed_at_any_moment_it_leaves_the_same_bytes(tmp_path):
+    rng = np.random.default_rng(0)
+    clips = [
+        {"clip": f"v{number % 90}_{number}_{number + 4}", "keystep": f"step {number // 30}"}
+        for number in range(12_000)
+    ]
+    described = [
+        {"clip": clip["clip"], "description": " ".join(rng.choice(WORDS, 6))} for clip in clips
+    ]
+    write_jsonl(tmp_path / "clips.jsonl", [{**clip, "split": "train"} for clip in clips])
+    write_jsonl(tmp_path / "descriptions.jsonl", described)
+
+    def command(name: str) -> list[str]:
+        return (
+            f"prep pair --clips {tmp_path}/clips.jsonl "
+            f"--descriptions {tmp_path}/descriptions.jsonl --destination {tmp_path}/{name}.jsonl"
+        ).split()
+
+    for lines in (1, 150):  # it is killed twice, at random places behind these many keysteps
+        process = subprocess.Popen([sys.executable, "-m", "stepdiff_jax", *command("killed")])
+        journal = tmp_path / "killed.part"
+        while not journal.exists() or journal.read_bytes().count(b"\n") <= lines:
+            assert process.poll() is None
+            time.sleep(0.002)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert not (tmp_path / "killed.jsonl").exists()
+    assert main(command("killed")) == 0
+    assert main(command("whole")) == 0
+    for suffix in (".jsonl", ".quarantine.jsonl", ".summary.json"):
+        same = [(tmp_path / f"{name}{suffix}").read_bytes() for name in ("killed", "whole")]
+        assert same[0] == same[1]
+    assert not list(tmp_path.glob("*.part"))
 
 
 @pytest.mark.parametrize(
@@ -166,6 +255,9 @@ def test_shards_together_are_the_whole_and_bad_clips_are_set_aside(tmp_path, cap
         (["--per-clip", "0"], "--per-clip must be positive"),
         (["--exclude", "none.jsonl"], "none.jsonl: cannot be read"),
         (["--shard", "5/4"], "--shard 5/4"),
+        (["--similarity", "internvideo"], "--lowest and --highest are missing"),
+        (["--similarity", "transformers"], "--similarity-model is missing: a model"),
+        (["--similarity-model", "x"], "--similarity-model x: --similarity words has no model"),
     ],
 )
 def test_bad_input_is_one_line(tmp_path, capsys, flags, message):

@@ -18,8 +18,8 @@ from data_prep.kitchen import language
 from data_prep.kitchen.pretrain.dialogues import narrated
 from data_prep.kitchen.pretrain.fit import fit
 from data_prep.kitchen.render import render_frames
-from data_prep.kitchen.stand_ins import text_ids
 from data_prep.kitchen.world import ATTRIBUTES, KEYSTEPS, VALUES, Scene, sample_scene
+from data_prep.text_tower import text_ids
 from stepdiff_jax.config import EncoderConfig, ResamplerConfig
 from stepdiff_jax.data.preprocess import normalize
 from stepdiff_jax.data.tokenizer import Tokenizer
@@ -120,7 +120,7 @@ class Clips:
         texts = [
             narrated(s, rng) if rng.random() < 0.4 else language.describe(s, rng) for s in scenes
         ]
-        ids = text_ids(texts, self.tokenizer, self.config.text)
+        ids = text_ids([self.tokenizer.encode(one) for one in texts], self.config.text)
         frames = self.frames[chosen]
         seen = next(count for share, count in FRAMES if step < share * self.steps)
         group = self.config.frames // seen

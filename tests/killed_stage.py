@@ -1,0 +1,78 @@
+"""Commands of `stepdiff` that end their own process with SIGKILL at a chosen moment.
+
+A moment is a number of lines of data_prep and of stepdiff_jax/jsonl.py that have run: the same in
+every run, whatever else the machine does, and never within the imports.
+"""
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any
+
+import data_prep
+from stepdiff_jax import jsonl
+from stepdiff_jax.cli import main
+
+OURS = (str(Path(data_prep.__file__).parent) + os.sep, jsonl.__file__)
+
+# One process imports all, once; each command is a fork of it, and starts at once.
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["data_prep.kitchen.chain", "data_prep.pack", "data_prep.pair"])
+
+
+def killed(words: Sequence[str], directory: Path, moment: int) -> int | None:
+    """Exit code of `stepdiff WORDS` in `directory`, killed after `moment` lines."""
+    process = PROCESSES.Process(target=_run_until, args=(tuple(words), directory, moment))
+    process.start()
+    process.join()
+    return process.exitcode
+
+
+def counted(words: Sequence[str]) -> int:
+    """Lines that `stepdiff WORDS` runs, in this process."""
+    lines = 0
+
+    def count() -> None:
+        nonlocal lines
+        lines += 1
+
+    assert _traced(words, count) == 0
+    return lines
+
+
+def _run_until(words: Sequence[str], directory: Path, moment: int) -> None:
+    os.chdir(directory)
+    left = moment
+
+    def count() -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    _traced(words, count)
+
+
+def _traced(words: Sequence[str], count: Callable[[], None]) -> int:
+    def enter(frame: FrameType, event: str, argument: Any) -> Any:
+        return line if _is_ours(frame.f_code) else None
+
+    def line(frame: FrameType, event: str, argument: Any) -> Any:
+        if event == "line":
+            count()
+        return line
+
+    before = sys.gettrace()
+    sys.settrace(enter)
+    try:
+        return main(words)
+    finally:
+        sys.settrace(before)
+
+
+def _is_ours(code: CodeType) -> bool:
+    return code.co_filename.startswith(OURS) and code.co_name != "<module>"
