@@ -11,16 +11,9 @@ from stepdiff_jax.cli import main as stepdiff
 from stepdiff_jax.data.records import open_records
 
 WORLD = ["--train-videos", "4", "--validation-videos", "2", "--processes", "1"]
-TWO_STEPS = [
-    "--optimizer.steps",
-    "2",
-    "--optimizer.warmup-steps",
-    "1",
-    "--loop.log-every",
-    "1",
-    "--data.batch-rows",
-    "8",
-]
+TWO_STEPS = (
+    "--optimizer.steps 2 --optimizer.warmup-steps 1 --loop.log-every 1 --data.batch-rows 8"
+).split()
 
 
 def digests(directory: Path) -> dict[str, str]:
