@@ -16,6 +16,7 @@ from stepdiff_jax.errors import InputError
 from stepdiff_jax.jsonl import JsonLine, read_jsonl
 
 CLIPS_FILE = "clips.jsonl"
+FILTERED_FILE = "filtered.jsonl"
 SPLIT_NAME = re.compile(r"[A-Za-z]\w*")
 
 
@@ -53,6 +54,9 @@ class RecordFiles:
 def read_record_files(source: Path) -> RecordFiles:
     """Read clips.jsonl, and pairs.jsonl, sequences.jsonl and single.jsonl where they exist.
 
+    Where the filter has left a filtered.jsonl, that is read for pairs.jsonl: beside it, pairs.jsonl
+    is what the pair stage left, without questions.
+
     Raises:
         InputError: a missing or empty file, a missing or wrong field, a clip named twice, a video
             file that is not there, a clip id that the record's split of clips.jsonl lacks.
@@ -67,6 +71,8 @@ def read_record_files(source: Path) -> RecordFiles:
     digests = {"clips": _digest(source / CLIPS_FILE)}
     for kind, parse in (("pairs", _pair), ("sequences", _sequence), ("single", _single)):
         path = source / f"{kind}.jsonl"
+        if kind == "pairs" and (source / FILTERED_FILE).exists():
+            path = source / FILTERED_FILE
         if not path.exists():
             continue
         splits: dict[str, list[PairRecord | SequenceRecord]] = {}

@@ -272,6 +272,13 @@ def prep(prog: str, arguments: Sequence[str]) -> None:
     choose_command(STAGES, prog, arguments)
 
 
+def bench(prog: str, arguments: Sequence[str]) -> None:
+    """How fast this machine is: bench prep."""
+    from data_prep.bench.cli import BENCHES
+
+    choose_command(BENCHES, prog, arguments)
+
+
 def convert(prog: str, arguments: Sequence[str]) -> None:
     """Weights in and out: Llama-2, InternVideo and CLIP in, PyTorch out."""
     from stepdiff_jax.convert.cli import CONVERSIONS
@@ -290,4 +297,5 @@ COMMANDS: dict[str, Command] = {
     "compare": compare,
     "rank": rank,
     "prep": prep,
+    "bench": bench,
 }

@@ -21,7 +21,9 @@ OURS = (str(Path(data_prep.__file__).parent) + os.sep, jsonl.__file__)
 
 # One process imports all, once; each command is a fork of it, and starts at once.
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["data_prep.kitchen.chain", "data_prep.pack", "data_prep.pair"])
+PROCESSES.set_forkserver_preload(
+    ["data_prep.kitchen.chain", "data_prep.pack", "data_prep.sequences", "data_prep.inspecting.write"]
+)
 
 
 def killed(words: Sequence[str], directory: Path, moment: int) -> int | None:

@@ -30,7 +30,7 @@ class Chain:
     """Render a kitchen and make training data of it, stage by stage."""
 
     directory: Path
-    """Everything that is made: world, text, records, data."""
+    """Everything that is made: world, records, data, inspect.html."""
     train_videos: int = 24
     validation_videos: int = 8
     seed: int = 0
@@ -67,10 +67,10 @@ def render(options: Chain) -> None:
 def stage_commands(options: Chain) -> list[tuple[str, list[str]]]:
     """The stages in order, each with its arguments."""
     root = options.directory
-    world, text, records = root / "world", root / "text", root / "records"
-    clips, descriptions = f"{records}/clips.jsonl", f"{text}/descriptions.jsonl"
-    pairs, questions = f"{text}/pairs.jsonl", f"{text}/questions.jsonl"
-    known = kitchen_thresholds(topics=False).known_words
+    world, records = root / "world", root / "records"
+    clips, descriptions, pairs, questions = (
+        records / f"{name}.jsonl" for name in ("clips", "descriptions", "pairs", "questions")
+    )
     model = _model_flags(options.model, world / "truth.jsonl")
     stages: list[tuple[str, dict[str, object]]] = [
         (
@@ -96,13 +96,17 @@ def stage_commands(options: Chain) -> list[tuple[str, list[str]]]:
             "filter",
             {
                 "questions": questions,
-                "destination": records / "pairs.jsonl",
+                "destination": records / "filtered.jsonl",
                 "topics": root / "topics.json",
-                "known-words": known,
+                "known-words": kitchen_thresholds(topics=False).known_words,
             },
         ),
         ("sequences", {"directory": records}),
-        ("pack", {"source": records, "destination": root / "data", "processes": options.processes}),
+        (
+            "pack",
+            {"source": records, "destination": root / "data", "processes": options.processes},
+        ),
+        ("inspect", {"source": records, "destination": root / "inspect.html"}),
     ]
     return [(name, _words(flags)) for name, flags in stages]
 

@@ -31,7 +31,7 @@ def test_one_command_makes_what_training_reads(tmp_path, capsys):
     clips = {row["clip"]: row for row in read_lines(tmp_path / "records/clips.jsonl")}
     packed = open_records(tmp_path / "data", "clips", "train")
     assert len(clips) == 6 * 5
-    pairs = read_lines(tmp_path / "records/pairs.jsonl")
+    pairs = read_lines(tmp_path / "records/filtered.jsonl")
     rows = [row for row in pairs if row["split"] == "train"]
     assert len(rows) > 3
     for row, record in zip(rows, open_records(tmp_path / "data", "pairs", "train"), strict=True):
@@ -40,6 +40,7 @@ def test_one_command_makes_what_training_reads(tmp_path, capsys):
         asked = [(one.question, one.answer) for one in record.questions]
         assert asked == [(one["question"], one["answer"]) for one in row["questions"]]
 
+    assert str(len(pairs)) in (tmp_path / "inspect.html").read_text()
     made = digests(tmp_path)
     assert main(command) == 0  # nothing is left to do
     assert digests(tmp_path) == made

@@ -1,0 +1,1 @@
+"""`stepdiff bench`: what this machine does in a second."""

@@ -1,0 +1,123 @@
+"""The commands of `stepdiff bench`."""
+
+import json
+import os
+import platform
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from stepdiff_jax.arguments import Command, parse_arguments
+from stepdiff_jax.errors import InputError
+
+Part = Literal["frames", "pair", "pack"]
+
+
+@dataclass(frozen=True)
+class Prep:
+    """Measure how fast this machine prepares data, and in how much memory.
+
+    Everything is made up in a temporary directory: videos, clips, descriptions, questions.
+    """
+
+    parts: tuple[Part, ...] = ("frames", "pair", "pack")
+    processes: int = 2
+    """That decode video; beside it, one is measured."""
+    frames_clips: int = 32
+    """10-s clips that are decoded, a few of them as start-up."""
+    video_seconds: int = 30
+    video_size: tuple[int, int] = (1280, 720)
+    pair_clips: int = 87740
+    keysteps: int = 5000
+    pack_pairs: int = 20000
+    seed: int = 0
+    json: bool = False
+    """Print one JSON object."""
+
+
+def prep(prog: str, arguments: Sequence[str]) -> None:
+    """Frames, pairs and packed records a second, and their memory."""
+    options = parse_arguments(Prep, arguments, prog=prog)
+    _check(options)
+    from data_prep.bench.parts import measure_frames, measure_pack, measure_pair
+
+    found: dict[str, Any] = {"machine": _machine()}
+    with tempfile.TemporaryDirectory() as temporary:
+        for part in dict.fromkeys(options.parts):
+            directory = Path(temporary) / part
+            if part == "frames":
+                found[part] = measure_frames(
+                    directory,
+                    clips=options.frames_clips,
+                    seconds=options.video_seconds,
+                    size=options.video_size,
+                    processes=options.processes,
+                )
+            elif part == "pair":
+                found[part] = measure_pair(
+                    directory,
+                    clips=options.pair_clips,
+                    keysteps=options.keysteps,
+                    seed=options.seed,
+                )
+            else:
+                found[part] = measure_pack(directory, pairs=options.pack_pairs, seed=options.seed)
+    print(json.dumps(found) if options.json else "\n".join(_lines(found)))
+
+
+def _check(options: Prep) -> None:
+    least = {"processes": 1, "frames_clips": 16, "video_seconds": 10, "keysteps": 1}
+    least |= {"pair_clips": 100, "pack_pairs": 10}
+    for name, value in least.items():
+        if getattr(options, name) < value:
+            flag = name.replace("_", "-")
+            raise InputError(f"--{flag} must be at least {value}, got {getattr(options, name)}")
+    if min(options.video_size) < 16 or any(side % 2 for side in options.video_size):
+        raise InputError(f"--video-size must be even and 16 or more, got {options.video_size}")
+
+
+def _machine() -> dict[str, Any]:
+    return {
+        "cores": len(os.sched_getaffinity(0)),
+        "processor": platform.processor() or platform.machine(),
+        "load": os.getloadavg()[0],
+    }
+
+
+def _lines(found: dict[str, Any]) -> list[str]:
+    lines = ["{cores} cores, {processor}, load {load:.1f} at the start".format(**found["machine"])]
+    if "frames" in found:
+        frames = found["frames"]
+        lines += [
+            f"frames, {count} process{'es' * (count != '1')}: {_told(rate, 'clips')}"
+            for count, rate in frames["processes"].items()
+        ]
+        lines.append(
+            f"  speed-up {frames['speed_up']:.2f}; {frames['bytes_per_clip'] / 1e3:.0f} KB a clip; "
+            f"videos of {frames['bits_per_second'] / 1e6:.1f} Mbit/s"
+        )
+    if "pair" in found:
+        pair = found["pair"]
+        lines += [
+            f"pair: {pair['pairs_per_second']:.0f} pairs/s; {_told(pair, 'clips')}",
+            f"  {pair['clips']} clips of {pair['keysteps']} keysteps ({pair['largest_keystep']} in "
+            f"the largest) -> {pair['pairs']} pairs in {pair['seconds']:.0f} s; "
+            f"{pair['compared_per_second']:.0f} compared/s",
+        ]
+    if "pack" in found:
+        pack = found["pack"]
+        lines.append(f"pack: {_told(pack, 'pairs')}; {pack['bytes_per_pair']} bytes a pair")
+    return lines
+
+
+def _told(rate: dict[str, float], records: str) -> str:
+    return (
+        f"{rate['records_per_second']:.1f} {records}/s, "
+        f"{1e3 * rate['core_seconds_per_record']:.2f} ms of a core each, "
+        f"{rate['peak_bytes'] / 1e6:.0f} MB at most"
+    )
+
+
+BENCHES: dict[str, Command] = {"prep": prep}

@@ -1,0 +1,129 @@
+"""What is measured on: videos, clips and descriptions that are made up, but of a real one's size."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stepdiff_jax.jsonl import read_jsonl, write_jsonl
+
+RATE = 30
+CLIP_SECONDS = 10
+CLIPS_PER_VIDEO = 5
+VOCABULARY = 2000
+"""Words of all descriptions; a keystep's come from WORDS of them."""
+WORDS = 40
+
+
+def write_videos(directory: Path, *, videos: int, seconds: int, size: tuple[int, int]) -> None:
+    """H.264 files `<n>.mp4` of `size` (width, height) at 30 frames a second, with B-frames and a
+    keyframe every 5 s: a textured scene that the camera moves over, and the noise of a sensor.
+    """
+    import av
+
+    directory.mkdir(parents=True, exist_ok=True)
+    width, height = size
+    for number in range(videos):
+        rng = np.random.default_rng((0, number))
+        scene = _texture(rng, height + 64, width + 64)
+        options = {"crf": "23", "preset": "veryfast", "g": str(5 * RATE)}
+        with av.open(str(directory / f"{number}.mp4"), "w") as container:
+            stream = container.add_stream("libx264", rate=RATE, options=options)
+            stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+            for frame in range(seconds * RATE):
+                y, x = (round(32 + 31 * wave(frame / 60)) for wave in (np.sin, np.cos))
+                image = scene[y : y + height, x : x + width]
+                noise = rng.integers(0, 6, (height, width, 1), np.uint8)
+                picture = av.VideoFrame.from_ndarray(image + noise, format="rgb24")
+                container.mux(stream.encode(picture))
+            container.mux(stream.encode())
+
+
+def _texture(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
+    """Uint8 [height, width, 3] with details of all sizes."""
+    total = np.zeros((height, width, 3), np.float32)
+    for cell in (128, 32, 8, 2):
+        coarse = rng.uniform(0, 55, (height // cell + 1, width // cell + 1, 3)).astype(np.float32)
+        total += np.kron(coarse, np.ones((cell, cell, 1), np.float32))[:height, :width]
+    return total.astype(np.uint8)
+
+
+def write_video_clips(path: Path, clips: int, *, videos: int, seconds: int) -> None:
+    """clips.jsonl of 10-s clips spread over the videos, which lie in videos/ beside it."""
+    starts = np.linspace(0, seconds - CLIP_SECONDS, max(clips // videos, 1)).round(2).tolist()
+    spans = [(number % videos, starts[number // videos % len(starts)]) for number in range(clips)]
+    rows = [
+        clip_row(f"bench{number}_{start}_{start + CLIP_SECONDS}", number, video, start)
+        for number, (video, start) in enumerate(spans)
+    ]
+    write_jsonl(path, rows)
+
+
+def clip_row(name: str, keystep: int, video: int, start: float) -> dict[str, Any]:
+    """A line of clips.jsonl."""
+    return {
+        "clip": name,
+        "video": f"videos/{video}.mp4",
+        "start": start,
+        "end": start + CLIP_SECONDS,
+        "keystep": f"keystep {keystep}",
+        "activity": "cook",
+        "narration": "now we add a little of this and stir it well before we go on",
+        "split": "train",
+    }
+
+
+def write_described_clips(
+    directory: Path, *, clips: int, keysteps: int, seed: int
+) -> list[int]:
+    """clips.jsonl and descriptions.jsonl of made-up clips; returns the keysteps' sizes.
+
+    Keysteps are as uneven as exponential shares: of 5,000, the largest has about nine times the
+    mean (HT-Step's validation split: six times, of 983). A description has 12 to 25 words, most of
+    them its keystep's.
+    """
+    rng = np.random.default_rng(seed)
+    shares = rng.exponential(size=keysteps)
+    of = np.sort(rng.choice(keysteps, clips, p=shares / shares.sum()))
+    videos = rng.integers(0, max(clips // CLIPS_PER_VIDEO, 2), clips)
+    names = [f"video{video:06}_{n}_{n + CLIP_SECONDS}" for n, video in enumerate(videos)]
+    write_jsonl(
+        directory / "clips.jsonl",
+        (clip_row(name, int(of[n]), int(videos[n]), float(n)) for n, name in enumerate(names)),
+    )
+    write_jsonl(directory / "descriptions.jsonl", _descriptions(names, of, rng))
+    return np.bincount(of, minlength=keysteps).tolist()
+
+
+def write_questions(directory: Path, pairs: int, *, seed: int) -> None:
+    """pairs.jsonl with three questions a pair, about the clips of clips.jsonl beside it."""
+    clips = [line.string("clip") for line in read_jsonl(directory / "clips.jsonl")]
+    rng = np.random.default_rng(seed)
+    write_jsonl(directory / "pairs.jsonl", (_asked(clips, rng) for _ in range(pairs)))
+
+
+def _asked(clips: Sequence[str], rng: np.random.Generator) -> dict[str, Any]:
+    reference, candidate = rng.choice(len(clips), 2, replace=False)
+    answer = "the person uses a wooden spoon in the first video and a whisk in the second"
+    question = "what is the main difference between the two videos"
+    questions = [{"question": question, "answer": f"{answer} {n}"} for n in rng.integers(9, size=3)]
+    return {
+        "reference": clips[reference],
+        "candidate": clips[candidate],
+        "questions": questions,
+        "split": "train",
+    }
+
+
+def _descriptions(
+    names: list[str], keysteps: np.ndarray, rng: np.random.Generator
+) -> Iterator[dict[str, str]]:
+    letters = np.array(list("abcdefghijklmnopqrstuvwxyz"))
+    words = np.array(["".join(rng.choice(letters, rng.integers(3, 9))) for _ in range(VOCABULARY)])
+    for name, keystep in zip(names, keysteps):
+        own = np.random.default_rng(int(keystep)).choice(VOCABULARY, WORDS)
+        count = rng.integers(12, 26)
+        of_keystep = rng.random(count) < 0.8
+        chosen = np.where(of_keystep, rng.choice(own, count), rng.choice(VOCABULARY, count))
+        yield {"clip": name, "description": " ".join(words[chosen])}

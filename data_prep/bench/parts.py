@@ -1,0 +1,140 @@
+"""What is measured of `stepdiff prep`: frames, pair and pack, each in a new process."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from data_prep.bench.made_up import (
+    write_described_clips,
+    write_questions,
+    write_video_clips,
+    write_videos,
+)
+from data_prep.bench.measure import Rate, rate_in_new_process
+
+FEW = 8
+"""Clips whose time is start-up's; the same that a pool of two is given at once."""
+
+
+def measure_frames(
+    directory: Path, *, clips: int, seconds: int, size: tuple[int, int], processes: int
+) -> dict[str, Any]:
+    """Clips a second from two H.264 files, in one process and in several.
+
+    Args:
+        seconds: length of the files; size: width and height of their pictures.
+    """
+    write_videos(directory / "videos", videos=2, seconds=seconds, size=size)
+    for number in (FEW, clips):
+        write_video_clips(directory / f"{number}.jsonl", number, videos=2, seconds=seconds)
+    found = {
+        count: rate_in_new_process(
+            _frames, directory, count, few=FEW, many=clips, repeats=1, workers=count * (count > 1)
+        )
+        for count in dict.fromkeys((1, processes))
+    }
+    stored = sum(path.stat().st_size for path in (directory / "videos").iterdir())
+    return {
+        "clips": clips,
+        "bits_per_second": round(8 * stored / (2 * seconds)),
+        "bytes_per_clip": _clip_bytes(directory / f"{FEW}.jsonl"),
+        "processes": {str(count): _numbers(rate) for count, rate in found.items()},
+        "speed_up": found[processes].per_second / found[1].per_second,
+    }
+
+
+def measure_pair(directory: Path, *, clips: int, keysteps: int, seed: int) -> dict[str, Any]:
+    """Pairs a second of made-up clips, similarity by words."""
+    few = max(clips // 50, 2)
+    for number, of in ((few, max(keysteps // 50, 1)), (clips, keysteps)):
+        sizes = write_described_clips(directory / str(number), clips=number, keysteps=of, seed=seed)
+    rate = rate_in_new_process(_pair, directory, few=few, many=clips, repeats=1, workers=0)
+    summary = json.loads((directory / str(clips) / "pairs2.summary.json").read_text())
+    per_clip = summary["out"] / clips
+    compared = sum(size * (size - 1) // 2 for size in sizes)
+    return {
+        "clips": clips,
+        "keysteps": keysteps,
+        "largest_keystep": max(sizes),
+        "pairs": summary["out"],
+        "pairs_per_second": rate.per_second * per_clip,
+        "compared_per_second": rate.per_second * compared / clips,
+        "seconds": clips / rate.per_second,
+        **_numbers(rate),
+    }
+
+
+def measure_pack(directory: Path, *, pairs: int, seed: int) -> dict[str, Any]:
+    """Pairs with three questions each, a second, into a dataset."""
+    few = max(pairs // 10, 1)
+    for number in (few, pairs):
+        source = directory / str(number)
+        write_videos(source / "videos", videos=1, seconds=10, size=(64, 64))
+        write_video_clips(source / "clips.jsonl", 4, videos=1, seconds=10)
+        write_questions(source, number, seed=seed)
+    rate = rate_in_new_process(_pack, directory, few=few, many=pairs, repeats=3, workers=0)
+    packed = directory / "data1/stepdiff_pairs/pairs"
+    size = sum(path.stat().st_size for path in packed.rglob("*.array_record*")) / few
+    return {"pairs": pairs, "bytes_per_pair": round(size), **_numbers(rate)}
+
+
+def _numbers(rate: Rate) -> dict[str, float | int]:
+    return {
+        "records_per_second": rate.per_second,
+        "core_seconds_per_record": rate.core_seconds,
+        "peak_bytes": rate.peak_bytes,
+    }
+
+
+def _clip_bytes(clips: Path) -> int:
+    """JPEG bytes of eight frames, on average."""
+    from data_prep.clip_frames import clip_decoder
+
+    with clip_decoder(1) as decoder:
+        sizes = [sum(map(len, frames)) for frames, _ in decoder(_sources(clips))]
+    return round(sum(sizes) / len(sizes))
+
+
+def _sources(clips: Path) -> list[Any]:
+    from data_prep.record_files import ClipSource
+    from stepdiff_jax.jsonl import read_jsonl
+
+    rows = [line.fields for line in read_jsonl(clips)]
+    return [
+        ClipSource(row["clip"], clips.parent / row["video"], row["start"], row["end"], "", "", "", "")
+        for row in rows
+    ]
+
+
+def _frames(directory: Path, processes: int, records: int, call: int) -> None:
+    from data_prep.clip_frames import clip_decoder
+
+    with clip_decoder(processes) as decoder:
+        for _ in decoder(_sources(directory / f"{records}.jsonl")):
+            pass
+
+
+def _pair(directory: Path, records: int, call: int) -> None:
+    from data_prep.evaluation_clips import EvaluationClips
+    from data_prep.pair import write_pairs
+    from data_prep.pair_choice import Limits
+    from data_prep.similarity.words import words_embedding
+    from data_prep.text_stage import Shard
+
+    source = directory / str(records)
+    write_pairs(
+        source / "clips.jsonl",
+        source / "descriptions.jsonl",
+        source / f"pairs{call}.jsonl",
+        Limits(),
+        shard=Shard(),
+        exclude=EvaluationClips(),
+        embed=words_embedding,
+        settings={},
+    )
+
+
+def _pack(directory: Path, records: int, call: int) -> None:
+    from data_prep.pack import pack
+
+    pack(directory / str(records), directory / f"data{call}", processes=1)
