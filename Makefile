@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 PIP_INSTALL := $(VENV)/bin/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: quickstart test parity lint clean
+.PHONY: quickstart test parity beam lint clean
 .DELETE_ON_ERROR:
 
 quickstart: $(VENV)/installed
@@ -17,6 +17,10 @@ test: $(VENV)/installed-test
 parity: $(VENV)/installed-parity
 	$(VENV)/bin/python -m pytest -m parity
 
+# Beam needs older packages than the rest, so it has an environment of its own.
+beam: .venv_beam/installed
+	.venv_beam/bin/python -m pytest tests/data_prep/test_pack.py tests/data_prep/test_pack_beam.py
+
 lint: $(VENV)/installed-test
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
@@ -24,7 +28,7 @@ lint: $(VENV)/installed-test
 	$(VENV)/bin/python -m pytest tests/test_house.py
 
 clean:
-	rm -rf $(VENV) build/lib build/bdist.* dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf $(VENV) .venv_beam build/lib build/bdist.* dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
 
 $(VENV)/installed: setup.py pyproject.toml constraints.txt
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
@@ -33,4 +37,10 @@ $(VENV)/installed: setup.py pyproject.toml constraints.txt
 
 $(VENV)/installed-%: $(VENV)/installed
 	$(PIP_INSTALL) --editable ".[$*]"
+	touch $@
+
+.venv_beam/installed: setup.py pyproject.toml constraints.txt constraints_beam.txt
+	test -x .venv_beam/bin/python || $(PYTHON) -m venv .venv_beam
+	LC_ALL=C sort -s -u -t= -k1,1 constraints_beam.txt constraints.txt > .venv_beam/constraints.txt
+	.venv_beam/bin/python -m pip install --quiet --constraint .venv_beam/constraints.txt --editable ".[test,beam]"
 	touch $@

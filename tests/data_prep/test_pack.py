@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from data_prep import pack as pack_module
 from data_prep.pack import pack
 from record_sources import read_lines, write_lines, write_source
 from stepdiff_jax.data.records import dataset_path, open_records
@@ -53,9 +52,8 @@ def test_what_a_killed_run_left_is_removed(source, tmp_path):
     assert [path.name for path in left.parent.iterdir()] == ["1.0.0"]
 
 
-def test_order_holds_over_several_shards(source, tmp_path, monkeypatch):
-    monkeypatch.setattr(pack_module, "SHARD_RECORDS", 5)
-    pack(source, tmp_path / "packed")
+def test_order_holds_over_several_shards(source, tmp_path):
+    pack(source, tmp_path / "packed", shard_records=5)
     assert len(list(dataset_path(tmp_path / "packed", "clips").glob("*train*"))) == 3
     rows = [row["clip"] for row in read_lines(source / "clips.jsonl") if row["split"] == "train"]
     assert [record.id for record in open_records(tmp_path / "packed", "clips", "train")] == rows
