@@ -281,11 +281,14 @@ def _decode(
     size = (decoder.width, decoder.height)  # of all frames, should it change on the way
     wanted = {_stamp(path, read.packets[index]): index for index in chosen}
     images: dict[int, np.ndarray] = {}
+    # FFmpeg's own decoders ask for every packet what to skip; libdav1d does so once, on opening.
+    per_packet = not decoder.codec.name.startswith("lib")
     for begin, end in _runs(read, chosen):
         for position in range(begin, end + 2):
             packet = read.packets[position] if position <= end else None
             # Nothing leans on a frame that is no reference: those not chosen are passed over.
-            decoder.skip_frame = "DEFAULT" if position in wanted.values() else "NONREF"
+            passed = per_packet and position not in wanted.values()
+            decoder.skip_frame = "NONREF" if passed else "DEFAULT"
             try:
                 decoded = decoder.decode(packet)
             except av.error.FFmpegError as error:

@@ -88,6 +88,19 @@ def test_other_containers(tmp_path, name):
     assert numbers(sampled.frames) == [round(time * rate) for time in (0.91, 1.21, 1.51, 1.81)]
 
 
+def test_av1_keeps_frames_that_are_no_references(tmp_path):
+    path = tmp_path / "a.mkv"
+    with av.open(path, "w") as container:
+        stream = container.add_stream("libsvtav1", rate=10, options={"crf": "8"})
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        for number in range(50):
+            image = np.full((64, 64, 3), 16 + LEVELS * number, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode())
+    shown = numbers(sample_frames(path, 1.0, 4.5, frames=8).frames)
+    assert shown == [10, 15, 20, 25, 30, 35, 40, 45]
+
+
 def test_whole_video_by_default(tmp_path):
     path = write_video(tmp_path / "a.mp4", STEADY)
     assert numbers(sample_frames(path, None, None, frames=2).frames) == [0, 49]
