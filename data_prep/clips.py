@@ -83,6 +83,7 @@ def write_clips(
             **asdict(limits),
             "past the end": PAST_THE_END,
             "evaluation pairs": len(exclude.pairs),
+            "evaluation digest": exclude.digest,
             "by": exclude.by,
         },
         counts=lambda row: (

@@ -150,6 +150,10 @@ def test_evaluation_files_are_left_out(tmp_path, by, left):
     summary = write_clips(htstep, None, None, tmp_path, exclude=exclude)
     assert {row["clip"] for row in read_lines(tmp_path / "clips.jsonl")} == left
     assert summary["out"] + sum(summary["dropped"].values()) == 3
+    # As many other pairs are other settings.
+    other = EvaluationClips(frozenset([frozenset(("zzz_0_4.5", "-a_b-c1_30.5_42"))]), by)
+    with pytest.raises(InputError, match="was made with evaluation digest"):
+        write_clips(htstep, None, None, tmp_path, exclude=other)
 
 
 def test_the_command_shards_and_is_done_once(tmp_path, captions, videos, capsys):
