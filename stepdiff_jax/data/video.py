@@ -159,7 +159,7 @@ def _encode_one(frame: np.ndarray, size: tuple[int, int], quality: int) -> bytes
 
 @contextmanager
 def _open(path: Path | str) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """The container and its video stream; what FFmpeg cannot read becomes an InputError."""
+    """The container and its video stream; what cannot be read becomes a VideoError."""
     try:
         if not Path(path).exists():
             raise VideoError(path, MISSING, "no such video file")
