@@ -61,6 +61,7 @@ def render_frames(scene: Scene, rng: np.random.Generator, phases: Array) -> Arra
     still.draw_dish(image, scene, x, y, dish.uniform(-12, 12, 3))
     still.draw_contents(image, scene, contents, x, y)
     motion = Motion(actor.uniform(1.3, 2.7), actor.random(), actor.uniform(7.5, 9.5))
+    still.draw_furrow(image, scene, x, y, motion.reach)
     tilt = actor.uniform(-0.95, -0.55)
     skin = np.asarray(SKIN[actor.integers(len(SKIN))], np.float32)
     sleeve = actor.uniform(30, 220, 3)

@@ -22,9 +22,10 @@ class Pretrain:
     directory: Path = Path("build/pretrain")
     """Checkpoints."""
     output: Path = stand_ins.DIRECTORY
-    language_model_rounds: tuple[int, ...] = (3000, 1500)
+    language_model_rounds: tuple[int, ...] = (3000, 1500, 1500)
     """Steps of each round of the language model's training."""
-    encoder_steps: int = 1700
+    encoder_rounds: tuple[int, ...] = (1700, 1200)
+    """Steps of each round of the encoder's training."""
     seed: int = 0
 
 
@@ -56,7 +57,7 @@ def main(options: Pretrain) -> None:
         encoder = train_encoder(
             stand_ins.ENCODER,
             tokenizer,
-            steps=options.encoder_steps,
+            rounds=options.encoder_rounds,
             seed=options.seed,
             directory=directory / "encoder",
         )

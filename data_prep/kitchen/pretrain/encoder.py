@@ -5,7 +5,9 @@ loss through a decoder that is thrown away. Ours: the decoder is a resampler wit
 each word of a fixed caption (keystep and attributes), read by a linear classifier.
 """
 
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -23,15 +25,19 @@ from data_prep.text_tower import text_ids
 from stepdiff_jax.config import EncoderConfig, ResamplerConfig
 from stepdiff_jax.data.preprocess import normalize
 from stepdiff_jax.data.tokenizer import Tokenizer
+from stepdiff_jax.loading.modules import load_weights
+from stepdiff_jax.loading.native import save_weights
 from stepdiff_jax.models.internvideo import InternVideo
 from stepdiff_jax.models.resampler import Resampler
 
 CLIPS = 16000
 BATCH = 32
-FRAMES = ((0.5, 2), (0.8, 4), (1.0, 8))
-"""(share of the steps until which, frames of a clip that are seen): the blocks never mix frames, so
-what they learn of single frames does not depend on how many there are, and two cost a quarter of
-eight. Motion needs them all."""
+Schedule = tuple[tuple[float, int], ...]
+FIRST_ROUND: Schedule = ((0.5, 2), (0.8, 4), (1.0, 8))
+LATER_ROUNDS: Schedule = ((0.85, 2), (0.95, 4), (1.0, 8))
+"""(share of the round's steps until which, frames of a clip that are seen): the blocks never mix
+frames, so what they learn of single frames does not depend on how many there are, and two cost a
+quarter of eight."""
 SLOTS = (len(KEYSTEPS), *(len(VALUES[name]) for name in ATTRIBUTES))
 
 
@@ -98,8 +104,8 @@ def render_training_clip(seed: tuple[int, int], frames: int) -> tuple[Scene, np.
 class Clips:
     """Rendered training clips, and batches of them with texts as a pure function of the step."""
 
-    def __init__(self, config: EncoderConfig, tokenizer: Tokenizer, steps: int, seed: int):
-        self.config, self.tokenizer, self.steps, self.seed = config, tokenizer, steps, seed
+    def __init__(self, config: EncoderConfig, tokenizer: Tokenizer, seed: int):
+        self.config, self.tokenizer, self.seed = config, tokenizer, seed
         seeds = [(seed, number) for number in range(CLIPS)]
         with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
             drawn = pool.map(render_training_clip, seeds, [config.frames] * CLIPS, chunksize=64)
@@ -107,8 +113,8 @@ class Clips:
         self.frames = np.stack(frames)
         self.labels = np.array([(s.keystep, *s.values) for s in self.scenes], np.int32)
 
-    def batch(self, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """frames uint8 [B, T, H, W, 3], text ids int32 [B, context], labels int32 [B, slots].
+    def batch(self, step: int, seen: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """frames uint8 [B, seen, H, W, 3], text ids int32 [B, context], labels int32 [B, slots].
 
         Every second batch holds two keysteps only, which makes the contrast fine-grained.
         """
@@ -122,25 +128,52 @@ class Clips:
         ]
         ids = text_ids([self.tokenizer.encode(one) for one in texts], self.config.text)
         frames = self.frames[chosen]
-        seen = next(count for share, count in FRAMES if step < share * self.steps)
         group = self.config.frames // seen
         frames = frames[:, np.arange(seen) * group + rng.integers(group, size=seen)]
         return frames, ids, self.labels[chosen]
 
 
 def train_encoder(
-    config: EncoderConfig, tokenizer: Tokenizer, *, steps: int, seed: int, directory: Path
+    config: EncoderConfig,
+    tokenizer: Tokenizer,
+    *,
+    rounds: Sequence[int],
+    seed: int,
+    directory: Path,
 ) -> InternVideo:
-    """Train from random weights and return the encoder without its decoder."""
-    clips = Clips(config, tokenizer, steps, seed)
-    model = fit(
-        Captioner(config, rngs=nnx.Rngs(seed)),
-        encoder_loss,
-        clips.batch,
-        steps=steps,
-        peak_rate=1.5e-3,
-        seed=seed,
-        directory=directory,
-        save_every=100,
-    )
-    return model.encoder
+    """Train from random weights and return the encoder without its decoder.
+
+    Args:
+        rounds: steps of each round. A later one goes on from the float16 weights of the one before
+            with a rate that rises anew and a new decoder.
+        directory: of a directory of checkpoints and a file of weights for each round that is done.
+    """
+    clips = Clips(config, tokenizer, seed)
+    encoder = InternVideo(config, rngs=nnx.Rngs(seed))
+    for number, steps in enumerate(rounds):
+        done = directory / f"round{number}.safetensors"
+        if not done.exists():
+            model = Captioner(config, rngs=nnx.Rngs(seed + number))
+            model.encoder = encoder
+            schedule = LATER_ROUNDS if number else FIRST_ROUND
+            trained = fit(
+                model,
+                encoder_loss,
+                partial(_batch, clips, schedule, sum(rounds[:number]), steps),
+                steps=steps,
+                peak_rate=1.5e-3,
+                seed=seed + number,
+                directory=directory / f"round{number}",
+                save_every=100,
+            )
+            save_weights(trained.encoder, done)
+        encoder = load_weights(encoder, done)
+    return encoder
+
+
+def _batch(
+    clips: Clips, schedule: Schedule, first: int, steps: int, step: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The clips of one step of a round that begins after `first` steps."""
+    seen = next(count for share, count in schedule if step < share * steps)
+    return clips.batch(first + step, seen)

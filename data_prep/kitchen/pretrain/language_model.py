@@ -27,6 +27,10 @@ NOISE = 0.6
 """Largest noise on the prefix's embeddings, relative to their RMS: soft tokens that a resampler
 writes are never exactly words, and Llama-2, trained on far more text, is robust to that. It grows
 from nothing over the second third of a round's steps, once words are told apart."""
+MIXING = 0.8
+"""Largest share of a neighbouring token's embedding that is added to each of the prefix's, from the
+third round on: a resampler may write two things into one latent. It grows as the noise does."""
+MIXED_ROUND = 2
 
 
 VERDICT, SCORED, CHECKLIST = (
@@ -48,27 +52,35 @@ def score_tokens(tokenizer: Tokenizer) -> np.ndarray:
 
 def language_loss(
     model: Llama,
-    batch: tuple[PackedRows, jax.Array],
+    batch: tuple[PackedRows, jax.Array, jax.Array],
     key: jax.Array,
     *,
     values: np.ndarray,
     scores: np.ndarray,
     end: int,
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """Weighted cross-entropy of every token that has a weight; noise on the shared prefix.
+    """Weighted cross-entropy of every token that has a weight; the shared prefix is disturbed.
 
     Args:
-        batch: rows, and the largest noise.
+        batch: rows, the largest noise, and the largest share of a neighbour.
         values: token ids of attribute words; scores: of the digits of scores; end: of the end
             token. For the figures only.
     """
-    rows, largest = batch
+    rows, largest, largest_share = batch
     embeddings = model.embed(rows.tokens)
-    scale_key, noise_key = jax.random.split(key)
-    scale = largest * jax.random.uniform(scale_key, (len(rows.tokens), 1, 1))
+    scale_key, noise_key, share_key, side_key = jax.random.split(key, 4)
+    one_a_row = (len(rows.tokens), 1, 1)
+    share = largest_share * jax.random.uniform(share_key, one_a_row)
+    neighbours = jnp.where(
+        jax.random.bernoulli(side_key, shape=one_a_row),
+        jnp.roll(embeddings, 1, axis=1),
+        jnp.roll(embeddings, -1, axis=1),
+    )
+    scale = largest * jax.random.uniform(scale_key, one_a_row)
     rms = jnp.sqrt(jnp.mean(jnp.square(model.embedding[...])))
     noise = scale * rms * jax.random.normal(noise_key, embeddings.shape)
-    embeddings += jnp.where((rows.parent == 0)[..., None], noise, 0.0)
+    disturbance = noise + share * neighbours
+    embeddings += jnp.where((rows.parent == 0)[..., None], disturbance, 0.0)
     hidden, _ = model(embeddings, rows.positions, attention_mask(rows, rows))
     log_probabilities = jax.nn.log_softmax(model.logits(hidden[:, :-1]))
     targets = rows.tokens[:, 1:]
@@ -129,7 +141,8 @@ def train_language_model(
         done = directory / f"round{number}.safetensors"
         if not done.exists():
             first = sum(rounds[:number])
-            batch = partial(_batch, tokenizer, seed, first, steps)
+            share = MIXING if number >= MIXED_ROUND else 0.0
+            batch = partial(_batch, tokenizer, seed, first, steps, share)
             trained = fit(
                 model,
                 partial(
@@ -150,8 +163,9 @@ def train_language_model(
 
 
 def _batch(
-    tokenizer: Tokenizer, seed: int, first: int, steps: int, step: int
-) -> tuple[PackedRows, np.float32]:
-    """The rows of one step of a round that begins after `first` steps, and the largest noise."""
+    tokenizer: Tokenizer, seed: int, first: int, steps: int, share: float, step: int
+) -> tuple[PackedRows, np.float32, np.float32]:
+    """The rows of one step of a round that begins after `first` steps; noise and share at most."""
     grown = np.clip(3 * step / steps - 1, 0, 1)
-    return batch_of_rows(tokenizer, seed, first + step), np.float32(NOISE * grown)
+    rows = batch_of_rows(tokenizer, seed, first + step)
+    return rows, np.float32(NOISE * grown), np.float32(share * grown)
