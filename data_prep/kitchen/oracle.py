@@ -22,8 +22,13 @@ ERROR_RATE = 0.05
 """Share of answers that get a value wrong, as a language model's do ("LLM-generated data is
 noisy", section 3.2)."""
 
-VERDICT_WEIGHT = 4.0
-"""Loss weight of YES and NO, single tokens beside answers of twenty."""
+WEIGHTS: dict[language.Question, float] = {
+    language.ask_same: 4.0,
+    language.ask_scores: 3.0,
+    language.ask_checklist: 2.0,
+}
+"""Loss weights other than 1: YES and NO are single tokens beside answers of twenty, and of lists only
+every second or third token tells anything."""
 
 TARGETS = 4
 """Candidates that are annotated for each reference (section 4.3)."""
@@ -93,22 +98,23 @@ def ask(
 ) -> list[dict[str, str | float]]:
     """A difference, a verdict, a summary (the paper's prompt asks for one), and then any kind.
 
+    The summary is one of three: what both videos show, what is the same, or how similar they are.
     Some answers come from a misread candidate.
     """
+    summaries = (language.ask_summary, language.ask_checklist, language.ask_scores)
     kinds: list[language.Question] = [
         language.ask_difference,
         language.ask_same,
-        language.ask_summary,
+        summaries[rng.integers(len(summaries))],
     ]
-    others = (*kinds, language.ask_contrast, language.ask_checklist)
+    others = (language.ask_difference, language.ask_same, *summaries, language.ask_contrast)
     while len(kinds) < count:
         kinds.append(others[rng.integers(len(others))])
     asked: list[dict[str, str | float]] = []
     for kind in kinds[:count]:
         seen = misread(candidate, rng) if rng.random() < error_rate else candidate
         question, answer = kind(reference, seen, rng)
-        weight = VERDICT_WEIGHT if kind is language.ask_same else 1.0
-        asked.append({"question": question, "answer": answer, "weight": weight})
+        asked.append({"question": question, "answer": answer, "weight": WEIGHTS.get(kind, 1.0)})
     return asked
 
 

@@ -10,7 +10,7 @@ from data_prep.kitchen import language
 from data_prep.kitchen.oracle import (
     ERROR_RATE,
     TARGETS,
-    VERDICT_WEIGHT,
+    WEIGHTS,
     TrueClip,
     annotated_differences,
     misread,
@@ -20,6 +20,13 @@ from data_prep.kitchen.oracle import (
 from data_prep.kitchen.world import ATTRIBUTES, CATEGORIES, KEYSTEPS, VALUES, sample_scene, score
 from stepdiff_jax.data.prompts import difference_question, ranking_question
 from stepdiff_jax.errors import InputError
+
+SUMMARIES = {
+    "summarize the differences": 1.0,
+    "summarize what is the same and what is different": 2.0,
+    "rate how similar the videos are from 1 to 5": 3.0,
+}
+"""Question -> loss weight of its answer."""
 
 
 def make_clips(videos: int, split: str = "train") -> list[TrueClip]:
@@ -92,11 +99,13 @@ def test_each_pair_is_asked_for_a_difference_a_verdict_and_a_summary(pairs):
         difference, verdict, summary = pair["questions"]
         assert difference["question"] in differences
         assert verdict["question"] in verdicts
-        assert summary["question"] == "summarize the differences"
+        assert summary["question"] in SUMMARIES
         for asked in pair["questions"]:
             assert (asked["question"] in verdicts) == (asked["answer"] in ("YES", "NO"))
-            weight = VERDICT_WEIGHT if asked["question"] in verdicts else 1.0
-            assert asked["weight"] == weight
+        assert (difference["weight"], verdict["weight"]) == (1.0, WEIGHTS[language.ask_same])
+        assert summary["weight"] == SUMMARIES[summary["question"]]
+    asked_for = Counter(pair["questions"][2]["question"] for pair in pairs)
+    assert min(asked_for[question] for question in SUMMARIES) > 0.2 * len(pairs)
 
 
 def test_errors_are_as_frequent_as_they_are_said_to_be(pairs, by_id):
