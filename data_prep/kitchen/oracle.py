@@ -27,8 +27,8 @@ WEIGHTS: dict[language.Question, float] = {
     language.ask_scores: 3.0,
     language.ask_checklist: 2.0,
 }
-"""Loss weights other than 1: YES and NO are single tokens beside answers of twenty, and of lists only
-every second or third token tells anything."""
+"""Loss weights other than 1: YES and NO are single tokens beside answers of twenty, and in a list
+only every second token or so tells anything."""
 
 TARGETS = 4
 """Candidates that are annotated for each reference (section 4.3)."""
