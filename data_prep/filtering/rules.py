@@ -100,7 +100,7 @@ def one_video(asked: Asked, _: Thresholds) -> str:
         or (said & first and said & second)
     )
     asks = _COMPARING.search(question) or {REFERENCE, CANDIDATE} <= sides(question)
-    short = _VERDICT.match(answer) or sides(answer)
+    short = _VERDICT.match(answer) or sides(answer) or _rates(answer)
     return "" if compares or (asks and short) else answer
 
 
@@ -199,6 +199,11 @@ def objections(
 
 def _found(pattern: re.Pattern[str], *texts: str) -> str:
     return next((match[0] for text in texts if (match := pattern.search(text))), "")
+
+
+def _rates(answer: str) -> bool:
+    """Every part ends with a number: "4 out of 5", "tools 2, actions 5"."""
+    return all(re.search(r"\d\W*$", part) for part in re.split("[,;]", answer))
 
 
 def _asked_words(question: str, answer: str) -> frozenset[str]:

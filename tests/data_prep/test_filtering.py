@@ -72,6 +72,13 @@ def test_a_question_about_one_video_goes_and_a_comparing_one_stays():
     assert not fired("the second video", "which of the two videos uses a whisk")
 
 
+def test_a_rating_compares_only_where_a_comparison_is_asked_for():
+    rated = "onions 5, tools 2"
+    assert "one_video" not in fired(rated, "rate how similar the videos are from 1 to 5")
+    assert "one_video" in fired(rated, "how many onions and tools are there")
+    assert "one_video" in fired("2 onions are used", "rate how similar the videos are from 1 to 5")
+
+
 def test_the_earlier_of_two_equal_questions_stays():
     item = {"question": QUESTION, "answer": "a steel whisk instead of a wooden spoon"}
     other = {"question": f"{QUESTION}?".upper(), "answer": item["answer"]}

@@ -85,7 +85,7 @@ def report_kitchen() -> None:
 
     @jax.jit
     def loss(model: Llama):
-        return measured(model, (rows, 0.0), jax.random.key(0))
+        return measured(model, (rows, 0.0, 0.0), jax.random.key(0))
 
     for quantization in QUANTIZATIONS:
         config = replace(experiment.llama, quantization=quantization)

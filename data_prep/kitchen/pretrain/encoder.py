@@ -104,11 +104,11 @@ def render_training_clip(seed: tuple[int, int], frames: int) -> tuple[Scene, np.
 class Clips:
     """Rendered training clips, and batches of them with texts as a pure function of the step."""
 
-    def __init__(self, config: EncoderConfig, tokenizer: Tokenizer, seed: int):
+    def __init__(self, config: EncoderConfig, tokenizer: Tokenizer, seed: int, count: int = CLIPS):
         self.config, self.tokenizer, self.seed = config, tokenizer, seed
-        seeds = [(seed, number) for number in range(CLIPS)]
+        seeds = [(seed, number) for number in range(count)]
         with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-            drawn = pool.map(render_training_clip, seeds, [config.frames] * CLIPS, chunksize=64)
+            drawn = pool.map(render_training_clip, seeds, [config.frames] * count, chunksize=64)
             self.scenes, frames = zip(*drawn)
         self.frames = np.stack(frames)
         self.labels = np.array([(s.keystep, *s.values) for s in self.scenes], np.int32)
@@ -140,15 +140,17 @@ def train_encoder(
     rounds: Sequence[int],
     seed: int,
     directory: Path,
+    clips: int = CLIPS,
 ) -> InternVideo:
     """Train from random weights and return the encoder without its decoder.
 
     Args:
+        clips: rendered clips to learn from; each keystep needs at least half a batch.
         rounds: steps of each round. A later one goes on from the float16 weights of the one before
             with a rate that rises anew and a new decoder.
         directory: of a directory of checkpoints and a file of weights for each round that is done.
     """
-    clips = Clips(config, tokenizer, seed)
+    drawn = Clips(config, tokenizer, seed, clips)
     encoder = InternVideo(config, rngs=nnx.Rngs(seed))
     for number, steps in enumerate(rounds):
         done = directory / f"round{number}.safetensors"
@@ -159,7 +161,7 @@ def train_encoder(
             trained = fit(
                 model,
                 encoder_loss,
-                partial(_batch, clips, schedule, sum(rounds[:number]), steps),
+                partial(_batch, drawn, schedule, sum(rounds[:number]), steps),
                 steps=steps,
                 peak_rate=1.5e-3,
                 seed=seed + number,
