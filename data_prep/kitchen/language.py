@@ -191,6 +191,23 @@ def ask_scores(reference: Scene, candidate: Scene, rng: np.random.Generator) -> 
     return "rate how similar the videos are from 1 to 5", score_list(reference, candidate)
 
 
+_WEIGHTS: dict[Question, float] = {
+    ask_same: 4.0,
+    ask_same_attribute: 4.0,
+    ask_scores: 3.0,
+    ask_checklist: 2.0,
+}
+
+
+def answer_weight(ask: Question) -> float:
+    """Loss weight of the tokens of an answer.
+
+    YES and NO are single tokens beside answers of twenty, and in a list only every second or so
+    tells anything.
+    """
+    return _WEIGHTS.get(ask, 1.0)
+
+
 _WORD_ATTRIBUTE = {word: name for name, words in VALUES.items() for word in words}
 
 

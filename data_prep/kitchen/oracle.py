@@ -22,14 +22,6 @@ ERROR_RATE = 0.05
 """Share of answers that get a value wrong, as a language model's do ("LLM-generated data is
 noisy", section 3.2)."""
 
-WEIGHTS: dict[language.Question, float] = {
-    language.ask_same: 4.0,
-    language.ask_scores: 3.0,
-    language.ask_checklist: 2.0,
-}
-"""Loss weights other than 1: YES and NO are single tokens beside answers of twenty, and in a list
-only every second token or so tells anything."""
-
 TARGETS = 4
 """Candidates that are annotated for each reference (section 4.3)."""
 
@@ -114,7 +106,8 @@ def ask(
     for kind in kinds[:count]:
         seen = misread(candidate, rng) if rng.random() < error_rate else candidate
         question, answer = kind(reference, seen, rng)
-        asked.append({"question": question, "answer": answer, "weight": WEIGHTS.get(kind, 1.0)})
+        weight = language.answer_weight(kind)
+        asked.append({"question": question, "answer": answer, "weight": weight})
     return asked
 
 

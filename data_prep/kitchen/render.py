@@ -24,6 +24,7 @@ SKIN = ((246, 204, 172), (224, 172, 132), (176, 118, 82), (112, 72, 50))
 TOOL_LENGTH = 21.0
 LID = (150, 154, 160)
 OIL = (244, 184, 20)
+FURROW = (36, 10, 60)
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,16 @@ class Motion:
             return 0 * angle, 1.25 * self.reach * np.sin(angle)
         return 4 + 0 * angle, 3 + 0.8 * np.sin(angle)
 
+    def trace(self, word: str, x: Array, y: Array) -> Array:
+        """Distance of (x, y) from the furrow that the whole way leaves, in kitchen coordinates."""
+        if word == "stirring":
+            return np.abs(shapes.ellipse(x, y, self.reach, 0.85 * self.reach)) - 2.3
+        if word == "sweeping":
+            return shapes.box(x, y - 2, 1.25 * self.reach, 2.4, 1)
+        if word == "pounding":
+            return shapes.box(x, y, 2.4, 1.25 * self.reach, 1)
+        return shapes.circle(x - 4, y - 3, 5.0)
+
 
 def render_frames(scene: Scene, rng: np.random.Generator, phases: Array) -> Array:
     """The clip of `scene` at `phases` [T] in 0..1 as uint8 [T, 64, 64, 3].
@@ -61,7 +72,7 @@ def render_frames(scene: Scene, rng: np.random.Generator, phases: Array) -> Arra
     still.draw_dish(image, scene, x, y, dish.uniform(-12, 12, 3))
     still.draw_contents(image, scene, contents, x, y)
     motion = Motion(actor.uniform(1.3, 2.7), actor.random(), actor.uniform(7.5, 9.5))
-    still.draw_furrow(image, scene, x, y, motion.reach)
+    _draw_furrow(image, scene, motion, x, y)
     tilt = actor.uniform(-0.95, -0.55)
     skin = np.asarray(SKIN[actor.integers(len(SKIN))], np.float32)
     sleeve = actor.uniform(30, 220, 3)
@@ -128,6 +139,13 @@ def _develop(frames: Array, light: Array, noise: Array, phases: Array) -> Array:
         shift = int(phase * 1e5)
         frames[:, index] += np.roll(noise, (shift * 7 % SIZE, shift * 13 % SIZE), (1, 2))
     return np.clip(frames, 0, 255).astype(np.uint8).transpose(1, 2, 3, 0)
+
+
+def _draw_furrow(image: Array, scene: Scene, motion: Motion, x: Array, y: Array) -> None:
+    """What the tool has left in the contents before the clip begins."""
+    inside = still.dish_distance(still.DISHES[scene.keystep][0], x, y, -still.RIM - 0.6)
+    trace = motion.trace(scene.word("motion"), x, y)
+    shapes.paint(image, np.maximum(trace, inside), FURROW, 0.95)
 
 
 def _draw_tool(frames: Array, word: str, x: Array, y: Array, tilt: float, colour: Array) -> None:

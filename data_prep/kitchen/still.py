@@ -30,7 +30,6 @@ HALF_AXES = {"bowl": (19.5, 19.5), "pot": (18.0, 18.0), "pan": (18.0, 18.0), "ov
 RIM = 4.6
 # Cut -> number of pieces and their radius in pixels: the finer, the less of the dish shows between.
 CUTS = {"finely": (100, 1.5), "roughly": (15, 3.1), "halved": (3, 6.0)}
-FURROW = (36, 10, 60)
 
 
 def draw_counter(word: str, rng: np.random.Generator, x: Array, y: Array) -> Array:
@@ -148,18 +147,6 @@ def draw_contents(image: Array, scene: Scene, rng: np.random.Generator, x: Array
     for distance, colour in _topping(scene.word("topping"), u, v):
         shapes.paint(pixels, np.maximum(distance, inside), colour)
     image[:, where] = pixels
-
-
-def draw_furrow(image: Array, scene: Scene, x: Array, y: Array, reach: float) -> None:
-    """What the tool has left in the contents so far: a trace of its way, `reach` pixels wide."""
-    shape, _ = DISHES[scene.keystep]
-    trace = {
-        "stirring": np.abs(shapes.ellipse(x, y, reach, 0.85 * reach)) - 2.3,
-        "sweeping": shapes.box(x, y - 2, 1.25 * reach, 2.4, 1),
-        "pounding": shapes.box(x, y, 2.4, 1.25 * reach, 1),
-        "pressing": shapes.circle(x - 4, y - 3, 5.0),
-    }[scene.word("motion")]
-    shapes.paint(image, np.maximum(trace, dish_distance(shape, x, y, -RIM - 0.6)), FURROW, 0.95)
 
 
 def _ingredient(word: str, u: Array, v: Array, r: Array) -> list[tuple[Array, tuple]]:

@@ -10,7 +10,6 @@ from data_prep.kitchen import language
 from data_prep.kitchen.oracle import (
     ERROR_RATE,
     TARGETS,
-    WEIGHTS,
     TrueClip,
     annotated_differences,
     misread,
@@ -102,7 +101,7 @@ def test_each_pair_is_asked_for_a_difference_a_verdict_and_a_summary(pairs):
         assert summary["question"] in SUMMARIES
         for asked in pair["questions"]:
             assert (asked["question"] in verdicts) == (asked["answer"] in ("YES", "NO"))
-        assert (difference["weight"], verdict["weight"]) == (1.0, WEIGHTS[language.ask_same])
+        assert (difference["weight"], verdict["weight"]) == (1.0, 4.0)
         assert summary["weight"] == SUMMARIES[summary["question"]]
     asked_for = Counter(pair["questions"][2]["question"] for pair in pairs)
     assert min(asked_for[question] for question in SUMMARIES) > 0.2 * len(pairs)

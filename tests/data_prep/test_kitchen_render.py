@@ -10,6 +10,13 @@ from data_prep.kitchen.render import render_counter, render_frames
 from data_prep.kitchen.world import ATTRIBUTES, KEYSTEPS, VALUES, Scene, sample_scene
 
 PHASES = np.linspace(0, 1, 8)
+AXES = [
+    ("stirring", (True, True)),
+    ("sweeping", (True, False)),
+    ("pounding", (False, True)),
+    ("pressing", (False, False)),
+]
+"""(motion, whether its way is long across and down)."""
 
 
 def scene_with(seed: int = 0, **words: str) -> Scene:
@@ -80,20 +87,38 @@ def tool_positions(motion: str, seed: int) -> np.ndarray:
     return np.array([[columns[mask].mean(), rows[mask].mean()] for mask in pink])
 
 
-@pytest.mark.parametrize(
-    ("motion", "moves"),
-    [
-        ("stirring", (True, True)),
-        ("sweeping", (True, False)),
-        ("pounding", (False, True)),
-        ("pressing", (False, False)),
-    ],
-)
+@pytest.mark.parametrize(("motion", "moves"), AXES)
 def test_motion_moves_the_tool_along_its_axes(motion, moves):
     for seed in range(4):
         extent = np.ptp(tool_positions(motion, seed), axis=0)
         assert tuple(extent > 6) == moves, extent
         assert (extent[~np.array(moves)] < 4).all()
+
+
+@pytest.mark.parametrize(("motion", "wide"), AXES)
+def test_motion_leaves_a_furrow_along_its_axes(motion, wide):
+    """What a lifted tool leaves behind in the contents."""
+    for seed in range(4):
+        scene = scene_with(
+            seed,
+            motion=motion,
+            finish="lifting",
+            hands="one",
+            vessel="white",
+            counter="oak",
+            ingredient="peas",
+            topping="salt",
+        )
+        last = render(scene, seed)[-1].astype(int)
+        red, green, blue = np.moveaxis(last, -1, 0)
+        furrow = (blue - green > 25) & (blue - red > 5) & (blue < 100)
+        # Nothing beside the dish counts.
+        furrow[:22] = furrow[50:] = False
+        furrow[:, :17] = furrow[:, 45:] = False
+        assert furrow.sum() > 40
+        columns_and_rows = np.argwhere(furrow)[:, ::-1]
+        extent = np.ptp(np.percentile(columns_and_rows, [5, 95], axis=0), axis=0)
+        assert tuple(extent > 12) == wide, extent
 
 
 def test_lifting_takes_the_tool_away():

@@ -1,7 +1,7 @@
 """Train the kitchen's stand-ins: `python -m data_prep.kitchen.pretrain`.
 
 Writes `tokenizer.model`, `language_model.safetensors` and `encoder.safetensors` (float16). A
-stopped run goes on where it was; about two hours on two cores.
+stopped run goes on where it was; some two hours on two cores, to go by its parts (see CARD.md).
 """
 
 import logging

@@ -62,22 +62,12 @@ def narrated(scene: Scene, rng: np.random.Generator) -> str:
     return ". ".join(sentences)
 
 
-WEIGHTS: dict[language.Question, float] = {
-    language.ask_difference: 1.0,
-    language.ask_same: 4.0,
-    language.ask_same_attribute: 4.0,
-    language.ask_scores: 3.0,
-    language.ask_checklist: 2.0,
-    language.ask_summary: 1.0,
-    language.ask_contrast: 1.0,
-}
-"""Kinds of question and the loss weights of their answers. To tell whether two descriptions agree
-is by far the hardest, so there is much of it: verdicts, scores of all categories and checklists of
-all attributes, from which a verdict follows."""
-
-
 def pair_dialogue(rng: np.random.Generator) -> Conversation:
-    """Two scenes and seven questions about them."""
+    """Two scenes and seven questions about them.
+
+    To tell whether two descriptions agree is by far the hardest, so there is much of it: verdicts,
+    scores of all categories and checklists of all attributes, from which a verdict follows.
+    """
     reference = sample_scene(rng, "train")
     candidate = similar_scene(reference, rng)
     kinds = [
@@ -94,7 +84,7 @@ def pair_dialogue(rng: np.random.Generator) -> Conversation:
     branches: list[tuple[Segment, ...]] = []
     for ask in kinds:
         question, answer = ask(reference, candidate, rng)
-        branches.append(question_branch(question, answer_text(answer, WEIGHTS[ask])))
+        branches.append(question_branch(question, answer_text(answer, language.answer_weight(ask))))
     prefix = pair_prefix(described(reference, rng), described(candidate, rng))
     return Conversation(prefix, tuple(branches))
 

@@ -18,15 +18,13 @@ from flax import nnx
 
 from data_prep.kitchen import language
 from data_prep.kitchen.pretrain.dialogues import narrated
-from data_prep.kitchen.pretrain.fit import fit
+from data_prep.kitchen.pretrain.fit import Round, fit, fit_rounds
 from data_prep.kitchen.render import render_frames
 from data_prep.kitchen.world import ATTRIBUTES, KEYSTEPS, VALUES, Scene, sample_scene
 from data_prep.text_tower import text_ids
 from stepdiff_jax.config import EncoderConfig, ResamplerConfig
 from stepdiff_jax.data.preprocess import normalize
 from stepdiff_jax.data.tokenizer import Tokenizer
-from stepdiff_jax.loading.modules import load_weights
-from stepdiff_jax.loading.native import save_weights
 from stepdiff_jax.models.internvideo import InternVideo
 from stepdiff_jax.models.resampler import Resampler
 
@@ -44,8 +42,8 @@ SLOTS = (len(KEYSTEPS), *(len(VALUES[name]) for name in ATTRIBUTES))
 class Captioner(nnx.Module):
     """The encoder and the decoder that only its training needs."""
 
-    def __init__(self, config: EncoderConfig, *, rngs: nnx.Rngs):
-        self.encoder = InternVideo(config, rngs=rngs)
+    def __init__(self, encoder: InternVideo, config: EncoderConfig, *, rngs: nnx.Rngs):
+        self.encoder = encoder
         self.decoder = Resampler(
             ResamplerConfig(layers=2, latents=len(SLOTS), heads=4, head_width=32, mlp_width=256),
             input_width=config.width,
@@ -148,34 +146,28 @@ def train_encoder(
         clips: rendered clips to learn from; each keystep needs at least half a batch.
         rounds: steps of each round. A later one goes on from the float16 weights of the one before
             with a rate that rises anew and a new decoder.
-        directory: of a directory of checkpoints and a file of weights for each round that is done.
+        directory: see `fit_rounds`.
     """
     drawn = Clips(config, tokenizer, seed, clips)
-    encoder = InternVideo(config, rngs=nnx.Rngs(seed))
-    for number, steps in enumerate(rounds):
-        done = directory / f"round{number}.safetensors"
-        if not done.exists():
-            model = Captioner(config, rngs=nnx.Rngs(seed + number))
-            model.encoder = encoder
-            schedule = LATER_ROUNDS if number else FIRST_ROUND
-            trained = fit(
-                model,
-                encoder_loss,
-                partial(_batch, drawn, schedule, sum(rounds[:number]), steps),
-                steps=steps,
-                peak_rate=1.5e-3,
-                seed=seed + number,
-                directory=directory / f"round{number}",
-                save_every=100,
-            )
-            save_weights(trained.encoder, done)
-        encoder = load_weights(encoder, done)
-    return encoder
+
+    def train(encoder: InternVideo, one: Round) -> InternVideo:
+        trained = fit(
+            Captioner(encoder, config, rngs=nnx.Rngs(seed + one.number + 1)),
+            encoder_loss,
+            partial(_batch, drawn, one),
+            steps=one.steps,
+            peak_rate=1.5e-3,
+            seed=seed + one.number,
+            directory=one.directory,
+            save_every=100,
+        )
+        return trained.encoder
+
+    return fit_rounds(InternVideo(config, rngs=nnx.Rngs(seed)), rounds, directory, train)
 
 
-def _batch(
-    clips: Clips, schedule: Schedule, first: int, steps: int, step: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The clips of one step of a round that begins after `first` steps."""
-    seen = next(count for share, count in schedule if step < share * steps)
-    return clips.batch(first + step, seen)
+def _batch(clips: Clips, one: Round, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The clips of a round's step, with the frames of that part of the round."""
+    schedule = LATER_ROUNDS if one.number else FIRST_ROUND
+    seen = next(count for share, count in schedule if step < share * one.steps)
+    return clips.batch(one.first + step, seen)

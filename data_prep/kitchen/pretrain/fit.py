@@ -1,8 +1,9 @@
-"""A small training loop for the two stand-ins: AdamW, cosine, progress, stop and resume."""
+"""A small training loop for the two stand-ins: AdamW, cosine, progress, stop and resume, rounds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import optax
@@ -10,11 +11,15 @@ from flax import nnx
 from orbax.checkpoint import v1 as ocp
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-Loss = Callable[[nnx.Module, Any, jax.Array], tuple[jax.Array, dict[str, jax.Array]]]
+from stepdiff_jax.loading.modules import load_weights
+from stepdiff_jax.loading.native import save_weights
+
+Module = TypeVar("Module", bound=nnx.Module)
+Loss = Callable[[Any, Any, jax.Array], tuple[jax.Array, dict[str, jax.Array]]]
 
 
 def fit(
-    model: nnx.Module,
+    model: Module,
     loss: Loss,
     batch: Callable[[int], Any],
     *,
@@ -23,7 +28,7 @@ def fit(
     seed: int,
     directory: Path,
     save_every: int = 250,
-) -> nnx.Module:
+) -> Module:
     """Train every weight of `model` and return it.
 
     Args:
@@ -69,3 +74,37 @@ def fit(
             if (step + 1) % save_every == 0 or step + 1 == steps:
                 checkpointer.save_pytree(step + 1, {"state": state, "moments": moments})
     return nnx.merge(graph, state)
+
+
+@dataclass(frozen=True)
+class Round:
+    """A round of a training: its number from 0, the step of all rounds that it begins with, its own
+    steps, and the directory of its checkpoints."""
+
+    number: int
+    first: int
+    steps: int
+    directory: Path
+
+
+def fit_rounds(
+    model: Module,
+    rounds: Sequence[int],
+    directory: Path,
+    train: Callable[[Module, Round], Module],
+) -> Module:
+    """Train `model` round by round and return it.
+
+    Args:
+        rounds: steps of each round. Each begins with the float16 weights of the one before.
+        directory: of a directory of checkpoints and a file of weights for each round; a round whose
+            file is there is done.
+        train: from a model and its round to the model that was trained.
+    """
+    for number, steps in enumerate(rounds):
+        done = directory / f"round{number}.safetensors"
+        if not done.exists():
+            one = Round(number, sum(rounds[:number]), steps, directory / f"round{number}")
+            save_weights(train(model, one), done)
+        model = load_weights(model, done)
+    return model

@@ -10,15 +10,13 @@ import numpy as np
 from flax import nnx
 
 from data_prep.kitchen import language
-from data_prep.kitchen.pretrain.dialogues import WEIGHTS, dialogues
-from data_prep.kitchen.pretrain.fit import fit
+from data_prep.kitchen.pretrain.dialogues import dialogues
+from data_prep.kitchen.pretrain.fit import Round, fit, fit_rounds
 from data_prep.kitchen.world import SCORES, VALUES
 from stepdiff_jax.config import LlamaConfig
 from stepdiff_jax.data.packing import Example, RowShape, lay_out, pack_row
 from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.layout import PackedRows, attention_mask
-from stepdiff_jax.loading.modules import load_weights
-from stepdiff_jax.loading.native import save_weights
 from stepdiff_jax.models.llama import Llama
 
 ROW = RowShape(length=356, videos=1, answers=356)
@@ -34,7 +32,8 @@ MIXED_ROUND = 2
 
 
 VERDICT, SCORED, CHECKLIST = (
-    WEIGHTS[ask] for ask in (language.ask_same, language.ask_scores, language.ask_checklist)
+    language.answer_weight(ask)
+    for ask in (language.ask_same, language.ask_scores, language.ask_checklist)
 )
 """By these weights the figures tell answers apart."""
 
@@ -134,38 +133,34 @@ def train_language_model(
         rounds: steps of each round. A later one goes on from the float16 weights of the one before
             with a rate and a noise that rise anew: verdicts that a round left unlearned are learned
             in the next.
-        directory: of a directory of checkpoints and a file of weights for each round that is done.
+        directory: see `fit_rounds`.
     """
-    model = Llama(config, rngs=nnx.Rngs(seed))
-    for number, steps in enumerate(rounds):
-        done = directory / f"round{number}.safetensors"
-        if not done.exists():
-            first = sum(rounds[:number])
-            share = MIXING if number >= MIXED_ROUND else 0.0
-            batch = partial(_batch, tokenizer, seed, first, steps, share)
-            trained = fit(
-                model,
-                partial(
-                    language_loss,
-                    values=value_tokens(tokenizer),
-                    scores=score_tokens(tokenizer),
-                    end=tokenizer.eos,
-                ),
-                batch,
-                steps=steps,
-                peak_rate=2e-3,
-                seed=seed + number,
-                directory=directory / f"round{number}",
-            )
-            save_weights(trained, done)
-        model = load_weights(model, done)
-    return model
+    loss = partial(
+        language_loss,
+        values=value_tokens(tokenizer),
+        scores=score_tokens(tokenizer),
+        end=tokenizer.eos,
+    )
+
+    def train(model: Llama, one: Round) -> Llama:
+        return fit(
+            model,
+            loss,
+            partial(_batch, tokenizer, seed, one),
+            steps=one.steps,
+            peak_rate=2e-3,
+            seed=seed + one.number,
+            directory=one.directory,
+        )
+
+    return fit_rounds(Llama(config, rngs=nnx.Rngs(seed)), rounds, directory, train)
 
 
 def _batch(
-    tokenizer: Tokenizer, seed: int, first: int, steps: int, share: float, step: int
+    tokenizer: Tokenizer, seed: int, one: Round, step: int
 ) -> tuple[PackedRows, np.float32, np.float32]:
-    """The rows of one step of a round that begins after `first` steps; noise and share at most."""
-    grown = np.clip(3 * step / steps - 1, 0, 1)
-    rows = batch_of_rows(tokenizer, seed, first + step)
+    """The rows of a round's step, the largest noise, and the largest share of a neighbour."""
+    grown = np.clip(3 * step / one.steps - 1, 0, 1)
+    share = MIXING if one.number >= MIXED_ROUND else 0.0
+    rows = batch_of_rows(tokenizer, seed, one.first + step)
     return rows, np.float32(NOISE * grown), np.float32(share * grown)
