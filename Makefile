@@ -19,13 +19,13 @@ parity: $(VENV)/installed-parity
 
 # Beam needs older packages than the rest, so it has an environment of its own.
 beam: .venv_beam/installed
-	.venv_beam/bin/python -m pytest tests/data_prep/test_pack.py tests/data_prep/test_pack_beam.py
+	.venv_beam/bin/python -m pytest tests/data_prep/records/test_pack.py tests/data_prep/records/test_pack_beam.py
 
 lint: $(VENV)/installed-test
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	$(VENV)/bin/python -m pytest tests/test_house.py
+	$(VENV)/bin/python -m pytest tests/test_rules.py
 
 clean:
 	rm -rf $(VENV) .venv_beam build/lib build/bdist.* dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

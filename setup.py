@@ -38,7 +38,7 @@ setup(
     ),
     package_data={
         "data_prep.kitchen": ["stand_ins/*"],
-        "stepdiff_jax.convert": ["torch_model/*.py"],
+        "stepdiff_jax.weights.published": ["torch_model/*.py"],
     },
     install_requires=[
         "jax>=0.10",
@@ -73,5 +73,5 @@ setup(
         "test": DEVELOPMENT,
         "parity": TORCH + SERVING + DEVELOPMENT,
     },
-    entry_points={"console_scripts": ["stepdiff = stepdiff_jax.cli:main"]},
+    entry_points={"console_scripts": ["stepdiff = launch.cli:main"]},
 )

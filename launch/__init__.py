@@ -1,1 +1,3 @@
 """Starting StepDiff-JAX on clusters."""
+
+import configs  # noqa: F401  its files are what CONFIG may name

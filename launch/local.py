@@ -19,8 +19,8 @@ from pathlib import Path
 from types import FrameType
 from typing import NamedTuple, NoReturn
 
+from launch.cli import Train
 from stepdiff_jax.arguments import load_config, parse_arguments
-from stepdiff_jax.cli import Train
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.exit_codes import BAD_INPUT, FAILED, PEER_LOST, SAVED
 
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(local: Local, logs: Path) -> int:
     """As `main`, with the directory for the logs of all processes but the first."""
     coordinator = f"127.0.0.1:{_free_port()}"
-    command = [sys.executable, "-m", "stepdiff_jax", "train", *local.train]
+    command = [sys.executable, "-m", "launch", "train", *local.train]
     logs.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         processes: list[subprocess.Popen] = []

@@ -1,7 +1,6 @@
 """Experiments in files: Python configs by name or path, and `config.json` of a run directory."""
 
 import dataclasses
-import importlib
 import importlib.util
 import json
 import traceback
@@ -10,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from stepdiff_jax.accelerators import on_accelerator
 from stepdiff_jax.config import Experiment
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.jsonl import shorten
@@ -18,16 +18,20 @@ CONFIG_FILE = "config.json"
 """The file of a run directory that holds its experiment."""
 
 
+CONFIG_PATH: list[Path] = []
+"""Directories whose files are configs by name; importing a package of configs adds its own."""
+
+
 def config_names() -> list[str]:
-    """Names of the experiments in `configs/`, sorted."""
-    return sorted(path.stem for path in _directory().glob("[!_]*.py"))
+    """Names of the experiments in the directories of `CONFIG_PATH`, sorted."""
+    return sorted(_named_files())
 
 
 def load_experiment(config: str) -> Experiment:
-    """The experiment of a name in `configs/`, or of the path of a Python file.
+    """The experiment of a name in `CONFIG_PATH`, or of the path of a Python file.
 
     The file defines `experiment() -> Experiment`. NAME@ACCELERATOR is the experiment with the
-    preset that `configs/_accelerators.py` has for that accelerator.
+    preset that `accelerators.py` has for that accelerator.
 
     Raises:
         InputError: no such name, file or preset; the file fails, or gives no Experiment.
@@ -36,17 +40,17 @@ def load_experiment(config: str) -> Experiment:
     experiment = _load(name)
     if not at:
         return experiment
-    presets = importlib.import_module("configs._accelerators")
-    return presets.on_accelerator(experiment, accelerator)
+    return on_accelerator(experiment, accelerator)
 
 
 def _load(config: str) -> Experiment:
     path = Path(config)
     if path.suffix != ".py":
-        path = _directory() / f"{config}.py"
-        if config not in config_names():
-            known = ", ".join(config_names())
+        named = _named_files()
+        if config not in named:
+            known = ", ".join(sorted(named))
             raise InputError(f"{config}: no config of this name; there are {known}, or a .py file")
+        path = named[config]
     elif not path.is_file():
         raise InputError(f"{path}: no such config file")
     try:
@@ -98,11 +102,10 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _directory() -> Path:
-    spec = importlib.util.find_spec("configs")
-    if spec is None or not spec.submodule_search_locations:
-        raise InputError("configs: the package is not installed")
-    return Path(spec.submodule_search_locations[0])
+def _named_files() -> dict[str, Path]:
+    """Name of a config -> its file; of two of one name the first directory's."""
+    directories = reversed(CONFIG_PATH)
+    return {path.stem: path for one in directories for path in one.glob("[!_]*.py")}
 
 
 def _run(path: Path) -> Any:

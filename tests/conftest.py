@@ -7,6 +7,8 @@ import tempfile
 
 from hypothesis import settings
 
+import configs  # noqa: F401  so that configs are found by name
+
 # One compilation cache a session: programs that several tests, or their subprocesses, build alike
 # compile once.
 _CACHE = tempfile.mkdtemp(prefix="stepdiff-tests-")

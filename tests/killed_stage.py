@@ -14,8 +14,8 @@ from types import CodeType, FrameType
 from typing import Any
 
 import data_prep
+from launch.cli import main
 from stepdiff_jax import jsonl
-from stepdiff_jax.cli import main
 
 OURS = (str(Path(data_prep.__file__).parent) + os.sep, jsonl.__file__)
 
@@ -23,10 +23,10 @@ OURS = (str(Path(data_prep.__file__).parent) + os.sep, jsonl.__file__)
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(
     [
-        "data_prep.kitchen.chain",
-        "data_prep.pack",
-        "data_prep.sequences",
-        "data_prep.inspecting.write",
+        "launch.chain",
+        "data_prep.records.pack",
+        "data_prep.records.sequences",
+        "data_prep.inspect.write",
     ]
 )
 

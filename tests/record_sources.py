@@ -8,7 +8,7 @@ from typing import Any
 import av
 import numpy as np
 
-from data_prep.frames import write_frames
+from data_prep.frames.stage import write_frames
 
 FRAME_RATE = 4
 SECONDS = 6

@@ -9,9 +9,9 @@ import jax
 import numpy as np
 from flax import nnx
 
-from data_prep.frames import write_frames
+from data_prep.frames.stage import write_frames
 from data_prep.kitchen.stand_ins import DIRECTORY as STAND_INS
-from data_prep.pack import pack
+from data_prep.records.pack import pack
 from stepdiff_jax.config import (
     DataConfig,
     EncoderConfig,
@@ -24,9 +24,9 @@ from stepdiff_jax.config import (
     TextTowerConfig,
     WeightsConfig,
 )
-from stepdiff_jax.loading.native import save_weights
 from stepdiff_jax.models.internvideo import InternVideo
 from stepdiff_jax.models.llama import Llama
+from stepdiff_jax.weights.native import save_weights
 
 LLAMA = LlamaConfig(
     vocabulary_size=768, width=16, layers=2, heads=2, kv_heads=1, mlp_width=24, dtype="float32"

@@ -70,7 +70,7 @@ def measure_pair(directory: Path, *, clips: int, keysteps: int, seed: int) -> di
 
 def measure_pack(directory: Path, *, pairs: int, seed: int) -> dict[str, Any]:
     """Pairs with three questions each, a second, into a dataset."""
-    from data_prep.frames import write_frames
+    from data_prep.frames.stage import write_frames
 
     few = max(pairs // 10, 1)
     for number in (few, pairs):
@@ -100,7 +100,7 @@ def _clip_bytes(directory: Path) -> int:
 
 
 def _frames(directory: Path, processes: int, records: int, call: int) -> None:
-    from data_prep.frames import write_frames
+    from data_prep.frames.stage import write_frames
 
     write_frames(
         directory / f"{records}.jsonl",
@@ -110,11 +110,11 @@ def _frames(directory: Path, processes: int, records: int, call: int) -> None:
 
 
 def _pair(directory: Path, records: int, call: int) -> None:
-    from data_prep.evaluation_clips import EvaluationClips
-    from data_prep.pair import write_pairs
-    from data_prep.pair_choice import Limits
+    from data_prep.benchmark.held_out import EvaluationClips
     from data_prep.similarity.words import words_embedding
-    from data_prep.text_stage import Shard
+    from data_prep.stage import Shard
+    from data_prep.text.pair import write_pairs
+    from data_prep.text.pair_choice import Limits
 
     source = directory / str(records)
     write_pairs(
@@ -130,6 +130,6 @@ def _pair(directory: Path, records: int, call: int) -> None:
 
 
 def _pack(directory: Path, records: int, call: int) -> None:
-    from data_prep.pack import pack
+    from data_prep.records.pack import pack
 
     pack(directory / str(records), directory / f"data{call}")

@@ -7,7 +7,7 @@ import numpy as np
 
 from data_prep.kitchen import language
 from data_prep.kitchen.oracle import ERROR_RATE, TrueClip, ask
-from data_prep.language_models.base import Completion, LanguageModelError, Prompt
+from data_prep.text.language_models.base import Completion, LanguageModelError, Prompt
 
 
 class OracleLanguageModel:

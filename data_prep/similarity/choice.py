@@ -39,7 +39,7 @@ def open_similarity(kind: Similarity, name: str) -> "Embed":
 
         return SentenceModel.load(name)
     from data_prep.similarity.internvideo import internvideo_embedding
-    from data_prep.text_tower import open_encoder
+    from data_prep.similarity.text_tower import open_encoder
 
     encoder = open_encoder(name)
     return internvideo_embedding(encoder.model, encoder.tokenize)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from stepdiff_jax.evaluation.benchmark_files import (
     TASKS,
@@ -13,9 +13,7 @@ from stepdiff_jax.evaluation.benchmark_files import (
     write_jsonl,
 )
 from stepdiff_jax.evaluation.scoring import score_files
-
-if TYPE_CHECKING:
-    from stepdiff_jax.systems.base import System
+from stepdiff_jax.evaluation.system import System
 
 
 def benchmark_path(benchmark: Path, task: Task) -> Path:
@@ -24,7 +22,7 @@ def benchmark_path(benchmark: Path, task: Task) -> Path:
 
 
 def evaluate(
-    system: "System", benchmark: Path, predictions: Path, tasks: Sequence[Task] = TASKS
+    system: System, benchmark: Path, predictions: Path, tasks: Sequence[Task] = TASKS
 ) -> dict[str, dict[str, Any]]:
     """Answer the benchmark's files and score the answers.
 
@@ -46,7 +44,7 @@ def evaluate(
     return results
 
 
-def _predict(system: "System", task: Task, ground_truth: Path) -> list[dict[str, Any]] | None:
+def _predict(system: System, task: Task, ground_truth: Path) -> list[dict[str, Any]] | None:
     if task == "diffcap":
         captions = system.caption(read_diffcap(ground_truth))
         return None if captions is None else [{"generated_text": text} for text in captions]

@@ -19,8 +19,8 @@ from stepdiff_jax.inference.generate import generate
 from stepdiff_jax.inference.requests import LatentTable, Request
 from stepdiff_jax.inference.score import log_likelihoods
 from stepdiff_jax.inference.trained import trained_model
-from stepdiff_jax.loading.build import load_tokenizer
 from stepdiff_jax.models.vclm import VCLM
+from stepdiff_jax.weights.build import load_tokenizer
 
 
 @dataclass(frozen=True)

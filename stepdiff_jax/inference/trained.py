@@ -10,10 +10,10 @@ from jax.sharding import Mesh
 from stepdiff_jax.checkpoint import load_trained
 from stepdiff_jax.config import Experiment, MeshConfig
 from stepdiff_jax.errors import InputError
-from stepdiff_jax.loading.build import build_model
-from stepdiff_jax.loading.fingerprint import fingerprint
 from stepdiff_jax.models.vclm import VCLM, split_variables
 from stepdiff_jax.sharding import make_mesh
+from stepdiff_jax.weights.build import build_model
+from stepdiff_jax.weights.fingerprint import fingerprint
 
 
 def trained_model(

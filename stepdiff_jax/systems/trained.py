@@ -9,8 +9,8 @@ from stepdiff_jax.data.pipeline import open_visual
 from stepdiff_jax.data.records import clip_ids
 from stepdiff_jax.inference.encode import latent_table
 from stepdiff_jax.inference.trained import trained_model
-from stepdiff_jax.loading.build import check_features, load_tokenizer
 from stepdiff_jax.systems.language import LanguageSystem
+from stepdiff_jax.weights.build import check_features, load_tokenizer
 
 
 def trained_system(

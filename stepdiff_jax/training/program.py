@@ -15,8 +15,6 @@ from stepdiff_jax.checkpoint import CheckpointMetadata
 from stepdiff_jax.config import Experiment
 from stepdiff_jax.data.features import FeatureCache
 from stepdiff_jax.data.pipeline import Batch, training_batches
-from stepdiff_jax.loading.build import build_model, check_features, load_tokenizer
-from stepdiff_jax.loading.fingerprint import fingerprint
 from stepdiff_jax.models.vclm import split_variables
 from stepdiff_jax.sharding import data_shard, make_mesh, put_rows, state_shardings
 from stepdiff_jax.training.abstract import abstract_batch, batch_loss
@@ -24,6 +22,8 @@ from stepdiff_jax.training.executable import load_executable
 from stepdiff_jax.training.optimizer import make_optimizer
 from stepdiff_jax.training.run_directory import config_hash, program_hash
 from stepdiff_jax.training.step import make_evaluation, make_step
+from stepdiff_jax.weights.build import build_model, check_features, load_tokenizer
+from stepdiff_jax.weights.fingerprint import fingerprint
 
 VALIDATION_BATCHES = 8
 """Batches of the validation split that a validation loss is taken over, always the same (ours)."""

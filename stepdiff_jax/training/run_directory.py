@@ -13,7 +13,7 @@ from stepdiff_jax.config import Experiment
 from stepdiff_jax.config_files import CONFIG_FILE, flatten, to_dict
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.jsonl import shorten
-from stepdiff_jax.loading.build import weight_reports
+from stepdiff_jax.weights.build import weight_reports
 
 WEIGHTS_FILE = "weights.json"
 """Where a run directory says which tensor of which file it was loaded from."""

@@ -6,13 +6,12 @@ from typing import Any
 
 import jax
 
-import stepdiff_jax
 from stepdiff_jax.config import Experiment
 from stepdiff_jax.config_files import flatten, to_dict
 from stepdiff_jax.data.records import dataset_digest, dataset_path
 from stepdiff_jax.errors import InputError
 
-PACKAGE = Path(stepdiff_jax.__file__).parent
+PACKAGE = Path(__file__).parents[1]
 
 
 def start_fields(experiment: Experiment, processes: int) -> dict[str, Any]:

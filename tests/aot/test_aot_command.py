@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from stepdiff_jax.cli import main
+from launch.cli import main
 
 TOPOLOGY = ["--topology", "v5e:2x4"]
 

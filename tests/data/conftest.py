@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from data_prep.pack import pack
+from data_prep.records.pack import pack
 from record_sources import write_source
 
 

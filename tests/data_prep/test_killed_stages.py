@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import pytest
 
-from data_prep.kitchen.chain import Chain, render, stage_commands
 from killed_stage import counted, killed
-from stepdiff_jax.cli import main
+from launch.chain import Chain, render, stage_commands
+from launch.cli import main
 
 CHAIN = Chain(Path(), train_videos=4, validation_videos=2, processes=1)
 STAGES = [name for name, _ in stage_commands(CHAIN)]

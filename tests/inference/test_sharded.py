@@ -6,17 +6,17 @@ import pytest
 from flax import nnx
 
 from configs import kitchen
-from data_prep.language_models.base import Completion, Prompt
-from data_prep.language_models.own import OwnLanguageModel
+from data_prep.text.language_models.base import Completion, Prompt
+from data_prep.text.language_models.own import OwnLanguageModel
 from stepdiff_jax.config import MeshConfig
 from stepdiff_jax.inference.encode import encode_clips, encode_texts, latent_table
 from stepdiff_jax.inference.generate import generate
 from stepdiff_jax.inference.requests import Request
 from stepdiff_jax.inference.score import log_likelihoods
 from stepdiff_jax.inference.trained import inference_mesh
-from stepdiff_jax.loading.build import build_model, load_tokenizer
 from stepdiff_jax.models.vclm import VCLM
 from stepdiff_jax.sharding import make_mesh
+from stepdiff_jax.weights.build import build_model, load_tokenizer
 
 EXPERIMENT = kitchen.experiment()
 TOKENIZER = load_tokenizer(EXPERIMENT)

@@ -11,15 +11,15 @@ from flax import nnx
 from jax.sharding import PartitionSpec as P
 
 from models.test_llama_memory import loops_of_gradient, stacked_outputs
+from references.llama_state import from_state_dict, to_state_dict
 from references.models import filled
 from stepdiff_jax.config import LLAMA_2_7B, LLAMA_2_70B, LlamaConfig, MeshConfig
-from stepdiff_jax.convert.llama import from_state_dict, to_state_dict
 from stepdiff_jax.errors import InputError
-from stepdiff_jax.loading.fingerprint import fingerprint
-from stepdiff_jax.loading.modules import load_weights
-from stepdiff_jax.loading.native import save_weights
 from stepdiff_jax.models.llama import Llama
 from stepdiff_jax.sharding import make_mesh, state_shardings
+from stepdiff_jax.weights.fingerprint import fingerprint
+from stepdiff_jax.weights.modules import load_weights
+from stepdiff_jax.weights.native import save_weights
 
 CONFIG = LlamaConfig(
     vocabulary_size=64,

@@ -31,7 +31,7 @@ def start(commands: list[list[str]], environments: list[dict[str, str]]) -> list
     """Exit code and standard error of `stepdiff train` with each of the arguments."""
     processes = [
         subprocess.Popen(
-            [sys.executable, "-m", "stepdiff_jax", "train", *command],
+            [sys.executable, "-m", "launch", "train", *command],
             env=environment,
             stderr=subprocess.PIPE,
             text=True,

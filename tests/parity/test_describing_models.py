@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_prep.describing.base import Clip
-from data_prep.describing.torch_models import TransformersCaptioner, TransformersDetector
+from data_prep.text.describe.base import Clip
+from data_prep.text.describe.torch_models import TransformersCaptioner, TransformersDetector
 
 pytestmark = pytest.mark.parity
 pytest.importorskip("torch")

@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from convert.test_torch_export import write_run
-from loading.llama_files import write_directory
+from launch.cli import main
+from llama_files import write_directory
 from references.llama import weights
 from stepdiff_jax.checkpoint import CheckpointMetadata
-from stepdiff_jax.cli import main
 from stepdiff_jax.config_files import read_experiment
 from stepdiff_jax.data.packing import RowShape, lay_out, pack_row
 from stepdiff_jax.data.prompts import Conversation, Text, Video, difference_question
@@ -23,9 +22,10 @@ from stepdiff_jax.inference.requests import Request
 from stepdiff_jax.inference.score import log_likelihoods
 from stepdiff_jax.inference.trained import with_trained_weights
 from stepdiff_jax.layout import PackedRows
-from stepdiff_jax.loading.build import build_model, load_tokenizer
 from stepdiff_jax.models.vclm import VCLM
+from stepdiff_jax.weights.build import build_model, load_tokenizer
 from tiny_experiment import ENCODER, LLAMA, write_tiny_experiment
+from weights.test_torch_export import write_run
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.parity

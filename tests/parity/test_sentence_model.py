@@ -7,7 +7,7 @@ import pytest
 
 from data_prep.similarity.choice import open_similarity
 from data_prep.similarity.sentence_model import BATCH, SentenceModel
-from stepdiff_jax.cli import main
+from launch.cli import main
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.jsonl import read_jsonl, write_jsonl
 

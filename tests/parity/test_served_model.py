@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from data_prep.kitchen.chain import main
+from launch.chain import main
 from stepdiff_jax.data.records import open_records
 from stepdiff_jax.jsonl import read_jsonl
 

@@ -11,17 +11,17 @@ import jax
 import numpy as np
 import pytest
 
+from launch.cli import main
 from references import internvideo as fixtures
 from references.llama import CASES, POSITIONS, TOKENS, weights
 from references.models import causal_logits
-from stepdiff_jax.cli import main
 from stepdiff_jax.config import LlamaConfig
-from stepdiff_jax.convert.encoder_sources import open_clip, open_internvideo
-from stepdiff_jax.convert.inputs import convert_llama, write_encoder
 from stepdiff_jax.errors import InputError
-from stepdiff_jax.loading.llama_config import FIELDS
-from stepdiff_jax.loading.modules import load_encoder, load_llama
 from stepdiff_jax.models.internvideo import InternVideo
+from stepdiff_jax.weights.llama_config import FIELDS
+from stepdiff_jax.weights.modules import load_encoder, load_llama
+from stepdiff_jax.weights.published.encoder import open_clip, open_internvideo
+from stepdiff_jax.weights.published.rewrite import convert_llama, write_encoder
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.parity

@@ -12,8 +12,8 @@ import numpy as np
 from flax import nnx
 
 from references.llama import weights
+from references.llama_state import from_state_dict
 from stepdiff_jax.config import EncoderConfig, LlamaConfig, ResamplerConfig, TextTowerConfig
-from stepdiff_jax.convert.llama import from_state_dict
 from stepdiff_jax.data.tokenizer import Tokenizer, train_tokenizer
 from stepdiff_jax.models.internvideo import InternVideo
 from stepdiff_jax.models.llama import Llama

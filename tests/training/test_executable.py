@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stepdiff_jax.cli import main
+from launch.cli import main
 from stepdiff_jax.config import Experiment
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.sharding import make_mesh

@@ -34,7 +34,7 @@ def main(options: Pretrain) -> None:
     from data_prep.kitchen.pretrain.encoder import train_encoder
     from data_prep.kitchen.pretrain.language_model import train_language_model
     from stepdiff_jax.data.tokenizer import Tokenizer, train_tokenizer
-    from stepdiff_jax.loading.native import save_weights
+    from stepdiff_jax.weights.native import save_weights
 
     logging.getLogger("absl").setLevel(logging.WARNING)
     directory = options.directory.absolute()

@@ -11,8 +11,8 @@ from flax import nnx
 from orbax.checkpoint import v1 as ocp
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from stepdiff_jax.loading.modules import load_weights
-from stepdiff_jax.loading.native import save_weights
+from stepdiff_jax.weights.modules import load_weights
+from stepdiff_jax.weights.native import save_weights
 
 Module = TypeVar("Module", bound=nnx.Module)
 Loss = Callable[[Any, Any, jax.Array], tuple[jax.Array, dict[str, jax.Array]]]

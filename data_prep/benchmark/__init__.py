@@ -1,0 +1,1 @@
+"""The official benchmark files: writing, checking, and leaving their clips out of training."""

@@ -1,0 +1,1 @@
+"""The stages of `stepdiff prep` and `stepdiff bench` as commands."""

@@ -1,0 +1,68 @@
+"""The benchmark's stages of `stepdiff prep`: benchmark, validate."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import Positional, arg
+
+from data_prep.cli.text import print_summary
+from data_prep.similarity.choice import Similarity, open_similarity
+from stepdiff_jax.arguments import Command, parse_arguments
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Write the three benchmark files out of difference annotations."""
+
+    differences: Path
+    """JSON Lines of reference, candidate, keystep, category, captions and score."""
+    destination: Path
+    """Directory of diffcap_dataset.jsonl, diffmcq_dataset.jsonl and diffrank_dataset.jsonl."""
+    similarity: Similarity = "words"
+    """By which the captions of DiffMCQ's negatives are near to the answer's."""
+    similarity_model: str = ""
+    """A CONFIG for internvideo; a directory or name for transformers (extra [torch])."""
+    limit: int | None = None
+    """Instances of each task at most, drawn by the seed."""
+    hard: int = 12
+    """Negatives are drawn from so many of the nearest."""
+    seed: int = 0
+
+
+def benchmark(prog: str, arguments: Sequence[str]) -> None:
+    """differences.jsonl -> the benchmark's three files."""
+    options = parse_arguments(Benchmark, arguments, prog=prog)
+    from data_prep.benchmark.stage import write_benchmark_files
+
+    summary = write_benchmark_files(
+        options.differences,
+        options.destination,
+        embed=open_similarity(options.similarity, options.similarity_model),
+        settings={"similarity": options.similarity, "model": options.similarity_model},
+        limit=options.limit,
+        hard=options.hard,
+        seed=options.seed,
+    )
+    print_summary(options.destination, summary)
+
+
+@dataclass(frozen=True)
+class Validate:
+    """Check a file of the benchmark, the released one or one's own."""
+
+    file: Annotated[Positional[Path], arg(metavar="FILE")]
+    task: Literal["diffcap", "diffmcq", "diffrank"]
+
+
+def validate(prog: str, arguments: Sequence[str]) -> None:
+    """Check a benchmark file: FILE --task T; prints what is in it."""
+    options = parse_arguments(Validate, arguments, prog=prog)
+    from data_prep.benchmark.validation import validate_benchmark
+
+    print(json.dumps(validate_benchmark(options.file, options.task)))
+
+
+BENCHMARK_STAGES: dict[str, Command] = {"benchmark": benchmark, "validate": validate}

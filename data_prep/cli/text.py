@@ -1,0 +1,205 @@
+"""The text stages of `stepdiff prep`: describe, pair, question, filter."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from data_prep.similarity.choice import Similarity, open_similarity, similarity_bounds
+from data_prep.text.language_models.choice import ModelOptions
+from stepdiff_jax.arguments import Command, parse_arguments
+
+
+@dataclass(frozen=True)
+class Describe:
+    """Write one step description for each clip."""
+
+    clips: Path
+    """clips.jsonl."""
+    destination: Path
+    """descriptions.jsonl, to be written."""
+    captions: Path | None = None
+    """JSON Lines of clip, actions and objects."""
+    captioner: str = ""
+    """Instead: a run directory of ours on single videos, or an image-text-to-text model of
+    transformers (directory or name; extra [torch])."""
+    object_scores: Path | None = None
+    """JSON Lines of clip and scores of its objects."""
+    detector: str = ""
+    """Instead: an OWLv2 model of transformers (directory or name; extra [torch])."""
+    action_scores: Path | None = None
+    """JSON Lines of clip and scores of its actions."""
+    grounding: str = ""
+    """Instead: a CONFIG, whose InternVideo compares clips and actions."""
+    object_score: float = 0.1
+    """Objects below this are left out."""
+    action_score: float = 0.2
+    """Actions below this are left out."""
+    model: ModelOptions = field(default_factory=ModelOptions)
+    shard: str = "1/1"
+
+
+def describe(prog: str, arguments: Sequence[str]) -> None:
+    """clips.jsonl -> descriptions.jsonl, by captioner, scores and language model."""
+    options = parse_arguments(Describe, arguments, prog=prog)
+    from data_prep.stage import Shard
+    from data_prep.text.describe.backends import open_sources
+    from data_prep.text.describe.stage import Limits, write_descriptions
+
+    names = ("captions", "captioner", "object_scores", "detector", "action_scores", "grounding")
+    backends = {name: str(getattr(options, name) or "") for name in names}
+    summary = write_descriptions(
+        options.clips,
+        options.destination,
+        open_sources(options.model, root=options.clips.parent, **backends),
+        Limits(options.object_score, options.action_score),
+        shard=Shard.parse(options.shard),
+        settings=options.model.settings() | backends,
+    )
+    print_summary(options.destination, summary)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Pair clips of one keystep from different videos, with similar descriptions."""
+
+    clips: Path
+    """clips.jsonl."""
+    destination: Path
+    """pairs.jsonl, to be written."""
+    descriptions: Path | None = None
+    """descriptions.jsonl; without it all clips of a keystep count as similar."""
+    exclude: tuple[Path, ...] = ()
+    """Benchmark files whose pairs are left out."""
+    exclude_by: Literal["pair", "clip", "video"] = "pair"
+    similarity: Similarity = "words"
+    """Cosine of the descriptions' words, or by a model's embeddings."""
+    similarity_model: str = ""
+    """A CONFIG for internvideo; a directory or name for transformers (extra [torch])."""
+    lowest: float | None = None
+    """Similarity from here on; 0.3 for words, 0.4 for transformers."""
+    highest: float | None = None
+    """Similarity below this; 0.98 for both."""
+    per_clip: int = 4
+    per_keystep: int = 2000
+    shard: str = "1/1"
+
+
+def pair(prog: str, arguments: Sequence[str]) -> None:
+    """clips.jsonl and descriptions.jsonl -> pairs.jsonl, similar but not the same."""
+    options = parse_arguments(Pair, arguments, prog=prog)
+    from data_prep.benchmark.held_out import read_evaluation_clips
+    from data_prep.stage import Shard
+    from data_prep.text.pair import write_pairs
+    from data_prep.text.pair_choice import Limits
+
+    bounds = similarity_bounds(options.similarity, options.lowest, options.highest)
+    summary = write_pairs(
+        options.clips,
+        options.descriptions,
+        options.destination,
+        Limits(*bounds, options.per_clip, options.per_keystep),
+        shard=Shard.parse(options.shard),
+        exclude=read_evaluation_clips(options.exclude, options.exclude_by),
+        embed=open_similarity(options.similarity, options.similarity_model),
+        settings={"similarity": options.similarity, "model": options.similarity_model},
+    )
+    print_summary(options.destination, summary)
+
+
+@dataclass(frozen=True)
+class Question:
+    """Write three questions and answers for each pair of described clips."""
+
+    pairs: Path
+    """pairs.jsonl: reference, candidate."""
+    descriptions: Path
+    """descriptions.jsonl."""
+    destination: Path
+    """questions.jsonl, to be written."""
+    attempts: int = 2
+    """Times that a pair is asked for until its answer can be read."""
+    model: ModelOptions = field(default_factory=ModelOptions)
+    shard: str = "1/1"
+
+
+def question(prog: str, arguments: Sequence[str]) -> None:
+    """pairs.jsonl and descriptions.jsonl -> questions.jsonl, by the paper's prompt."""
+    options = parse_arguments(Question, arguments, prog=prog)
+    from data_prep.stage import Shard
+    from data_prep.text.language_models.choice import open_model
+    from data_prep.text.question import write_questions
+
+    summary = write_questions(
+        options.pairs,
+        options.descriptions,
+        options.destination,
+        open_model(options.model),
+        shard=Shard.parse(options.shard),
+        settings=options.model.settings(),
+        attempts=options.attempts,
+    )
+    print_summary(options.destination, summary)
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Remove what the language model made up."""
+
+    questions: Path
+    """questions.jsonl."""
+    destination: Path
+    """The pairs with what is left of their questions, to be written."""
+    rules: tuple[str, ...] = ()
+    """The rules that are on; all where none is named."""
+    unknown_words: int = 0
+    """So many content words may stand in neither description."""
+    known_words: tuple[str, ...] = ()
+    """Words that need not stand in a description."""
+    duplicate_overlap: float = 0.9
+    question_words: tuple[int, int] = (3, 60)
+    answer_words: tuple[int, int] = (3, 120)
+    topics: Path | None = None
+    """JSON object of topic -> words, to check "the same tool" against."""
+    shard: str = "1/1"
+
+
+def filter_(prog: str, arguments: Sequence[str]) -> None:
+    """questions.jsonl -> the pairs that training reads, by named rules."""
+    options = parse_arguments(Filter, arguments, prog=prog)
+    from data_prep.json_files import read_object
+    from data_prep.stage import Shard
+    from data_prep.text.filter.rules import RULES, Thresholds
+    from data_prep.text.filter.stage import write_filtered
+
+    thresholds = Thresholds(
+        unknown_words=options.unknown_words,
+        known_words=options.known_words,
+        duplicate_overlap=options.duplicate_overlap,
+        question_words=options.question_words,
+        answer_words=options.answer_words,
+        topics=read_object(options.topics) if options.topics else {},
+    )
+    summary = write_filtered(
+        options.questions,
+        options.destination,
+        shard=Shard.parse(options.shard),
+        thresholds=thresholds,
+        rules=options.rules or tuple(RULES),
+    )
+    print_summary(options.destination, summary)
+
+
+def print_summary(destination: Path, summary: Mapping[str, Any]) -> None:
+    """One line of what a stage took, left and dropped."""
+    counts = {name: summary[name] for name in ("in", "out", "dropped", "counts")}
+    print(f"{destination}: {json.dumps(counts)}")
+
+
+TEXT_STAGES: dict[str, Command] = {
+    "describe": describe,
+    "pair": pair,
+    "question": question,
+    "filter": filter_,
+}

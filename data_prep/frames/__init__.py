@@ -1,0 +1,1 @@
+"""Frames of clips: decoding video files, storing JPEG images."""

@@ -1,0 +1,112 @@
+"""Finds what the stages left in a directory: lines and summaries, of one run or of shards."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from data_prep.json_files import read_object
+from data_prep.stage import Row
+from stepdiff_jax.errors import InputError
+from stepdiff_jax.jsonl import shorten, stream_jsonl
+
+ORDER = (
+    "clips",
+    "frames",
+    "descriptions",
+    "pairs",
+    "questions",
+    "filtered",
+    "sequences",
+    "single",
+)
+"""Files of the stages, in the order in which they are made."""
+
+_SHARD = r"\.(\d+)-of-(\d+)"
+_SUMMARY = re.compile(rf"(?P<name>.+?)(?:{_SHARD})?\.summary\.json")
+
+
+@dataclass
+class StageCounts:
+    """The summaries of a stage's shards, added up; `shards` were found of `count`."""
+
+    entered: int = 0
+    left: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    counts: Counter[str] = field(default_factory=Counter)
+    shards: int = 0
+    count: int = 1
+
+    def counted(self, prefix: str) -> dict[str, int]:
+        """The counts whose names begin with a prefix, without it; the largest first."""
+        found = {
+            name.removeprefix(prefix): number
+            for name, number in self.counts.items()
+            if name.startswith(prefix) and number
+        }
+        return dict(sorted(found.items(), key=lambda item: -item[1]))
+
+
+def stream_stage(directory: Path, name: str, suffix: str = ".jsonl") -> Iterator[Row]:
+    """The lines of a stage's file, or of its shards one after the other; none where none is.
+
+    Raises:
+        InputError: a file cannot be read, or a line is not a JSON object.
+    """
+    whole = directory / f"{name}{suffix}"
+    paths = [whole] if whole.exists() else [path for path, _, _ in _shards(directory, name, suffix)]
+    for path in paths:
+        if path.stat().st_size:
+            yield from (dict(line.fields) for line in stream_jsonl(path))
+
+
+def read_counts(directory: Path) -> dict[str, StageCounts]:
+    """Stage -> its counts, in the stages' order; then what else has a summary, by name.
+
+    Where a stage has a summary of its own, those of its shards do not count.
+
+    Raises:
+        InputError: a summary cannot be read or lacks its counts, or shards are of several runs.
+    """
+    names = {
+        match["name"]
+        for path in directory.glob("*.summary.json")
+        if (match := _SUMMARY.fullmatch(path.name))
+    }
+    found: dict[str, StageCounts] = {}
+    for name in sorted(names, key=lambda name: (ORDER.index(name) if name in ORDER else 99, name)):
+        whole = directory / f"{name}.summary.json"
+        shards = _shards(directory, name, ".summary.json")
+        of = {count for _, _, count in shards}
+        if not whole.exists() and len(of) > 1:
+            raise InputError(f"{directory}: {name} has summaries of {sorted(of)} shards")
+        paths = [whole] if whole.exists() else [path for path, _, _ in shards]
+        total = StageCounts(count=1 if whole.exists() else of.pop())
+        for path in paths:
+            _add(total, path)
+        found[name] = total
+    return found
+
+
+def _shards(directory: Path, name: str, suffix: str) -> list[tuple[Path, int, int]]:
+    """Files of shards with number and count, in order."""
+    form = re.compile(f"{re.escape(name)}{_SHARD}{re.escape(suffix)}")
+    matches = [(path, form.fullmatch(path.name)) for path in directory.iterdir()]
+    found = [(path, int(match[1]), int(match[2])) for path, match in matches if match]
+    return sorted(found, key=lambda shard: shard[1:])
+
+
+def _add(total: StageCounts, path: Path) -> None:
+    summary = read_object(path)
+    for name in ("in", "out"):
+        if type(summary.get(name)) is not int:
+            raise InputError(f"{path}: field {name!r} must be an integer, got {summary.get(name)}")
+    total.entered += summary["in"]
+    total.left += summary["out"]
+    total.shards += 1
+    for name, counter in (("dropped", total.dropped), ("counts", total.counts)):
+        numbers = summary.get(name, {})
+        if not isinstance(numbers, dict) or not all(type(n) is int for n in numbers.values()):
+            raise InputError(f"{path}: field {name!r} must hold counts, got {shorten(numbers)}")
+        counter.update(numbers)

@@ -1,0 +1,1 @@
+"""From clips, pairs and sequences to the datasets that training reads."""

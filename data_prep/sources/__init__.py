@@ -1,0 +1,1 @@
+"""Annotations, narrations and exchange formats of others, read into clips.jsonl."""

@@ -1,0 +1,155 @@
+"""Reads HowTo100M's narration, video after video, in all three forms of its releases.
+
+`raw_caption.json` and the sentence-level files of the same form are far larger than the memory of a
+small machine, so that they are streamed.
+"""
+
+import codecs
+import csv
+import io
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ijson
+
+from data_prep.json_files import is_time
+from data_prep.stage import Rejected
+from stepdiff_jax.errors import InputError
+from stepdiff_jax.jsonl import shorten
+
+NOT_UTF8 = "\ufdd0"
+"""Stands for bytes that are no UTF-8; Unicode keeps this code point for such inner use."""
+
+codecs.register_error("mark", lambda error: (NOT_UTF8, error.end))  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """What is said in a video from `start` to `end` seconds."""
+
+    text: str
+    start: float
+    end: float
+
+
+def stream_captions(
+    path: Path, videos: Container[str]
+) -> Iterator[tuple[str, list[Sentence] | Rejected]]:
+    """Each of `videos` that the file has, with its sentences in order of start.
+
+    `.csv` is HTM-AA (vid,timestamp,text; a sentence is at one moment), all else JSON of the form of
+    raw_caption.json, of which one video at a time is in memory. A video whose captions are of
+    another form, or not UTF-8, comes with what is wrong.
+
+    Raises:
+        InputError: the file cannot be read, or is not JSON or CSV of that form.
+    """
+    try:
+        with path.open(encoding="utf-8", errors="mark", newline="") as file:
+            if path.suffix == ".csv":
+                yield from _aligned(path, file, videos)
+            else:
+                yield from _captions(path, file, videos)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def narration(sentences: Sequence[Sentence], start: float, end: float, margin: float = 0.0) -> str:
+    """The sentences that overlap [start - margin, end + margin] seconds, joined by spaces.
+
+    The paper does not say how narration is assigned to clips; this is **ours**.
+
+    Raises:
+        InputError: a negative margin.
+    """
+    if margin < 0:
+        raise InputError(f"narration margin must not be negative, got {margin}")
+    heard = (
+        " ".join(sentence.text.split())
+        for sentence in sentences
+        if sentence.start < end + margin and sentence.end > start - margin
+    )
+    return " ".join(text for text in heard if text)
+
+
+class _Bytes:
+    """A text file as the UTF-8 bytes that the JSON parser takes."""
+
+    def __init__(self, file: io.TextIOBase):
+        self._file = file
+
+    def read(self, size: int) -> bytes:
+        return self._file.read(size).encode()
+
+
+def _captions(
+    path: Path, file: Any, videos: Container[str]
+) -> Iterator[tuple[str, list[Sentence] | Rejected]]:
+    empty = True
+    try:
+        for video, fields in ijson.kvitems(_Bytes(file), "", use_float=True):
+            empty = False
+            if video in videos:
+                yield video, _sentences(fields)
+    except ijson.JSONError as error:
+        raise InputError(f"{path}: is not JSON: {' '.join(str(error).split())}") from error
+    if empty:
+        raise InputError(f"{path}: must hold a non-empty JSON object")
+
+
+def _sentences(fields: Any) -> list[Sentence] | Rejected:
+    broken = "captions are of another form"
+    found = fields if isinstance(fields, dict) else {}
+    texts, starts, ends = (found.get(name) for name in ("text", "start", "end"))
+    if not (isinstance(texts, list) and isinstance(starts, list) and isinstance(ends, list)):
+        return Rejected(broken, f"text, start and end must be lists, got {shorten(fields)}")
+    if not len(texts) == len(starts) == len(ends):
+        return Rejected(broken, f"{len(texts)} texts, {len(starts)} starts, {len(ends)} ends")
+    for value in (*starts, *ends):
+        if not is_time(value):
+            return Rejected(broken, f"{shorten(value)} is no time in seconds")
+    return _checked(texts, list(map(float, starts)), list(map(float, ends)))
+
+
+def _checked(
+    texts: Sequence[Any], starts: Sequence[float], ends: Sequence[float]
+) -> list[Sentence] | Rejected:
+    for text in texts:
+        if not isinstance(text, str):
+            return Rejected("captions are of another form", f"{shorten(text)} is no text")
+        if NOT_UTF8 in text:
+            return Rejected("captions are not UTF-8", shorten(text.replace(NOT_UTF8, "?")))
+    return sorted(map(Sentence, texts, starts, ends), key=lambda sentence: sentence.start)
+
+
+def _aligned(
+    path: Path, file: Any, videos: Container[str]
+) -> Iterator[tuple[str, list[Sentence] | Rejected]]:
+    """HTM-AA; the rows of a video need not stand together, so those of `videos` are collected."""
+    rows = csv.DictReader(file)
+    missing = {"vid", "timestamp", "text"} - set(rows.fieldnames or ())
+    if missing:
+        raise InputError(f"{path}: has no column {sorted(missing)[0]!r}")
+    found: dict[str, tuple[list[Any], list[float]]] = {}
+    bad: dict[str, Rejected] = {}
+    for row in rows:
+        video = row["vid"]
+        if video not in videos:
+            continue
+        try:
+            time = float(row["timestamp"])
+        except (TypeError, ValueError):
+            time = float("nan")
+        if not is_time(time):
+            detail = f"{shorten(row['timestamp'])} is no time in seconds"
+            bad.setdefault(video, Rejected("captions are of another form", detail))
+            continue
+        texts, times = found.setdefault(video, ([], []))
+        texts.append(row["text"])
+        times.append(time)
+    for video, (texts, times) in found.items():
+        if video not in bad:
+            yield video, _checked(texts, times, times)
+    yield from bad.items()

@@ -1,0 +1,208 @@
+"""Items of LLaVA-style JSON about two videos, and what is wrong with those of other forms.
+
+An item is a conversation (as LLaVA's training data has it, with "<video>" for "<image>"):
+
+    {"id": ..., "video": ["a.mp4", "b.mp4"],
+     "conversations": [{"from": "human", "value": "<video>\\n<video>\\nquestion"},
+                       {"from": "gpt", "value": "answer"}, ...],
+     "segments": [[start, end], [start, end]], "split": "train", "clips": [{...}, {...}]}
+
+The last line is ours, and may be absent: the spans in seconds, and what else is known of the clips.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from data_prep.json_files import is_time
+from data_prep.schema import SPLIT_NAME
+from data_prep.stage import Rejected, Row
+from stepdiff_jax.jsonl import shorten
+
+SLOT = "<video>"
+TEXTS = ("keystep", "activity", "narration")
+"""What is known of a clip; empty where an item does not say it."""
+
+OTHER_FORM = "item is of another form"
+_SLOTS_AROUND = re.compile(rf"^(?:\s*{SLOT})*|(?:{SLOT}\s*)*$")
+
+
+class WrongItem(Exception):
+    """Ends the reading of an item; `rejected` says why."""
+
+    def __init__(self, kind: str, detail: str):
+        super().__init__(kind)
+        self.rejected = Rejected(kind, detail)
+
+
+@dataclass(frozen=True)
+class Span:
+    """A video's name in the item, its part in seconds (None: all of it), and the clip's fields."""
+
+    video: str
+    segment: tuple[float, float] | None
+    fields: Row
+
+
+@dataclass(frozen=True)
+class Item:
+    """What an item says; `questions` as in pairs.jsonl."""
+
+    id: str | int | None
+    spans: tuple[Span, Span]
+    split: str
+    questions: list[Row]
+
+
+def item_of(pair: Row, clips: Sequence[Row], videos: Sequence[str]) -> Row:
+    """The item of a line of pairs.jsonl.
+
+    Args:
+        clips: the lines of clips.jsonl of reference and candidate.
+        videos: names of their files.
+    Raises:
+        WrongItem: no questions, or what an item cannot hold.
+    """
+    conversations = []
+    weights = []
+    for number, question in enumerate(pair.get("questions") or ()):
+        asked, answer = (_text(question, name) for name in ("question", "answer"))
+        slots = f"{SLOT}\n{SLOT}\n" if number == 0 else ""
+        conversations += [
+            {"from": "human", "value": slots + asked},
+            {"from": "gpt", "value": answer},
+        ]
+        weights.append(_weight(question.get("weight", 1.0)))
+    if not conversations:
+        raise WrongItem("pair has no questions", "")
+    item = {
+        "id": pair.get("id", f"{pair['reference']} {pair['candidate']}"),
+        "video": list(videos),
+        "conversations": conversations,
+        "segments": [[clip["start"], clip["end"]] for clip in clips],
+        "split": pair["split"],
+        "clips": [_known(clip) for clip in clips],
+    }
+    return item if set(weights) == {1.0} else {**item, "weights": weights}
+
+
+def parse_item(value: Any, split: str) -> Item:
+    """The item of a JSON value; `split` is for those that name none.
+
+    Raises:
+        WrongItem: it is of another form.
+    """
+    if not isinstance(value, dict):
+        raise WrongItem(OTHER_FORM, f"must be an object, got {shorten(value)}")
+    name = value.get("id")
+    if not isinstance(name, str | int | None):
+        raise WrongItem(OTHER_FORM, f"id must be a string or a number, got {shorten(name)}")
+    split = value.get("split", split)
+    if not isinstance(split, str) or not SPLIT_NAME.fullmatch(split) or split.lower() == "all":
+        raise WrongItem(OTHER_FORM, f"split must be a word, and not 'all', got {shorten(split)}")
+    questions = _questions(value.get("conversations"))
+    if "weights" in value:
+        for question, weight in zip(questions, _list(value, "weights", len(questions))):
+            question["weight"] = _weight(weight)
+    return Item(name, _spans(value), split, questions)
+
+
+def _text(question: Mapping[str, Any], name: str) -> str:
+    text = str(question[name]).strip()
+    if not text:
+        raise WrongItem(f"{name} is empty", "")
+    if SLOT in text:
+        raise WrongItem(f"{name} holds {SLOT}", shorten(text))
+    return text
+
+
+def _weight(value: Any) -> float:
+    if not is_time(value) or value <= 0:
+        raise WrongItem("weight is not a positive number", shorten(value))
+    return float(value)
+
+
+def _known(clip: Row) -> Row:
+    """All that clips.jsonl says of a clip and the item's other fields do not."""
+    first = ("clip", *TEXTS)
+    rest = [name for name in clip if name not in (*first, "video", "start", "end", "split")]
+    return {name: clip[name] for name in (*first, *rest)}
+
+
+def _spans(value: Row) -> tuple[Span, Span]:
+    videos = value.get("video")
+    videos = videos if isinstance(videos, list) else [videos]
+    if not all(isinstance(name, str) and name for name in videos):
+        raise WrongItem(OTHER_FORM, f"video must hold names, got {shorten(value.get('video'))}")
+    if len(videos) != 2:
+        number = f"{len(videos)} video{'s' if len(videos) != 1 else ''}"
+        raise WrongItem("item is not about two videos", number)
+    segments = _list(value, "segments", 2) if value.get("segments") is not None else [None, None]
+    fields = _list(value, "clips", 2) if value.get("clips") is not None else [{}, {}]
+    first, second = (
+        Span(video, _segment(segment), _fields(known))
+        for video, segment, known in zip(videos, segments, fields)
+    )
+    return first, second
+
+
+def _segment(value: Any) -> tuple[float, float] | None:
+    if value is None:
+        return None
+    if isinstance(value, list) and len(value) == 2 and all(map(is_time, value)):
+        start, end = value
+        if 0 <= start < end:
+            return start, end
+    raise WrongItem("segment is not [start, end] in seconds", shorten(value))
+
+
+def _fields(known: Any) -> Row:
+    if not isinstance(known, dict):
+        raise WrongItem(OTHER_FORM, f"clips must hold objects, got {shorten(known)}")
+    for name in ("clip", *TEXTS):
+        if not isinstance(known.get(name, ""), str):
+            raise WrongItem(OTHER_FORM, f"{name} must be a string, got {shorten(known[name])}")
+    return {name: text for name, text in known.items() if name not in ("video", "start", "end")}
+
+
+def _list(value: Row, field: str, length: int) -> list[Any]:
+    found = value[field]
+    if not isinstance(found, list) or len(found) != length:
+        raise WrongItem(OTHER_FORM, f"{field} must be a list of {length}, got {shorten(found)}")
+    return found
+
+
+def _questions(turns: Any) -> list[Row]:
+    if not isinstance(turns, list) or not turns:
+        raise WrongItem(OTHER_FORM, f"conversations must be a list, got {shorten(turns)}")
+    texts = [_turn(turn) for turn in turns]
+    roles = [role for role, _ in texts]
+    for number, role in enumerate(roles):
+        if role != ("human", "gpt")[number % 2]:
+            kind = "question without an answer" if role == "human" else "answer without a question"
+            raise WrongItem(kind, f"turn {number + 1} of {len(roles)} is {role}")
+    if len(roles) % 2:
+        raise WrongItem("question without an answer", shorten(texts[-1][1]))
+    slots = [text.count(SLOT) for _, text in texts]
+    if slots[0] != 2 or any(slots[1:]):
+        detail = f"{slots[0]} in the first turn, {sum(slots[1:])} in others, for 2 videos"
+        raise WrongItem(f"wrong number of {SLOT}", detail)
+    pairs = zip(texts[::2], texts[1::2])
+    return [
+        {
+            "question": _text({"question": _SLOTS_AROUND.sub("", asked)}, "question"),
+            "answer": _text({"answer": answer}, "answer"),
+        }
+        for (_, asked), (_, answer) in pairs
+    ]
+
+
+def _turn(turn: Any) -> tuple[str, str]:
+    fields = turn if isinstance(turn, dict) else {}
+    role, text = fields.get("from"), fields.get("value")
+    if not isinstance(role, str) or not isinstance(text, str):
+        raise WrongItem(OTHER_FORM, f"a turn must have from and value, got {shorten(turn)}")
+    if role not in ("human", "gpt"):
+        raise WrongItem("unknown role", shorten(role))
+    return role, text

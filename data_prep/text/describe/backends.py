@@ -1,0 +1,98 @@
+"""Which captioner and which scores the describe stage uses, by its command's options."""
+
+from pathlib import Path
+
+import numpy as np
+
+from data_prep.frames.decode import FRAMES
+from data_prep.stage import Row
+from data_prep.text.describe.base import Captioner, Scorer
+from data_prep.text.describe.files import CaptionsFile, ScoresFile
+from data_prep.text.describe.stage import Sources
+from data_prep.text.language_models.choice import ModelOptions, open_model
+from stepdiff_jax.data.video import sample_frames
+from stepdiff_jax.errors import InputError
+
+CHECKPOINTS = "checkpoints"
+"""What a run directory has, and a model of transformers has not."""
+
+
+def open_sources(
+    language_model: ModelOptions,
+    *,
+    root: Path,
+    captions: str = "",
+    captioner: str = "",
+    object_scores: str = "",
+    detector: str = "",
+    action_scores: str = "",
+    grounding: str = "",
+) -> Sources:
+    """The backends that are named by files (captions, scores) or by models.
+
+    Args:
+        root: directory that the videos' paths are relative to.
+        captioner: a run directory of ours, or a model of transformers (directory or name).
+        detector: an OWLv2 of transformers.
+        grounding: a CONFIG, whose encoder scores actions.
+    Raises:
+        InputError: both a file and a model for the same, or a model that cannot be loaded.
+    """
+    for file_name, file, model_name, model in (
+        ("captions", captions, "captioner", captioner),
+        ("object-scores", object_scores, "detector", detector),
+        ("action-scores", action_scores, "grounding", grounding),
+    ):
+        if file and model:
+            raise InputError(f"--{file_name} {file} and --{model_name} {model} exclude each other")
+
+    def frames(row: Row) -> np.ndarray:
+        return sample_frames(root / row["video"], row["start"], row["end"], FRAMES).frames
+
+    return Sources(
+        open_model(language_model),
+        CaptionsFile(Path(captions)) if captions else _captioner(captioner),
+        ScoresFile(Path(object_scores)) if object_scores else _detector(detector),
+        ScoresFile(Path(action_scores)) if action_scores else _grounding(grounding),
+        frames if captioner or detector or grounding else None,
+    )
+
+
+def _captioner(name: str) -> Captioner | None:
+    if not name:
+        return None
+    if (Path(name) / CHECKPOINTS).is_dir():
+        from data_prep.text.language_models.own import OwnCaptioner
+
+        return OwnCaptioner.load(Path(name))
+    try:
+        from data_prep.text.describe.torch_models import TransformersCaptioner
+
+        return TransformersCaptioner.load(name)
+    except (ImportError, OSError, ValueError) as error:
+        raise _unloadable(name, error) from error
+
+
+def _detector(name: str) -> Scorer | None:
+    if not name:
+        return None
+    try:
+        from data_prep.text.describe.torch_models import TransformersDetector
+
+        return TransformersDetector.load(name)
+    except (ImportError, OSError, ValueError) as error:
+        raise _unloadable(name, error) from error
+
+
+def _grounding(config: str) -> Scorer | None:
+    if not config:
+        return None
+    from data_prep.similarity.text_tower import open_encoder
+    from data_prep.text.describe.grounding import InternVideoGrounding
+
+    encoder = open_encoder(config)
+    return InternVideoGrounding(encoder.model, encoder.experiment.encoder, encoder.tokenize)
+
+
+def _unloadable(name: str, error: Exception) -> InputError:
+    return InputError(f"{name}: cannot be loaded: {' '.join(str(error).split())}")

@@ -1,0 +1,219 @@
+"""The filter's rules, each a pure function by name; all of them ours (the paper names none).
+
+A rule returns the words that speak against a question and its answer, or "" where it finds none.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from data_prep.text.filter.claims import (
+    BOTH,
+    CANDIDATE,
+    REFERENCE,
+    claims,
+    contrasts,
+    listed,
+    sides,
+)
+from data_prep.text.filter.topics import Topics, topic_error
+from data_prep.text.filter.words import GENERAL, content, is_number, stem, tokens
+
+
+class Asked(NamedTuple):
+    """A question with its answer, the descriptions of the pair, and what was kept before it."""
+
+    question: str
+    answer: str
+    reference: str
+    """Description of the first video."""
+    candidate: str
+    """Description of the second video."""
+    earlier: tuple[tuple[str, str], ...] = ()
+    """(question, answer) of the same pair."""
+
+    @property
+    def exclusive(self) -> tuple[frozenset[str], frozenset[str]]:
+        """Content stems of the first description only, and of the second only."""
+        first, second = content(self.reference), content(self.candidate)
+        return first - second, second - first
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """What the rules measure against; all of it ours."""
+
+    unknown_words: int = 0
+    """So many content words of question and answer may stand in neither description."""
+    known_words: tuple[str, ...] = ()
+    """Words that need not stand in a description, such as names of categories."""
+    duplicate_overlap: float = 0.9
+    """Two answers are duplicates from this share of common words on (intersection over union)."""
+    question_words: tuple[int, int] = (3, 60)
+    answer_words: tuple[int, int] = (3, 120)
+    """Least and most words; an answer that starts with yes or no, or only names a video, may be
+    shorter."""
+    topics: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Topic -> its words: lets `contradicts_description` check "the same tool" against them."""
+
+
+Rule = Callable[[Asked, Thresholds], str]
+
+_META = re.compile(
+    r"\b(?:descriptions?|transcripts?|transcriptions?|narrations?|captions?|subtitles?"
+    r"|(?:provided|given) (?:text|information|context)|according to the text"
+    r"|(?:speech|asr) text)\b",
+    re.IGNORECASE,
+)
+_MISSING = re.compile(
+    r"\b(?:(?:not|n't|never)(?: \w+)? (?:mention\w*|specif\w*|stat\w+|describ\w+"
+    r"|provided|given|clear|visible|shown|indicat\w+|explicit\w*)"
+    r"|no (?:mention|information|indication|details?)"
+    r"|unclear|unspecified|unknown|cannot (?:be )?(?:determined?|tell|say|know\w*)"
+    r"|(?:don't|do not) know|not possible to|impossible to|not applicable|n/a)",
+    re.IGNORECASE,
+)
+_COMPARING = re.compile(
+    r"\b(?:differ\w*|distinguish\w*|compar\w+|contrast\w*|same|similar\w*|alike|identical\w*"
+    r"|both(?! hands)"
+    r"|two (?:videos|clips)|(?:these|the) videos|each|between|than|unlike|whereas|which video"
+    r"|whichever|in common|more|less|fewer|most|least)\b",
+    re.IGNORECASE,
+)
+_VERDICT = re.compile(r"\s*(?:yes|no)\b", re.IGNORECASE)
+_OPEN_END = frozenset({"a", "an", "the", "and", "or", "with", "of", "to", "in", "on", "at", "by"})
+_OPEN_END |= {"for", "from", "than", "instead", "while", "whereas", "but", "rather", "as"}
+
+
+def mentions_description(asked: Asked, _: Thresholds) -> str:
+    """Talks about "the description" or "the transcript", which a viewer does not have."""
+    return _found(_META, asked.question, asked.answer)
+
+
+def not_mentioned(asked: Asked, _: Thresholds) -> str:
+    """Says that something is not mentioned, unclear or unknown."""
+    return _found(_MISSING, asked.question, asked.answer)
+
+
+def one_video(asked: Asked, _: Thresholds) -> str:
+    """Can be answered from one video: no comparison in the answer, and none asked for."""
+    question, answer = asked.question, asked.answer
+    first, second = asked.exclusive
+    said = content(answer)
+    compares = (
+        _COMPARING.search(answer)
+        or contrasts(answer)
+        or {REFERENCE, CANDIDATE} <= sides(answer)
+        or (said & first and said & second)
+    )
+    asks = _COMPARING.search(question) or {REFERENCE, CANDIDATE} <= sides(question)
+    short = _VERDICT.match(answer) or sides(answer) or _rates(answer)
+    return "" if compares or (asks and short) else answer
+
+
+def found_nowhere(asked: Asked, thresholds: Thresholds) -> str:
+    """Mentions things that are found in neither description."""
+    known = content(asked.reference) | content(asked.candidate)
+    known |= GENERAL.union(*(map(stem, tokens(word)) for word in thresholds.known_words))
+    said = content(asked.question) | content(asked.answer)
+    # YES and NO, as the ranking question asks for them, are no things.
+    unknown = sorted(word for word in said - known if not is_number(word) and word != "yes")
+    return ", ".join(unknown) if len(unknown) > thresholds.unknown_words else ""
+
+
+def contradicts_description(asked: Asked, thresholds: Thresholds) -> str:
+    """Ascribes to a video what only the other's description has, or denies what its own has."""
+    exclusive = asked.exclusive
+    wrong: set[str] = set()
+    for claim in claims(asked.answer):
+        if claim.side == BOTH:
+            wrong |= claim.words & (exclusive[0] | exclusive[1]) if not claim.denied else set()
+        elif not claim.denied:
+            wrong |= claim.words & exclusive[1 - claim.side]
+        elif not claim.words & exclusive[1 - claim.side]:
+            wrong |= claim.words & exclusive[claim.side]
+    for first, second in listed(asked.answer):
+        wrong |= {first} & exclusive[1] | {second} & exclusive[0]
+    texts = asked.question, asked.answer, asked.reference, asked.candidate
+    return ", ".join(sorted(wrong)) or topic_error(Topics(thresholds.topics), *texts)
+
+
+def wrong_order(asked: Asked, _: Thresholds) -> str:
+    """Takes the first video for the second: more is ascribed to the wrong one than to its own."""
+    exclusive = asked.exclusive
+    said: tuple[set[str], set[str]] = (set(), set())
+    for claim in claims(asked.answer):
+        if claim.side != BOTH and not claim.denied:
+            said[claim.side].update(claim.words)
+    for pair in listed(asked.answer):
+        for side in (REFERENCE, CANDIDATE):
+            said[side].add(pair[side])
+    wrong = [said[side] & exclusive[1 - side] for side in (REFERENCE, CANDIDATE)]
+    right = [said[side] & exclusive[side] for side in (REFERENCE, CANDIDATE)]
+    swapped = len(wrong[0]) + len(wrong[1]) > len(right[0]) + len(right[1])
+    return ", ".join(sorted(wrong[0] | wrong[1])) if swapped and all(wrong) else ""
+
+
+def duplicate(asked: Asked, thresholds: Thresholds) -> str:
+    """Says again what another question of the pair said before it."""
+    own = _asked_words(asked.question, asked.answer)
+    for question, answer in asked.earlier:
+        other = _asked_words(question, answer)
+        if len(own & other) >= thresholds.duplicate_overlap * len(own | other):
+            return question
+    return ""
+
+
+def length(asked: Asked, thresholds: Thresholds) -> str:
+    """Is too short, too long, or cut off in the middle of a sentence."""
+    question, answer = tokens(asked.question), tokens(asked.answer)
+    least, most = thresholds.answer_words
+    if _VERDICT.match(asked.answer) or sides(asked.answer):
+        least = 1
+    shortest, longest = thresholds.question_words
+    if not shortest <= len(question) <= longest:
+        return f"{len(question)} words of question"
+    if not least <= len(answer) <= most:
+        return f"{len(answer)} words of answer"
+    if answer[-1] in _OPEN_END or asked.answer.rstrip().endswith((",", ":")):
+        return f"ends with {answer[-1]}"
+    return ""
+
+
+RULES: dict[str, Rule] = {
+    rule.__name__: rule
+    for rule in (
+        length,
+        mentions_description,
+        not_mentioned,
+        one_video,
+        duplicate,
+        found_nowhere,
+        wrong_order,
+        contradicts_description,
+    )
+}
+"""In the order in which a removal is put down to them."""
+
+
+def objections(
+    asked: Asked, thresholds: Thresholds, rules: Sequence[str] = tuple(RULES)
+) -> dict[str, str]:
+    """Rule -> its words, for every rule that speaks against; the first is the one that counts."""
+    found = {name: RULES[name](asked, thresholds) for name in RULES if name in rules}
+    return {name: words for name, words in found.items() if words}
+
+
+def _found(pattern: re.Pattern[str], *texts: str) -> str:
+    return next((match[0] for text in texts if (match := pattern.search(text))), "")
+
+
+def _rates(answer: str) -> bool:
+    """Every part ends with a number: "4 out of 5", "tools 2, actions 5"."""
+    return all(re.search(r"\d\W*$", part) for part in re.split("[,;]", answer))
+
+
+def _asked_words(question: str, answer: str) -> frozenset[str]:
+    """The question's words apart from the answer's: "YES" to two questions is no duplicate."""
+    return frozenset({f"? {word}" for word in tokens(question)} | set(tokens(answer)))

@@ -1,0 +1,62 @@
+"""Checks "the same tool" and "no difference in tools" against lists of words by topic; ours.
+
+Without such lists the filter cannot know which words of a description are tools. With them (from a
+taxonomy, say) a claim that something is the same or different is compared with the descriptions.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from data_prep.text.filter.words import stem, tokens
+
+_END = r"(?![\w/])"
+_SAME = r"\b{topic} (?:is |are )?(?:the )?(?:same|identical)\b"
+_DIFFERENT = r"\b{topic} (?:is |are )?different\b"
+_NO_DIFFERENCE = r"\bno (?:main )?difference in (?:the )?{topic}"
+_ASKS_SAME = r"\bthe same {topic}"
+
+
+class Topics:
+    """Topic -> stems of the words that belong to it."""
+
+    def __init__(self, words: Mapping[str, Sequence[str]]):
+        self.stems = {
+            topic.lower(): frozenset(stem(token) for word in group for token in tokens(word))
+            for topic, group in words.items()
+        }
+
+    def differs(self, topic: str, first: str, second: str) -> bool | None:
+        """Whether two texts name other things of a topic; None where one of them names none."""
+        known = self.stems[topic]
+        named = [known & {stem(token) for token in tokens(text)} for text in (first, second)]
+        return named[0] != named[1] if all(named) else None
+
+
+def topic_error(topics: Topics, question: str, answer: str, first: str, second: str) -> str:
+    """The claim of a question and its answer that two descriptions speak against, or ""."""
+    for topic in topics.stems:
+        differs = topics.differs(topic, first, second)
+        if differs is None:
+            continue
+        # "ingredients" may be a topic of its own beside "ingredient".
+        plural = "" if f"{topic}s" in topics.stems else "(?:es|s)?"
+        name = re.escape(topic) + plural + _END
+        claim = _claim(name, question.lower(), answer.lower())
+        if claim is not None and claim != differs:
+            return f"{topic} {'different' if claim else 'same'}"
+    return ""
+
+
+def _claim(name: str, question: str, answer: str) -> bool | None:
+    """Whether a topic (its name as a pattern) is said to differ or to be the same; None: unsaid."""
+
+    def says(pattern: str, text: str) -> bool:
+        return bool(re.search(pattern.format(topic=name), text))
+
+    if says(_SAME, answer) or says(_NO_DIFFERENCE, answer):
+        return False
+    if says(_DIFFERENT, answer):
+        return True
+    if says(_ASKS_SAME, question) and re.match(r"(?:yes|no)\b", answer):
+        return answer.startswith("no")
+    return None

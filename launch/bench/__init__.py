@@ -1,0 +1,1 @@
+"""Measurements run by hand: memory, errors of quantisation, kills, equality with PyTorch."""

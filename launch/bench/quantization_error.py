@@ -1,0 +1,131 @@
+"""What int8 and int4 cost: `python launch/bench/quantization_error.py` prints it (a few minutes).
+
+The random stack has the true shapes of 7B in float32, so that all of the error is quantisation's;
+the kitchen's language model reads dialogues that it was not trained on. With a quickstart's
+directory (`--quickstart runs/quickstart --split test`) its StepDiff answers DiffMCQ through the
+quantised language models, too.
+"""
+
+import tempfile
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import tyro
+from flax import nnx
+
+from configs import kitchen
+from data_prep.kitchen.pretrain.language_model import (
+    batch_of_rows,
+    language_loss,
+    score_tokens,
+    value_tokens,
+)
+from launch.quickstart import table
+from stepdiff_jax.checkpoint import load_trained
+from stepdiff_jax.config import LLAMA_2_7B
+from stepdiff_jax.data.tokenizer import Tokenizer
+from stepdiff_jax.evaluation.run import evaluate
+from stepdiff_jax.models.llama import Llama
+from stepdiff_jax.models.vclm import split_variables
+from stepdiff_jax.quantize import dequantize, quantize_weight
+from stepdiff_jax.weights.build import build_model
+from stepdiff_jax.weights.modules import load_weights
+
+QUANTIZATIONS = ("", "int8", "int4")
+LAYERS, LENGTH, SEED = 2, 32, 1001
+
+
+def report_7b() -> None:
+    config = replace(LLAMA_2_7B, layers=LAYERS, vocabulary_size=8, dtype="float32", remat=False)
+    graph, state = nnx.split(Llama(config, rngs=nnx.Rngs(0)))
+    random = np.random.default_rng(0)
+    inputs, way = random.normal(size=(2, 1, LENGTH, config.width)).astype(np.float32)
+    mask = np.tri(LENGTH, dtype=bool)[None]
+
+    @jax.jit
+    def run(state: nnx.State) -> tuple[jax.Array, jax.Array]:
+        model = nnx.merge(graph, state)
+        hidden, backward = jax.vjp(
+            lambda inputs: model(inputs, np.arange(LENGTH)[None], mask)[0], inputs
+        )
+        return hidden, backward(way)[0]
+
+    full = run(state)
+    for quantization in QUANTIZATIONS[1:]:
+        # The same program with the weights that a quantised one would expand.
+        found = run(jax.tree.map(partial(_rounded, quantization=quantization), state))
+        errors = (jnp.linalg.norm(a - b) / jnp.linalg.norm(b) for a, b in zip(found, full))
+        print(
+            f"7B x {LAYERS} {quantization}: hidden {next(errors):.2%} gradient {next(errors):.2%}"
+        )
+
+
+def _rounded(leaf: jax.Array, quantization: str) -> jax.Array:
+    if leaf.ndim < 3:
+        return leaf
+    array = quantize_weight(leaf, quantization, leaf.dtype)
+    return dequantize(array.qvalue, array.scale)
+
+
+def report_kitchen() -> None:
+    experiment = kitchen.experiment()
+    tokenizer = Tokenizer(experiment.weights.tokenizer)
+    rows = batch_of_rows(tokenizer, SEED, 0)
+    measured = partial(
+        language_loss,
+        values=value_tokens(tokenizer),
+        scores=score_tokens(tokenizer),
+        end=tokenizer.eos,
+    )
+
+    @jax.jit
+    def loss(model: Llama):
+        return measured(model, (rows, 0.0, 0.0), jax.random.key(0))
+
+    for quantization in QUANTIZATIONS:
+        config = replace(experiment.llama, quantization=quantization)
+        model = load_weights(
+            nnx.eval_shape(lambda config=config: Llama(config, rngs=nnx.Rngs(0))),
+            experiment.weights.llama,
+        )
+        value, figures = loss(model)
+        told = " ".join(f"{name} {float(figure):.4f}" for name, figure in figures.items())
+        print(f"kitchen {quantization or config.dtype}: loss {float(value):.5f} {told}")
+
+
+def report_choices(quickstart: Path, split: str) -> None:
+    experiment = kitchen.experiment(runs=str(quickstart))
+    tokenizer = Tokenizer(experiment.weights.tokenizer)
+    for quantization in QUANTIZATIONS:
+        llama = replace(experiment.llama, quantization=quantization)
+        model = build_model(replace(experiment, llama=llama))
+        graph, trainable, frozen = split_variables(model)
+        # A quantised model is another model than the one that the checkpoint was trained with.
+        trained = load_trained(quickstart / "stepdiff" / "seed0", trainable, fingerprint=None)
+        system = table.video_system(
+            nnx.merge(graph, trained, frozen), tokenizer, quickstart / "data", split
+        )
+        with tempfile.TemporaryDirectory() as predictions:
+            benchmark = quickstart / "benchmark" / split
+            found = evaluate(system, benchmark, Path(predictions), ("diffmcq",))["diffmcq"]
+        told = f"accuracy {found['accuracy']:.4f} of {found['instances']}"
+        print(f"kitchen {quantization or llama.dtype}: DiffMCQ on {split}: {told}")
+
+
+def main(
+    quickstart: Annotated[Path | None, tyro.conf.arg(help="its directory")] = None,
+    split: str = "test",
+) -> None:
+    report_kitchen()
+    if quickstart is not None:
+        report_choices(quickstart, split)
+    report_7b()
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

@@ -1,0 +1,74 @@
+"""Kills a training run with SIGKILL at random steps, again and again, and compares the end.
+
+    python launch/bench/random_kills.py CONFIG --directory DIR [--kills 5] [-- --field value ...]
+
+Trains CONFIG undisturbed in DIR/undisturbed, then in DIR/killed, where each time the process is
+killed at a random step and started again. Prints the steps, and whether every trained array and
+every logged loss are bitwise the same.
+"""
+
+import argparse
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from launching import metrics
+from stepdiff_jax.checkpoint import load_trained
+from stepdiff_jax.config_files import read_experiment
+from stepdiff_jax.training.program import build_program
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("config")
+    parser.add_argument("--directory", type=Path, required=True)
+    parser.add_argument("--kills", type=int, default=5)
+    parser.add_argument("--seed", type=int, default=0)
+    options, flags = parser.parse_known_args()
+    flags = [flag for flag in flags if flag != "--"]
+    undisturbed, killed = options.directory / "undisturbed", options.directory / "killed"
+    assert start(options.config, undisturbed, flags).wait() == 0
+    last = metrics(undisturbed)[-1]["step"]
+    draw = random.Random(options.seed)
+    for step in sorted(draw.sample(range(1, last), options.kills)):
+        process = start(options.config, killed, flags)
+        while newest(killed) < step and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(draw.random() / 2)  # anywhere within a step, or within a save
+        process.send_signal(signal.SIGKILL)
+        print(f"asked for step {step}, exit code {process.wait()} after step {newest(killed)}")
+    assert start(options.config, killed, flags).wait() == 0
+    _, fresh, _ = build_program(read_experiment(undisturbed))
+    weights = [load_trained(run, fresh) for run in (undisturbed, killed)]
+    same = jax.tree.map(np.array_equal, *(jax.tree.map(np.asarray, one) for one in weights))
+    losses = [[(row["step"], row["loss"]) for row in metrics(run)] for run in (undisturbed, killed)]
+    print(
+        f"trained arrays bitwise equal: {sum(jax.tree.leaves(same))} of", len(jax.tree.leaves(same))
+    )
+    print(f"losses of {last} steps bitwise equal: {losses[0] == losses[1]}")
+
+
+def start(config: str, run: Path, flags: list[str]) -> subprocess.Popen:
+    command = [sys.executable, "-m", "launch", "train", config]
+    words = ["--loop.run-directory", str(run), "--loop.log-every", "1", *flags]
+    environment = os.environ | {"JAX_PLATFORMS": "cpu"}
+    return subprocess.Popen(
+        [*command, *words], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+
+
+def newest(run: Path) -> int:
+    """The last logged step; 0 before the first."""
+    path = run / "metrics.jsonl"
+    return max((row["step"] for row in metrics(run)), default=0) if path.exists() else 0
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""Asks the kitchen benchmark of an exported model in PyTorch and of ours, and compares.
+
+    stepdiff convert torch runs/quickstart/stepdiff/seed0 --to DIR --llm include
+    python launch/bench/torch_on_kitchen.py --quickstart runs/quickstart --exported DIR
+
+Run it where the quickstart was made. Prints the largest difference of DiffMCQ's log-likelihoods,
+both accuracies, and how many of 100 greedy answers are the same text.
+"""
+
+import argparse
+import dataclasses
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from transformers import AutoModel
+
+from stepdiff_jax.config_files import read_experiment
+from stepdiff_jax.data.prompts import difference_question
+from stepdiff_jax.data.records import clip_ids, open_records
+from stepdiff_jax.data.visual import ClipFrames
+from stepdiff_jax.evaluation.benchmark_files import read_diffcap, read_diffmcq
+from stepdiff_jax.evaluation.run import benchmark_path
+from stepdiff_jax.systems.trained import trained_system
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quickstart", type=Path, required=True)
+    parser.add_argument("--exported", type=Path, required=True)
+    parser.add_argument("--prompts", type=int, default=100)
+    options = parser.parse_args()
+    sys.path.insert(0, str(options.exported))
+    from processing_stepdiff import StepDiffProcessor
+
+    model = AutoModel.from_pretrained(options.exported, trust_remote_code=True).eval()
+    processor = StepDiffProcessor.from_pretrained(options.exported)
+    experiment = read_experiment(options.quickstart / "stepdiff" / "seed0")
+    # The cache of features is in float16; both encode the frames.
+    data = dataclasses.replace(experiment.data, visual_input="frames")
+    experiment = dataclasses.replace(experiment, data=data)
+    system = trained_system(experiment, "test")
+    directory = experiment.data.directory
+    frames = ClipFrames(open_records(directory, "clips", "test"), experiment.encoder)
+    place = {clip: number for number, clip in enumerate(clip_ids(directory, "test"))}
+
+    def asked(reference: str, candidate: str, category: str) -> dict:
+        videos = (frames[place[reference]], frames[place[candidate]])
+        return processor.pair(*videos, difference_question(category))
+
+    benchmark = options.quickstart / "benchmark" / "test"
+    choices = read_diffmcq(benchmark_path(benchmark, "diffmcq"))
+    ours = system.choose(choices)
+    theirs = np.array(
+        [
+            [
+                model.log_likelihood(
+                    answer_ids=processor.answer_ids(one.difference),
+                    **asked(*pair, one.category),
+                )
+                for pair in one.options
+            ]
+            for one in choices
+        ]
+    )
+    right = np.array([one.answer_index for one in choices])
+    print(f"DiffMCQ, {ours.size} log-likelihoods: {np.abs(ours - theirs).max():.2e} apart at most")
+    for name, scores in (("ours", ours), ("PyTorch", theirs)):
+        print(f"accuracy of {name}: {np.mean(scores.argmax(1) == right):.4f}")
+    captions = read_diffcap(benchmark_path(benchmark, "diffcap"))[: options.prompts]
+    answers = system.caption(captions)
+    with torch.no_grad():
+        told = [
+            processor.text(model.generate(**asked(one.reference, one.candidate, one.category)))
+            for one in captions
+        ]
+    same = sum(first == second for first, second in zip(answers, told))
+    print(f"greedy answers that are the same text: {same} of {len(captions)}")
+
+
+if __name__ == "__main__":
+    main()

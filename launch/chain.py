@@ -1,0 +1,162 @@
+"""The whole of `stepdiff prep` on a rendered kitchen, in one command:
+
+    python -m launch.chain --directory DIR [--model.kind endpoint --model.name NAME ...]
+
+renders a small world of H.264 files with annotations and narration as HT-Step and HowTo100M have
+them, and runs the stages one after the other up to the records that training reads. Each is
+printed as the command that a user would type. A second run goes on where the first one stopped.
+"""
+
+import json
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+
+from data_prep.cli.prep import STAGES
+from data_prep.kitchen.faults import kitchen_thresholds
+from data_prep.kitchen.world_files import make_world
+from data_prep.text.language_models.choice import ModelOptions
+from stepdiff_jax.arguments import parse_arguments
+from stepdiff_jax.errors import InputError
+from stepdiff_jax.exit_codes import BAD_INPUT
+
+PROG = "python -m launch.chain"
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Render a kitchen and make training data of it, stage by stage."""
+
+    directory: Path
+    """Everything that is made: world, records, data, inspect.html."""
+    train_videos: int = 24
+    validation_videos: int = 8
+    seed: int = 0
+    """Of the world."""
+    processes: int = 2
+    model: ModelOptions = field(default_factory=lambda: ModelOptions(kind="oracle"))
+
+
+def run(options: Chain) -> None:
+    """Render the world and run every stage that is not done.
+
+    Raises:
+        InputError: a stage's; also where the directory holds what was made of another world.
+    """
+    render(options)
+    for name, arguments in stage_commands(options):
+        print(f"$ stepdiff prep {name} {shlex.join(arguments)}", flush=True)
+        STAGES[name](f"stepdiff prep {name}", arguments)
+    print(f"$ {shlex.join(training_command(options.directory))}")
+
+
+def render(options: Chain) -> None:
+    """Make the world, and topics.json, the kitchen's words for the filter."""
+    make_world(
+        options.directory / "world",
+        videos={"train": options.train_videos, "validation": options.validation_videos},
+        seed=options.seed,
+        processes=options.processes,
+    )
+    topics = kitchen_thresholds(topics=True).topics
+    (options.directory / "topics.json").write_text(json.dumps(topics, indent=1) + "\n")
+
+
+def stage_commands(options: Chain) -> list[tuple[str, list[str]]]:
+    """The stages in order, each with its arguments."""
+    root = options.directory
+    world, records = root / "world", root / "records"
+    clips, descriptions, pairs, questions = (
+        records / f"{name}.jsonl" for name in ("clips", "descriptions", "pairs", "questions")
+    )
+    model = _model_flags(options.model, world / "truth.jsonl")
+    stages: list[tuple[str, dict[str, object]]] = [
+        (
+            "clips",
+            {
+                "htstep": world,
+                "captions": world / "raw_caption.json",
+                "videos": world / "videos",
+                "destination": records,
+            },
+        ),
+        (
+            "frames",
+            {
+                "clips": clips,
+                "destination": records / "frames.jsonl",
+                "processes": options.processes,
+            },
+        ),
+        ("describe", {"clips": clips, "destination": descriptions, **model}),
+        (
+            "pair",
+            # A small world has few clips of a keystep, and few of those are much alike.
+            {"clips": clips, "descriptions": descriptions, "destination": pairs, "lowest": 0.1},
+        ),
+        (
+            "question",
+            {"pairs": pairs, "descriptions": descriptions, "destination": questions, **model},
+        ),
+        (
+            "filter",
+            {
+                "questions": questions,
+                "destination": records / "filtered.jsonl",
+                "topics": root / "topics.json",
+                "known-words": kitchen_thresholds(topics=False).known_words,
+            },
+        ),
+        ("sequences", {"directory": records}),
+        ("pack", {"source": records, "destination": root / "data"}),
+        ("inspect", {"source": records, "destination": root / "inspect.html"}),
+    ]
+    return [(name, _words(flags)) for name, flags in stages]
+
+
+def training_command(directory: Path) -> list[str]:
+    """Trains the kitchen's model on what `run` left, from the stand-ins."""
+    flags = {
+        "data.directory": directory / "data",
+        "data.visual-input": "frames",
+        "weights.initial-run": "",
+        "loop.run-directory": directory / "run",
+    }
+    return ["stepdiff", "train", "kitchen", *_words(flags)]
+
+
+def _model_flags(model: ModelOptions, truth: Path) -> dict[str, object]:
+    """What differs from the defaults, as flags; an oracle is told where the truth is."""
+    if model.kind == "oracle":
+        model = replace(model, truth=truth)
+    default = ModelOptions()
+    values = {one.name: getattr(model, one.name) for one in fields(model)}
+    return {
+        f"model.{name.replace('_', '-')}": value
+        for name, value in values.items()
+        if value != getattr(default, name)
+    }
+
+
+def _words(flags: dict[str, object]) -> list[str]:
+    words = []
+    for name, value in flags.items():
+        values = value if isinstance(value, tuple) else (value,)
+        words += [f"--{name}", *map(str, values)]
+    return words
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command; returns the exit code: 0, or 2 on bad input."""
+    try:
+        run(parse_arguments(Chain, arguments, prog=PROG))
+    except InputError as error:
+        print(f"{PROG}: error:", *str(error).splitlines(), file=sys.stderr)
+        return BAD_INPUT
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,1 +1,0 @@
-"""Frozen weights from files into the shards of a mesh."""

@@ -1,0 +1,86 @@
+"""Builds the model of an experiment from its weights."""
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax.sharding import Mesh
+
+from stepdiff_jax.config import Experiment
+from stepdiff_jax.data.features import FeatureCache
+from stepdiff_jax.data.tokenizer import Tokenizer
+from stepdiff_jax.errors import InputError
+from stepdiff_jax.models.internvideo import InternVideo
+from stepdiff_jax.models.llama import Llama
+from stepdiff_jax.models.resampler import Resampler
+from stepdiff_jax.models.vclm import VCLM
+from stepdiff_jax.sharding import put_whole, state_shardings
+from stepdiff_jax.weights.fingerprint import fingerprint
+from stepdiff_jax.weights.modules import load_encoder, load_llama, plan_encoder, plan_llama
+from stepdiff_jax.weights.tensors import Report
+
+
+def build_model(experiment: Experiment, mesh: Mesh | None = None) -> VCLM:
+    """Frozen weights from the experiment's files, and a freshly initialised resampler.
+
+    Args:
+        mesh: what the frozen weights are sharded over while they are read: each process reads and
+            holds the bytes of its own devices only. None: whole on this process's first device.
+            The resampler is made on the default device, and then laid out as its rules say.
+    Raises:
+        InputError: a file is missing or holds another model.
+    """
+    llama = load_llama(experiment.llama, experiment.weights.llama, mesh)
+    encoder = load_encoder(experiment.encoder, experiment.weights.encoder, mesh)
+    resampler = Resampler(
+        experiment.resampler,
+        input_width=experiment.encoder.width,
+        output_width=experiment.llama.width,
+        frames=experiment.encoder.frames,
+        output_rms=embedding_rms(llama),
+        rngs=nnx.Rngs(experiment.loop.seed),
+    )
+    if mesh is not None:
+        state = nnx.state(resampler)
+        nnx.update(resampler, put_whole(state, state_shardings(state, mesh)))
+    return VCLM(encoder, resampler, llama)
+
+
+def weight_reports(experiment: Experiment) -> dict[str, Report]:
+    """Which tensor of which file `build_model` reads for which array, from the headers alone.
+
+    Raises InputError as `build_model`.
+    """
+    return {
+        "llama": plan_llama(experiment.llama, experiment.weights.llama).report(),
+        "encoder": plan_encoder(experiment.encoder, experiment.weights.encoder).report(),
+    }
+
+
+def load_tokenizer(experiment: Experiment) -> Tokenizer:
+    """The tokenizer of the experiment's language model.
+
+    Raises InputError where it cannot be read, or has another number of tokens.
+    """
+    tokenizer = Tokenizer(experiment.weights.tokenizer)
+    tokenizer.require_vocabulary(experiment.llama.vocabulary_size)
+    return tokenizer
+
+
+@jax.jit
+def _root_mean_square(array: jax.Array) -> jax.Array:
+    return jnp.sqrt(jnp.mean(jnp.square(array.astype(jnp.float32))))
+
+
+def embedding_rms(llama: Llama) -> float:
+    """Root mean square of the token embeddings: the scale that soft tokens start at (ours)."""
+    return float(_root_mean_square(llama.embedding[...]))
+
+
+def check_features(cache: FeatureCache, encoder: InternVideo) -> None:
+    """Raises InputError where cached features were made by another encoder."""
+    found, wanted = cache.fingerprint, fingerprint(nnx.state(encoder))
+    if found != wanted:
+        raise InputError(
+            f"{cache.path}: features of another encoder: fingerprint is {found}, the encoder's is "
+            f"{wanted}"
+        )

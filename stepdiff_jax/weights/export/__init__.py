@@ -1,0 +1,1 @@
+"""A run as a directory that transformers opens, and back."""

@@ -1,0 +1,204 @@
+"""`stepdiff convert torch`: a run as a directory that transformers opens, and back.
+
+Written without torch. Layout: config.json and the three files of `torch_model`; model*.safetensors
+with encoder, resampler and, where asked for, the language model; tokenizer; `stepdiff_run.json`
+with what the run was, from which `stepdiff convert jax` makes a run again.
+"""
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+from typing import Any, Literal
+
+import jax
+import numpy as np
+from flax import nnx
+
+from stepdiff_jax.checkpoint import CheckpointMetadata, TrainedWeights, read_trained, write_trained
+from stepdiff_jax.config import Experiment
+from stepdiff_jax.config_files import CONFIG_FILE, from_dict, read_experiment, to_dict
+from stepdiff_jax.errors import InputError
+from stepdiff_jax.weights.export.model_card import model_card
+from stepdiff_jax.weights.export.torch_names import (
+    RESAMPLER,
+    encoder_to_torch,
+    resampler_from_torch,
+    resampler_to_torch,
+)
+from stepdiff_jax.weights.llama_names import checkpoint_tensors
+from stepdiff_jax.weights.load import named_leaves
+from stepdiff_jax.weights.modules import load_encoder, load_llama
+from stepdiff_jax.weights.published.llama import config_json
+from stepdiff_jax.weights.shards import Pending, write_file, write_shards
+from stepdiff_jax.weights.target import new_directory
+from stepdiff_jax.weights.tensor_files import TensorFiles
+
+TEMPLATES = Path(__file__).parent / "torch_model"
+RUN_FILE = "stepdiff_run.json"
+PROJECTOR_FILE = "resampler.safetensors"
+LANGUAGE_MODEL = "language_model."
+
+
+def export_torch(
+    run: Path, directory: Path, *, llm: Literal["reference", "include"], base: str | None = None
+) -> None:
+    """Write a run's model for PyTorch.
+
+    Args:
+        llm: "include" writes the language model's weights too; "reference" only says where they
+            are.
+        base: that place, a Hugging Face name or directory; None takes `weights.llama` of the run,
+            where that is a Hugging Face directory.
+    Raises:
+        InputError: no trained weights; frozen weights that are missing or of another model; no
+            place to refer to; a quantised language model cannot be included; `directory` exists.
+    """
+    experiment, trained = read_experiment(run), read_trained(run)
+    place = _place(experiment, base) if llm == "reference" else None
+    if llm == "include" and experiment.llama.quantization:
+        raise InputError(
+            f"llama.quantization: {experiment.llama.quantization} weights are not written; use "
+            "--llm reference"
+        )
+    with new_directory(directory) as unfinished:
+        for template in TEMPLATES.glob("*.py"):
+            shutil.copyfile(template, unfinished / template.name)
+        encoder = load_encoder(experiment.encoder, experiment.weights.encoder)
+        leaves = {name: np.asarray(leaf) for name, leaf in named_leaves(nnx.state(encoder)).items()}
+        tensors = encoder_to_torch(leaves, experiment.encoder) | resampler_to_torch(trained.arrays)
+        pending = [_pending(name, array) for name, array in tensors.items()]
+        if llm == "include":
+            pending += _language_model(experiment)
+        write_shards(unfinished, pending)
+        _write_json(unfinished / "config.json", _config(experiment, trained, place))
+        _write_json(unfinished / "processor_stepdiff.json", _processor(experiment))
+        _write_json(unfinished / RUN_FILE, _run(experiment, trained))
+        tokenizer = Path(experiment.weights.tokenizer)
+        shutil.copyfile(tokenizer, unfinished / f"tokenizer{tokenizer.suffix}")
+        (unfinished / "README.md").write_text(model_card(run, experiment, trained.step, place))
+
+
+def export_projector(run: Path, directory: Path) -> None:
+    """Write a run's resampler alone: `resampler.safetensors` and `stepdiff_run.json`.
+
+    Raises InputError where there are no trained weights, or `directory` exists.
+    """
+    experiment, trained = read_experiment(run), read_trained(run)
+    tensors = resampler_to_torch(trained.arrays)
+    with new_directory(directory) as unfinished:
+        pending = [_pending(name, array) for name, array in tensors.items()]
+        write_file(unfinished / PROJECTOR_FILE, pending, {"format": "pt"})
+        _write_json(unfinished / RUN_FILE, _run(experiment, trained))
+
+
+def import_run(directory: Path, run: Path) -> None:
+    """A run directory from what `export_torch` or `export_projector` wrote: the same arrays.
+
+    It holds the trained weights and the configuration; `weights.initial_run` of another run, or
+    `stepdiff compare --model`, take it. Training itself cannot go on there.
+
+    Raises:
+        InputError: a file or a tensor is missing; `run` exists.
+    """
+    path = directory / RUN_FILE
+    try:
+        stored = json.loads(path.read_text())
+        metadata, step = CheckpointMetadata(**stored["checkpoint"]), int(stored["step"])
+        fields = stored["experiment"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: not of an exported run: {error!r}") from error
+    experiment = from_dict(fields, path)
+    projector = directory / PROJECTOR_FILE
+    files = TensorFiles(projector if projector.exists() else directory)
+    device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    wanted = {
+        name: jax.ShapeDtypeStruct(tensor.shape, np.float32, sharding=device)
+        for name, tensor in files.tensors.items()
+        if name.startswith(RESAMPLER)
+    }
+    tensors = {name: np.asarray(array) for name, array in files.load(wanted).items()}
+    try:
+        arrays = resampler_from_torch(tensors, experiment.resampler.layers)
+    except KeyError as error:
+        raise InputError(f"{files.path}: missing tensor {error.args[0]}") from error
+    with new_directory(run) as unfinished:
+        _write_json(unfinished / CONFIG_FILE, fields)
+        write_trained(unfinished, TrainedWeights(step, metadata, arrays))
+
+
+def _place(experiment: Experiment, base: str | None) -> str:
+    if base is not None:
+        return base
+    stored = Path(experiment.weights.llama)
+    if not (stored / "config.json").is_file():
+        raise InputError(
+            f"weights.llama: {stored} is no Hugging Face directory to refer to; name one with "
+            "--base, or use --llm include"
+        )
+    return str(stored.resolve())
+
+
+def _language_model(experiment: Experiment) -> list[Pending]:
+    """Its tensors, read from our arrays one at a time."""
+    leaves = named_leaves(nnx.state(load_llama(experiment.llama, experiment.weights.llama)))
+    pending = []
+    for tensor in checkpoint_tensors(experiment.llama):
+        leaf = leaves[tensor.target]
+
+        def read(leaf: Any = leaf, tensor: Any = tensor) -> np.ndarray:
+            array = np.asarray(leaf if tensor.layer is None else leaf[tensor.layer])
+            return array.T if tensor.transposed else array
+
+        name = LANGUAGE_MODEL + tensor.name
+        pending.append(Pending(name, tensor.shape, np.dtype(leaf.dtype), read))
+    return pending
+
+
+def _pending(name: str, array: np.ndarray) -> Pending:
+    return Pending(name, array.shape, array.dtype, lambda: array)
+
+
+def _config(experiment: Experiment, trained: TrainedWeights, place: str | None) -> dict[str, Any]:
+    encoder, resampler = experiment.encoder, dataclasses.asdict(experiment.resampler)
+    sizes = ("image_size", "patch_size", "width", "heads", "layers", "mlp_width")
+    resampler |= {
+        "input_width": encoder.width,
+        "output_width": experiment.llama.width,
+        "frames": encoder.frames,
+    }
+    return {
+        "model_type": "stepdiff",
+        "architectures": ["StepDiffModel"],
+        "auto_map": {
+            "AutoConfig": "configuration_stepdiff.StepDiffConfig",
+            "AutoModel": "modeling_stepdiff.StepDiffModel",
+        },
+        "encoder": {name: getattr(encoder, name) for name in sizes},
+        "resampler": resampler,
+        "text_config": config_json(experiment.llama) | {"dtype": experiment.llama.dtype},
+        "language_model": place,
+        "frozen_weights_fingerprint": trained.metadata.fingerprint,
+    }
+
+
+def _processor(experiment: Experiment) -> dict[str, int]:
+    encoder = experiment.encoder
+    return {
+        "latents": experiment.resampler.latents,
+        "frames": encoder.frames,
+        "resized_side": encoder.resized_side,
+        "image_size": encoder.image_size,
+    }
+
+
+def _run(experiment: Experiment, trained: TrainedWeights) -> dict[str, Any]:
+    return {
+        "step": trained.step,
+        "checkpoint": dataclasses.asdict(trained.metadata),
+        "experiment": to_dict(experiment),
+    }
+
+
+def _write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=2) + "\n")

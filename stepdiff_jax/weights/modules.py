@@ -1,0 +1,147 @@
+"""The frozen modules of an experiment, filled from their files."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax.sharding import Mesh
+
+from stepdiff_jax.config import EncoderConfig, LlamaConfig
+from stepdiff_jax.errors import InputError
+from stepdiff_jax.models.internvideo import InternVideo
+from stepdiff_jax.models.llama import Llama
+from stepdiff_jax.weights.llama_config import check_llama_config
+from stepdiff_jax.weights.llama_names import (
+    EMBEDDING,
+    HEAD,
+    checkpoint_tensors,
+    ignored_tensors,
+)
+from stepdiff_jax.weights.load import Leaves, abstract_leaves, dotted, load_arrays, named_leaves
+from stepdiff_jax.weights.native import native_tensors
+from stepdiff_jax.weights.tensor_files import TensorFiles
+from stepdiff_jax.weights.tensors import Ignored, Report, Tensor, check, report
+
+Module = TypeVar("Module", bound=nnx.Module)
+
+ENCODER_FILE = "encoder.safetensors"
+"""What `stepdiff convert internvideo` and `convert clip` write into a directory."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A checked load: which tensor of which file goes where."""
+
+    files: TensorFiles
+    tensors: Sequence[Tensor]
+    ignored: Sequence[Ignored] = ()
+    kind: str = "stepdiff-jax"
+
+    def report(self) -> Report:
+        """The table of what is taken from where."""
+        return report(self.files, self.tensors, self.kind, self.ignored)
+
+
+def load_llama(config: LlamaConfig, path: str | Path, mesh: Mesh | None = None) -> Llama:
+    """The frozen language model on a mesh, or whole on this process's first device.
+
+    Args:
+        path: a Hugging Face directory of safetensors, or a file of `save_weights`.
+    Raises:
+        InputError: a file is missing, broken or of another model: as `plan_llama`.
+    """
+    model = _abstract(lambda: Llama(config, rngs=nnx.Rngs(0)))
+    leaves = abstract_leaves(nnx.state(model), mesh)
+    plan = plan_llama(config, path)
+    _require_tied(plan, config, leaves)
+    return _fill(model, plan, leaves)
+
+
+def load_encoder(config: EncoderConfig, path: str | Path, mesh: Mesh | None = None) -> InternVideo:
+    """The frozen encoder on a mesh, or whole on this process's first device.
+
+    Args:
+        path: a directory of `stepdiff convert internvideo` or `convert clip`, or a file of
+            `save_weights`.
+    Raises:
+        InputError: a file is missing, broken or of another model: as `plan_encoder`.
+    """
+    model = _abstract(lambda: InternVideo(config, rngs=nnx.Rngs(0)))
+    leaves = abstract_leaves(nnx.state(model), mesh)
+    return _fill(model, plan_encoder(config, path), leaves)
+
+
+def load_weights(model: Module, path: str | Path) -> Module:
+    """Fill an abstract or concrete `model` from a file of `save_weights`, on one device.
+
+    Raises:
+        InputError: the file is missing or broken, or a name or shape differs.
+    """
+    leaves = abstract_leaves(nnx.state(model), None)
+    return _fill(model, _native_plan(model, Path(path)), leaves)
+
+
+def plan_llama(config: LlamaConfig, path: str | Path) -> Plan:
+    """What `load_llama` would read, from the headers alone.
+
+    Raises:
+        InputError: as `TensorFiles`; config.json is of another model; a tensor is missing, unknown
+            or misshapen.
+    """
+    if Path(path).is_file():
+        return _native_plan(_abstract(lambda: Llama(config, rngs=nnx.Rngs(0))), Path(path))
+    files = TensorFiles(Path(path))
+    check_llama_config(Path(path), config)
+    tensors, ignored = checkpoint_tensors(config), ignored_tensors(files, config)
+    check(files, tensors, ignored)
+    return Plan(files, tensors, ignored, "Hugging Face Llama")
+
+
+def plan_encoder(config: EncoderConfig, path: str | Path) -> Plan:
+    """What `load_encoder` would read, from the header alone; raises InputError as it does."""
+    path = Path(path)
+    file = path / ENCODER_FILE if path.is_dir() else path
+    if path.is_dir() and not file.exists():
+        raise InputError(
+            f"{file}: no such file; `stepdiff convert internvideo CHECKPOINT --to DIR` makes it"
+        )
+    return _native_plan(_abstract(lambda: InternVideo(config, rngs=nnx.Rngs(0))), file)
+
+
+def _native_plan(model: nnx.Module, path: Path) -> Plan:
+    files = TensorFiles(path)
+    tensors = native_tensors(named_leaves(nnx.state(model)))
+    check(files, tensors)
+    return Plan(files, tensors, kind=files.metadata.get("kind", "stepdiff-jax"))
+
+
+def _require_tied(plan: Plan, config: LlamaConfig, leaves: Leaves) -> None:
+    """Raise InputError where the head that a tied model leaves out is not its embedding."""
+    if not config.tied_embeddings or HEAD not in plan.files.tensors:
+        return
+    stored = plan.files.tensors[HEAD]
+    leaf = leaves["embedding"]
+    both = dict.fromkeys((HEAD, EMBEDDING), leaf)
+    if stored.shape == leaf.shape:
+        loaded = plan.files.load(both)
+        if bool(jax.jit(lambda a, b: jnp.all(a == b))(loaded[HEAD], loaded[EMBEDDING])):
+            return
+    raise InputError(
+        f"{stored.file}: {HEAD} is not {EMBEDDING}, but llama.tied_embeddings says that it is"
+    )
+
+
+def _abstract(make: Callable[[], Module]) -> Module:
+    """Without arrays: the random weights are never made."""
+    return nnx.eval_shape(make)
+
+
+def _fill(model: Module, plan: Plan, leaves: Leaves) -> Module:
+    arrays = load_arrays(plan.files, plan.tensors, leaves)
+    graph, state = nnx.split(model)
+    filled = jax.tree_util.tree_map_with_path(lambda path, _: arrays[dotted(path)], state)
+    return nnx.merge(graph, filled)

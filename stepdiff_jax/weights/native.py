@@ -1,0 +1,49 @@
+"""Our own file of one module's weights: safetensors, named by their path in the module.
+
+A file holds weights at full precision; a quantised model quantises them while it reads.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from flax import nnx
+from safetensors.numpy import save_file
+
+from stepdiff_jax.errors import InputError
+from stepdiff_jax.weights.load import named_leaves, weight_name
+from stepdiff_jax.weights.tensors import Tensor
+
+
+def save_weights(model: nnx.Module, path: Path) -> None:
+    """Write every array of `model` as float16.
+
+    Raises:
+        InputError: the model is quantised.
+    """
+    arrays = named_leaves(nnx.state(model))
+    if any(weight_name(name, arrays) != name for name in arrays):
+        raise InputError(f"{path}: a quantised model is not saved; keep the weights it came from")
+    save_arrays({name: np.asarray(array, np.float16) for name, array in arrays.items()}, path)
+
+
+def save_arrays(
+    arrays: Mapping[str, np.ndarray], path: Path, metadata: Mapping[str, Any] | None = None
+) -> None:
+    """Write arrays by the names that `native_tensors` expects, in their own dtypes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(dict(arrays), path, {key: str(value) for key, value in (metadata or {}).items()})
+
+
+def native_tensors(leaves: Mapping[str, Any]) -> tuple[Tensor, ...]:
+    """What a file of a model with these arrays (`named_leaves`) holds: one tensor for each."""
+    return tuple(
+        Tensor(name, shape, tuple(name.split(".")))
+        for name, shape in {
+            weight_name(name, leaves): leaf.shape
+            for name, leaf in leaves.items()
+            # Of a quantised weight, the values have its shape.
+            if not (name.endswith(".scales") and weight_name(name, leaves) != name)
+        }.items()
+    )

@@ -1,0 +1,1 @@
+"""Published checkpoints, rewritten once as the files that an experiment loads."""

@@ -1,0 +1,231 @@
+"""InternVideo's Lightning checkpoint, and CLIP in Hugging Face's and OpenAI's formats.
+
+All become one file of our encoder's arrays. Names and shapes: `models.internvideo_names`.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from flax import nnx
+from safetensors.numpy import load_file
+
+from stepdiff_jax.config import EncoderConfig
+from stepdiff_jax.errors import InputError
+from stepdiff_jax.models.internvideo import InternVideo
+from stepdiff_jax.weights.load import named_leaves
+from stepdiff_jax.weights.published.internvideo_names import Source, source_table
+from stepdiff_jax.weights.published.internvideo_state import config_from_state_dict, naming_of
+from stepdiff_jax.weights.published.pickles import open_pickle
+from stepdiff_jax.weights.shards import Pending
+from stepdiff_jax.weights.tensor_files import TensorFiles
+from stepdiff_jax.weights.tensors import Ignored, Row
+
+PREFIX = "clip."
+"""Of the encoder's tensors in the Lightning checkpoint."""
+
+UNIBLOCKS = 4
+"""Of InternVideo-MM-L-14, behind its last blocks."""
+
+REASONS = {
+    "text_mask_embedding": "for masked-language training only",
+    "caption_decoder.": "the caption decoder is not part of the encoder",
+    "input_resolution": "follows from the shapes",
+    "context_length": "follows from the shapes",
+    "vocab_size": "follows from the shapes",
+}
+POSITION_IDS = ".position_ids"
+
+OPENAI = {"visual.proj": "visual_proj", "visual.ln_post.": "visual_ln_post."}
+"""OpenAI's names that are not InternVideo's."""
+
+
+@dataclass
+class EncoderSource:
+    """An encoder in a published file: its config, and our arrays to be written."""
+
+    config: EncoderConfig
+    kind: str
+    tensors: list[Pending] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    ignored: list[Ignored] = field(default_factory=list)
+
+
+def open_internvideo(
+    path: Path, *, heads: int | None = None, text_heads: int | None = None
+) -> EncoderSource:
+    """`InternVideo-MM-L-14.ckpt`; heads are 64 wide unless their number is given.
+
+    Raises InputError where it is broken, wants to run code, or a tensor is missing, unknown or
+    misshapen.
+    """
+    ignored, state = [], {}
+    for name, array in open_pickle(path).items():
+        plain = name.removeprefix(PREFIX)
+        reason = _reason(plain)
+        if reason:
+            ignored.append(Ignored(path.name, name, reason))
+        elif plain == name:
+            ignored.append(Ignored(path.name, name, f"does not begin with {PREFIX!r}"))
+        else:
+            state[plain] = array
+    try:
+        config = config_from_state_dict(state, heads=heads, text_heads=text_heads)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    if not config.uniblock_layers:
+        raise InputError(f"{path}: has no UniBlocks, so it is not InternVideo's")
+    return _source(config, "internvideo", state, path, ignored)
+
+
+def open_clip(
+    path: Path, *, heads: int | None = None, text_heads: int | None = None
+) -> EncoderSource:
+    """CLIP: Hugging Face's directory or safetensors file, or OpenAI's `.pt`; no UniBlocks.
+
+    The number of heads is that of Hugging Face's config.json, or as many as are 64 wide, unless it
+    is given.
+
+    Raises InputError as `open_internvideo`.
+    """
+    state, ignored = _clip_state(path)
+    config = _clip_config(path, state)
+    config = replace(
+        config,
+        heads=heads or config.heads,
+        text=replace(config.text, heads=text_heads or config.text.heads),
+    )
+    return _source(config, "clip", state, path, ignored)
+
+
+def open_clip_as_internvideo(path: Path) -> EncoderSource:
+    """CLIP's weights in InternVideo's shapes, UniBlocks as they are before InternVideo's training.
+
+    Tokens and pooled features are CLIP's: a stand-in of the same shape, not InternVideo.
+
+    Raises InputError as `open_internvideo`.
+    """
+    state, ignored = _clip_state(path)
+    plain = _clip_config(path, state)
+    upper = tuple(range(plain.layers - min(UNIBLOCKS, plain.layers), plain.layers))
+    config = replace(plain, uniblock_layers=upper)
+    made: dict[str, np.ndarray] = {}
+    for source in _sources(config, state).values():
+        for one in [source] if isinstance(source, Source) else source:
+            if one.key not in state:
+                one_is_scale = one.key.endswith("weight") and ".ln_" in one.key
+                made[one.key] = np.full(one.shape, float(one_is_scale), np.float32)
+    return _source(config, "clip-as-internvideo", {**state, **made}, path, ignored)
+
+
+def _clip_state(path: Path) -> tuple[dict[str, np.ndarray], list[Ignored]]:
+    """Tensors under Hugging Face's or InternVideo's names."""
+    if path.is_dir() and not any(path.glob("*.safetensors")):
+        bins = sorted(path.glob("pytorch_model*.bin"))
+        if not bins:
+            raise InputError(f"{path}: holds neither *.safetensors nor pytorch_model*.bin")
+        found = {name: array for file in bins for name, array in open_pickle(file).items()}
+    elif path.is_dir() or path.suffix == ".safetensors":
+        found = _safetensors(path)
+    else:
+        found = open_pickle(path)
+    ignored, state = [], {}
+    for name, array in found.items():
+        reason = "follows from the shapes" if name.endswith(POSITION_IDS) else _reason(name)
+        if reason:
+            ignored.append(Ignored(path.name, name, reason))
+            continue
+        for theirs, ours in OPENAI.items():
+            name = ours + name.removeprefix(theirs) if name.startswith(theirs) else name
+        if name == "visual.conv1.weight" and array.ndim == 4:
+            array = array[:, :, None]
+        state[name] = array
+    return state, ignored
+
+
+def _clip_config(path: Path, state: Mapping[str, np.ndarray]) -> EncoderConfig:
+    """From the shapes; a Hugging Face directory says how many heads there are, else 64 wide."""
+    heads: dict[str, int] = {}
+    file = path / "config.json"
+    try:
+        if file.is_file():
+            stored = json.loads(file.read_text())
+            heads["heads"] = int(stored["vision_config"]["num_attention_heads"])
+            heads["text_heads"] = int(stored["text_config"]["num_attention_heads"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{file}: not the config of a CLIPModel: {error!r}") from error
+    try:
+        return config_from_state_dict(
+            state, heads=heads.get("heads"), text_heads=heads.get("text_heads")
+        )
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def _safetensors(path: Path) -> dict[str, np.ndarray]:
+    made: dict[str, np.ndarray] = {}
+    for file in sorted({stored.file for stored in TensorFiles(path).tensors.values()}):
+        made |= load_file(file)
+    return made
+
+
+def _sources(config: EncoderConfig, state: Mapping[str, np.ndarray]) -> dict:
+    return source_table(config, naming_of(state))
+
+
+def _source(
+    config: EncoderConfig,
+    kind: str,
+    state: Mapping[str, np.ndarray],
+    path: Path,
+    ignored: list[Ignored],
+) -> EncoderSource:
+    made = EncoderSource(config, kind, ignored=ignored)
+    leaves = named_leaves(nnx.state(nnx.eval_shape(lambda: InternVideo(config, rngs=nnx.Rngs(0)))))
+    table = _sources(config, state)
+    _check(table, state, path)
+    for target, source in table.items():
+        layers = [source] if isinstance(source, Source) else source
+        name = ".".join(target)
+        dtype = state[layers[0].key].dtype
+        made.tensors.append(Pending(name, leaves[name].shape, dtype, _reader(source, state)))
+        made.rows += [
+            Row(
+                name if isinstance(source, Source) else f"{name}[{place}]",
+                tuple(state[layer.key].shape),
+                str(state[layer.key].dtype),
+                path.name,
+                layer.key,
+            )
+            for place, layer in enumerate(layers)
+        ]
+    return made
+
+
+def _reader(
+    source: Source | list[Source], state: Mapping[str, np.ndarray]
+) -> Callable[[], np.ndarray]:
+    if isinstance(source, Source):
+        return lambda: source.convert(state[source.key])
+    return lambda: np.stack([layer.convert(state[layer.key]) for layer in source])
+
+
+def _check(table: Mapping, state: Mapping[str, np.ndarray], path: Path) -> None:
+    expected = {
+        layer.key: layer.shape
+        for source in table.values()
+        for layer in ([source] if isinstance(source, Source) else source)
+    }
+    for name, shape in expected.items():
+        if name not in state:
+            raise InputError(f"{path}: missing tensor {name}")
+        if state[name].shape != shape:
+            raise InputError(f"{path}: {name} has shape {state[name].shape}, the model {shape}")
+    if unknown := sorted(state.keys() - expected.keys()):
+        raise InputError(f"{path}: unknown tensor {unknown[0]}")
+
+
+def _reason(name: str) -> str:
+    return next((why for start, why in REASONS.items() if name.startswith(start)), "")

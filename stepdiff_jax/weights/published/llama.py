@@ -1,0 +1,227 @@
+"""Older files of a Llama, read as the tensors of `transformers.LlamaForCausalLM`.
+
+Two formats: `pytorch_model*.bin` with a config.json, and Meta's `consolidated.*.pth` with a
+params.json (github.com/meta-llama/llama, model.py: how parts are split among processes).
+"""
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stepdiff_jax.config import LlamaConfig
+from stepdiff_jax.errors import InputError
+from stepdiff_jax.weights.llama_config import FIELDS, read_llama_config
+from stepdiff_jax.weights.llama_names import DERIVED, HEAD, checkpoint_tensors
+from stepdiff_jax.weights.published.pickles import open_pickle
+from stepdiff_jax.weights.shards import Pending
+from stepdiff_jax.weights.tensors import Ignored, Row
+
+BIN_INDEX = "pytorch_model.bin.index.json"
+
+META_LAYERS = {
+    "attention.wq": ("self_attn.q_proj", 0),
+    "attention.wk": ("self_attn.k_proj", 0),
+    "attention.wv": ("self_attn.v_proj", 0),
+    "attention.wo": ("self_attn.o_proj", 1),
+    "feed_forward.w1": ("mlp.gate_proj", 0),
+    "feed_forward.w3": ("mlp.up_proj", 0),
+    "feed_forward.w2": ("mlp.down_proj", 1),
+    "attention_norm": ("input_layernorm", None),
+    "ffn_norm": ("post_attention_layernorm", None),
+}
+"""Meta's name -> transformers', and the axis that is split among the parts (None: each has all)."""
+
+
+class LlamaSource:
+    """A Llama in old files: its config, its tensors, and where each comes from."""
+
+    def __init__(self, config: LlamaConfig, config_json: dict[str, Any]):
+        self.config, self.config_json = config, config_json
+        self.tensors: list[Pending] = []
+        self.rows: list[Row] = []
+        self.ignored: list[Ignored] = []
+
+    def add(self, name: str, array: np.ndarray, read: Callable[[], np.ndarray], row: Row) -> None:
+        self.tensors.append(Pending(name, row.shape, array.dtype, read))
+        self.rows.append(row)
+
+
+def open_llama(directory: Path) -> LlamaSource:
+    """Whichever of the two formats a directory holds; tensors are checked, and read when written.
+
+    Raises:
+        InputError: neither is there; a part is missing or broken; a tensor is missing, unknown or
+            misshapen.
+    """
+    if (directory / "params.json").exists():
+        return _open_meta(directory)
+    if any(directory.glob("pytorch_model*.bin")):
+        return _open_bins(directory)
+    raise InputError(
+        f"{directory}: holds neither pytorch_model*.bin nor params.json with consolidated.*.pth"
+    )
+
+
+def _open_bins(directory: Path) -> LlamaSource:
+    config = read_llama_config(directory)
+    source = LlamaSource(config, json.loads((directory / "config.json").read_text()))
+    found: dict[str, tuple[Path, np.ndarray]] = {}
+    for file in _bins(directory):
+        found |= {name: (file, array) for name, array in open_pickle(file).items()}
+    expected = {tensor.name: tensor for tensor in checkpoint_tensors(config)}
+    for name, (file, _) in found.items():
+        if name.endswith(DERIVED):
+            source.ignored.append(Ignored(file.name, name, "follows from rope_theta"))
+        elif name == HEAD and config.tied_embeddings:
+            source.ignored.append(Ignored(file.name, name, "the embedding, by its config"))
+        elif name not in expected:
+            raise InputError(f"{file}: unknown tensor {name}")
+    for name, tensor in expected.items():
+        if name not in found:
+            raise InputError(f"{directory}: missing tensor {name}")
+        file, array = found[name]
+        _require_shape(file, name, array.shape, tensor.shape)
+        row = Row(name, tensor.shape, str(array.dtype), file.name, name)
+        source.add(name, array, _merger([array], None, None), row)
+    return source
+
+
+def _bins(directory: Path) -> list[Path]:
+    index = directory / BIN_INDEX
+    if not index.exists():
+        return sorted(directory.glob("pytorch_model*.bin"))
+    try:
+        names = sorted(set(json.loads(index.read_text())["weight_map"].values()))
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        raise InputError(f"{index}: not an index of files: {error!r}") from error
+    return [directory / name for name in names]
+
+
+def _open_meta(directory: Path) -> LlamaSource:
+    files = sorted(directory.glob("consolidated.*.pth"))
+    if not files or [file.name for file in files] != [
+        f"consolidated.{part:02}.pth" for part in range(len(files))
+    ]:
+        raise InputError(f"{directory}: parts consolidated.00.pth, .01.pth, ... are not all there")
+    parts = [open_pickle(file) for file in files]
+    config = _meta_config(directory, files, parts)
+    source = LlamaSource(config, config_json(config))
+    used: set[str] = set()
+    for tensor in checkpoint_tensors(config):
+        name, axis = _meta_name(tensor.name)
+        used.add(name)
+        pieces = []
+        for file, part in zip(files, parts):
+            if name not in part:
+                raise InputError(f"{file}: missing tensor {name}")
+            pieces.append(part[name])
+        if axis == -1:  # the embedding: Llama-2 splits its width, Llama-3 its vocabulary
+            axis = 0 if pieces[0].shape[1] == config.width else 1
+        heads = {"q_proj": config.heads, "k_proj": config.kv_heads}.get(tensor.name.split(".")[-2])
+        whole = list(pieces[0].shape)
+        if axis is not None:
+            whole[axis] = sum(piece.shape[axis] for piece in pieces)
+        _require_shape(files[0], name, tuple(whole), tensor.shape)
+        row = Row(tensor.name, tensor.shape, str(pieces[0].dtype), _names(files), name)
+        source.add(tensor.name, pieces[0], _merger(pieces, axis, heads), row)
+    for name in parts[0]:
+        if name == "rope.freqs":
+            source.ignored.append(Ignored(files[0].name, name, "follows from rope_theta"))
+        elif name not in used:
+            raise InputError(f"{files[0]}: unknown tensor {name}")
+    return source
+
+
+def _meta_config(
+    directory: Path, files: Sequence[Path], parts: Sequence[dict[str, np.ndarray]]
+) -> LlamaConfig:
+    """From params.json; vocabulary and MLP width from the tensors, which params.json leaves out."""
+    path = directory / "params.json"
+    try:
+        params = json.loads(path.read_text())
+        width, heads, layers = (int(params[name]) for name in ("dim", "n_heads", "n_layers"))
+        kv_heads = int(params.get("n_kv_heads") or heads)
+        epsilon, theta = float(params["norm_eps"]), float(params.get("rope_theta", 10000.0))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: not Meta's parameters of a Llama: {error!r}") from error
+    shapes = {}
+    for name in ("output.weight", "layers.0.feed_forward.w1.weight"):
+        if name not in parts[0]:
+            raise InputError(f"{files[0]}: missing tensor {name}")
+        shapes[name] = sum(part[name].shape[0] for part in parts if name in part)
+    return LlamaConfig(
+        vocabulary_size=shapes["output.weight"],
+        width=width,
+        layers=layers,
+        heads=heads,
+        kv_heads=kv_heads,
+        mlp_width=shapes["layers.0.feed_forward.w1.weight"],
+        rope_theta=theta,
+        norm_epsilon=epsilon,
+    )
+
+
+def _meta_name(name: str) -> tuple[str, int | None]:
+    """Meta's name of a tensor of transformers, and its split axis; -1 for the embedding."""
+    fixed: dict[str, tuple[str, int | None]] = {
+        "model.embed_tokens.weight": ("tok_embeddings.weight", -1),
+        "model.norm.weight": ("norm.weight", None),
+        HEAD: ("output.weight", 0),
+    }
+    if name in fixed:
+        return fixed[name]
+    match = re.fullmatch(r"model\.layers\.(\d+)\.(.+)\.weight", name)
+    assert match is not None, name
+    for theirs, (ours, axis) in META_LAYERS.items():
+        if ours == match[2]:
+            return f"layers.{match[1]}.{theirs}.weight", axis
+    raise AssertionError(name)
+
+
+def _merger(
+    pieces: Sequence[np.ndarray], axis: int | None, heads: int | None
+) -> Callable[[], np.ndarray]:
+    def merge() -> np.ndarray:
+        whole = pieces[0] if axis is None else np.concatenate(pieces, axis)
+        return whole if heads is None else halves_of_pairs(whole, heads)
+
+    return merge
+
+
+def halves_of_pairs(weight: np.ndarray, heads: int) -> np.ndarray:
+    """Meta rotates neighbours (0, 1), (2, 3), ... of a head; transformers its two halves.
+
+    Args:
+        weight: [heads * head_width, width], of queries or keys.
+    """
+    outputs, width = weight.shape
+    pairs = weight.reshape(heads, outputs // heads // 2, 2, width)
+    return pairs.swapaxes(1, 2).reshape(outputs, width)
+
+
+def config_json(config: LlamaConfig) -> dict[str, Any]:
+    """A config.json that transformers 4 and 5 both read."""
+    return {
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "hidden_act": "silu",
+        "attention_bias": False,
+        "max_position_embeddings": 4096,
+        "bos_token_id": 1,
+        "eos_token_id": 2,
+        **{theirs: getattr(config, ours) for ours, theirs in FIELDS.items()},
+        "rope_parameters": {"rope_type": "default", "rope_theta": config.rope_theta},
+    }
+
+
+def _require_shape(file: Path, name: str, found: tuple, wanted: tuple) -> None:
+    if found != wanted:
+        raise InputError(f"{file}: {name} has shape {found}, the model {wanted}")
+
+
+def _names(files: Sequence[Path]) -> str:
+    return files[0].name if len(files) == 1 else f"{files[0].name} .. {files[-1].name}"

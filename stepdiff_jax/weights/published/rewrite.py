@@ -1,0 +1,58 @@
+"""Published weights rewritten, once, as the files that an experiment loads from."""
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+from stepdiff_jax.weights.modules import ENCODER_FILE
+from stepdiff_jax.weights.published.encoder import EncoderSource
+from stepdiff_jax.weights.published.llama import open_llama
+from stepdiff_jax.weights.shards import write_file, write_shards
+from stepdiff_jax.weights.target import new_directory
+from stepdiff_jax.weights.tensors import Report
+
+TOKENIZER_FILES = (
+    "tokenizer.model",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "generation_config.json",
+)
+
+
+def convert_llama(source: Path, directory: Path) -> Report:
+    """`pytorch_model*.bin` or `consolidated.*.pth` to a Hugging Face directory of safetensors.
+
+    Tensors keep their dtype. One of them is in memory at a time, beside what the system maps.
+
+    Raises:
+        InputError: as `open_llama`; `directory` exists. Nothing is left behind then.
+    """
+    found = open_llama(source)
+    with new_directory(directory) as unfinished:
+        write_shards(unfinished, found.tensors)
+        (unfinished / "config.json").write_text(json.dumps(found.config_json, indent=2) + "\n")
+        for name in TOKENIZER_FILES:
+            # Meta keeps the tokenizer beside the directories of its models.
+            for place in (source / name, source.parent / name):
+                if place.is_file():
+                    shutil.copyfile(place, unfinished / name)
+                    break
+    return Report(str(source), "Llama", tuple(found.rows), tuple(found.ignored))
+
+
+def write_encoder(found: EncoderSource, source: Path, directory: Path) -> Report:
+    """An encoder's arrays as `encoder.safetensors`, and its config.
+
+    Tensors keep their dtype.
+
+    Raises:
+        InputError: `directory` exists.
+    """
+    with new_directory(directory) as unfinished:
+        metadata = {"format": "stepdiff-jax", "kind": found.kind, "source": source.name}
+        write_file(unfinished / ENCODER_FILE, found.tensors, metadata)
+        config = dataclasses.asdict(found.config)
+        (unfinished / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+    return Report(str(source), found.kind, tuple(found.rows), tuple(found.ignored))

@@ -1,0 +1,112 @@
+"""HT-Step's annotations: what is read, and what is wrong with a segment."""
+
+import copy
+import os
+from pathlib import Path
+
+import pytest
+
+from data_prep.sources.htstep import read_htstep, segment_problem
+from htstep_files import ANNOTATIONS, SPLITS, TAXONOMY, write_htstep
+from stepdiff_jax.errors import InputError
+
+HTSTEP = "STEPDIFF_HTSTEP"
+
+
+def test_segments_come_as_they_are_annotated(tmp_path):
+    htstep = read_htstep(write_htstep(tmp_path))
+    assert [(row["video"], row["id"], row["segment"]) for row in htstep.segments] == [
+        ("-a_b-c1", 11, [30.5, 42]),
+        ("-a_b-c1", 7, [3.25, 20.125]),
+        ("zzz", 7, [0, 4.5]),
+    ]
+    assert htstep.keysteps == {7: "Chop onions, finely.", 11: "Boil water."}
+    assert [segment_problem(row, htstep) for row in htstep.segments] == [None] * 3
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"id": 8}, "unknown keystep id"),
+        ({"id": "7"}, "unknown keystep id"),
+        ({"id": None}, "unknown keystep id"),
+        ({"segment": [4.5, 4.5]}, "segment does not end after it starts"),
+        ({"segment": [5, 4.5]}, "segment does not end after it starts"),
+        ({"segment": [-1, 4.5]}, "segment does not end after it starts"),
+        ({"segment": [1.0]}, "segment is not [start, end] in seconds"),
+        ({"segment": [1.0, float("nan")]}, "segment is not [start, end] in seconds"),
+        ({"segment": [1.0, "4"]}, "segment is not [start, end] in seconds"),
+        ({"segment": None}, "annotation is of another form"),
+        ({"segment": [1, 10.01]}, "segment past the end"),
+        ({"partial": "Half Match"}, "unknown match"),
+    ],
+)
+def test_a_bad_annotation_has_a_reason_and_the_others_stay(tmp_path, change, reason):
+    annotations = copy.deepcopy(ANNOTATIONS)
+    item = annotations["zzz"]["annotations"][0]
+    item.update(change)
+    for field in [name for name, value in change.items() if value is None]:
+        del item[field]
+    htstep = read_htstep(write_htstep(tmp_path, annotations=annotations))
+    problems = [segment_problem(row, htstep) for row in htstep.segments]
+    assert problems[:2] == [None, None]
+    assert problems[2] is not None
+    assert problems[2].kind == reason
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"annotations": "all"}, "annotation is of another form"),
+        ({"annotations": [7]}, "annotation is of another form"),
+        ({"duration": None}, "duration is not a number of seconds"),
+        ({"activity": 3}, "activity is not a name"),
+    ],
+)
+def test_a_bad_video_has_a_reason(tmp_path, fields, reason):
+    annotations = {**ANNOTATIONS, "zzz": {**ANNOTATIONS["zzz"], **fields}}
+    htstep = read_htstep(write_htstep(tmp_path, annotations=annotations))
+    (problem,) = (segment_problem(row, htstep) for row in htstep.segments[2:])
+    assert problem is not None
+    assert problem.kind == reason
+
+
+def test_a_video_of_no_split_has_a_reason(tmp_path):
+    htstep = read_htstep(write_htstep(tmp_path, splits={"train": ["-a_b-c1"]}))
+    problem = segment_problem(htstep.segments[2], htstep)
+    assert problem is not None
+    assert problem.kind == "video of no split"
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"splits": {**SPLITS, "test": ["zzz"]}}, "video 'zzz': field 'split' is 'val_seen' alr"),
+        ({"splits": {"train": "zzz"}}, r"video_splits\.json: field 'train' must be a list"),
+        ({"annotations": {}}, r"annotations\.json: must hold a non-empty JSON object"),
+        ({"taxonomy": ""}, r"taxonomy\.csv: is empty"),
+        ({"taxonomy": TAXONOMY.replace("headline", "title")}, "has no column 'headline'"),
+        ({"taxonomy": TAXONOMY.replace("11,Make", "x,Make")}, "'global_step_index' must be a num"),
+    ],
+)
+def test_bad_files_are_named(tmp_path, files, message):
+    with pytest.raises(InputError, match=message):
+        read_htstep(write_htstep(tmp_path, **files))
+
+
+@pytest.mark.parametrize("name", ["annotations.json", "taxonomy.csv", "video_splits.json"])
+def test_a_missing_or_broken_file_is_named(tmp_path, name):
+    write_htstep(tmp_path)
+    (tmp_path / name).write_text("{")
+    with pytest.raises(InputError, match=f"{name}: (is not JSON|has no column|is empty)"):
+        read_htstep(tmp_path)
+    (tmp_path / name).unlink()
+    with pytest.raises(InputError, match=f"{name}: cannot be read: No such file"):
+        read_htstep(tmp_path)
+
+
+@pytest.mark.skipif(HTSTEP not in os.environ, reason=f"{HTSTEP} names no HT-Step directory")
+def test_the_released_files():
+    htstep = read_htstep(Path(os.environ[HTSTEP]))
+    assert len(htstep.segments) >= 3441
+    assert not any(segment_problem(row, htstep) for row in htstep.segments)

@@ -1,0 +1,88 @@
+"""Presets of accelerators, on meshes of devices that are not there."""
+
+from math import prod
+
+import jax
+import pytest
+from flax import nnx
+from jax.sharding import AbstractMesh, AxisType
+
+from stepdiff_jax.accelerators import PRESETS
+from stepdiff_jax.config_files import config_names, load_experiment
+from stepdiff_jax.errors import InputError
+from stepdiff_jax.models.vclm import split_variables
+from stepdiff_jax.sharding import MESH_AXES, SMALL, state_shardings
+from stepdiff_jax.training.abstract import abstract_model
+
+PUBLISHED = [name for name in config_names() if name.rsplit("_")[-1] in ("7b", "13b", "70b")]
+GROUPS = 2
+"""Copies of the weights on the meshes of this test."""
+
+
+def whole_and_shard_bytes(state, mesh: AbstractMesh) -> dict[str, tuple[float, float]]:
+    """Name of an array -> bytes of the whole and of one device's part."""
+    sizes = {}
+    leaves = jax.tree_util.tree_leaves_with_path(
+        state_shardings(state, mesh), is_leaf=lambda leaf: isinstance(leaf, nnx.Variable)
+    )
+    for (path, sharding), leaf in zip(leaves, jax.tree.leaves(state), strict=True):
+        part = sharding.get_value().shard_shape(leaf.shape)
+        width = leaf.dtype.itemsize / (2 if leaf.dtype.name == "int4" else 1)
+        sizes[jax.tree_util.keystr(path)] = (leaf.size * width, prod(part) * width)
+    return sizes
+
+
+def mesh_of(experiment) -> AbstractMesh:
+    sizes = {axis: getattr(experiment.mesh, axis) for axis in MESH_AXES} | {"data": GROUPS}
+    return AbstractMesh(tuple(sizes.values()), MESH_AXES, (AxisType.Auto,) * len(MESH_AXES))
+
+
+def test_there_are_published_configs_of_all_stages_and_sizes():
+    assert len(PUBLISHED) == 9
+
+
+@pytest.mark.parametrize("accelerator", PRESETS)
+@pytest.mark.parametrize("name", ["stepdiff_7b", "stepdiff_13b", "stepdiff_70b"])
+def test_every_large_frozen_array_is_split_over_its_whole_group(name, accelerator):
+    experiment = load_experiment(f"{name}@{accelerator}")
+    group = experiment.mesh.fsdp
+    _, _, frozen = split_variables(abstract_model(experiment))
+    sizes = whole_and_shard_bytes(frozen, mesh_of(experiment))
+    large = {path: size for path, size in sizes.items() if size[0] > SMALL}
+    assert len(large) >= 10
+    for path, (whole, part) in large.items():
+        assert part == whole / group, path
+    total, held = (sum(column) for column in zip(*sizes.values()))
+    assert held < total / group * 1.01
+    assert held >= total / group
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("accelerator", PRESETS)
+def test_presets_fit_every_published_config(name, accelerator):
+    plain, preset = load_experiment(name), load_experiment(f"{name}@{accelerator}")
+    assert preset.mesh.data == -1
+    assert preset.data == plain.data
+    assert preset.optimizer == plain.optimizer
+    assert preset.data.batch_rows % preset.mesh.fsdp == 0
+
+
+@pytest.mark.parametrize(
+    "config, message",
+    [
+        ("stepdiff_70b@v9", "accelerator 'v9': there are presets for v5e, v6e, v5p, h100, h200"),
+        ("kitchen@v5e", "accelerator 'v5e': presets are for Llama-2 .* for kitchen-stepdiff"),
+    ],
+)
+def test_wrong_presets_are_input_errors(config, message):
+    with pytest.raises(InputError, match=message):
+        load_experiment(config)
+
+
+def test_the_weights_of_a_group_fit_its_memory():
+    memory = {"v5e": 16, "v6e": 32, "v5p": 95, "h100": 80, "h200": 141}
+    for accelerator, presets in PRESETS.items():
+        for llama, preset in presets.items():
+            layer = llama.width * (2 * llama.width + 3 * llama.mlp_width)
+            weights = llama.layers * layer * (1 if preset.quantization else 2)
+            assert weights / preset.group < 0.75 * memory[accelerator] * 2**30
