@@ -8,7 +8,6 @@ there, and leaves the same bytes as one that was not. Answers cost money, so nei
 anew or written over by a run with other settings or on other input: that is an error.
 """
 
-import glob
 import hashlib
 import json
 import sys
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.files import remove_unfinished, write_json, write_text
 from stepdiff_jax.jsonl import shorten, write_jsonl
 
 BATCH = 32
@@ -106,8 +106,8 @@ def run_stage(
     start = told = time.monotonic()
     journal.parent.mkdir(parents=True, exist_ok=True)
     _write_journal(journal, origin, done)
-    _remove_unfinished(shard.path(destination, ".jsonl"))
-    _remove_unfinished(shard.path(destination, ".quarantine.jsonl"))
+    remove_unfinished(shard.path(destination, ".jsonl"))
+    remove_unfinished(shard.path(destination, ".quarantine.jsonl"))
     with journal.open("a", encoding="utf-8") as file:
         for place in range(0, len(missing), BATCH):
             batch = missing[place : place + BATCH]
@@ -173,7 +173,7 @@ def read_summary(path: Path, origin: Row) -> dict[str, Any] | None:
 
 def write_summary(path: Path, summary: Mapping[str, Any]) -> None:
     """Write a stage's summary, whole or not at all."""
-    _replace(path, json.dumps(summary, indent=2) + "\n")
+    write_json(path, summary, indent=2)
 
 
 def pair_key(row: Row) -> str:
@@ -202,13 +202,7 @@ def _read_journal(path: Path, origin: Row) -> dict[str, tuple[bool, Row]]:
 def _write_journal(path: Path, origin: Row, done: Mapping[str, tuple[bool, Row]]) -> None:
     """Without a cut-off last line; whole or not at all, so that a kill here loses nothing."""
     lines = [origin, *([name, *entry] for name, entry in done.items())]
-    _replace(path, "".join(f"{json.dumps(line)}\n" for line in lines))
-
-
-def _remove_unfinished(path: Path) -> None:
-    """What a run that was killed while it wrote `path` has left (see `write_jsonl`)."""
-    for unfinished in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
-        unfinished.unlink()
+    write_text(path, "".join(f"{json.dumps(line)}\n" for line in lines))
 
 
 def _require_same(path: Path, found: Row, origin: Row) -> None:
@@ -239,12 +233,6 @@ def _digest(rows: Sequence[Row]) -> str:
     for row in rows:
         digest.update(json.dumps(row, sort_keys=True).encode() + b"\n")
     return digest.hexdigest()[:16]
-
-
-def _replace(path: Path, text: str) -> None:
-    unfinished = path.with_name(f".{path.name}.tmp")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(path)
 
 
 def _report(name: str, done: int, of: int, start: float) -> None:

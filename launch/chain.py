@@ -7,7 +7,6 @@ them, and runs the stages one after the other up to the records that training re
 printed as the command that a user would type. A second run goes on where the first one stopped.
 """
 
-import json
 import shlex
 import sys
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from data_prep.text.language_models.choice import ModelOptions
 from stepdiff_jax.arguments import parse_arguments
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.exit_codes import BAD_INPUT
+from stepdiff_jax.files import write_json
 
 PROG = "python -m launch.chain"
 
@@ -61,7 +61,7 @@ def render(options: Chain) -> None:
         processes=options.processes,
     )
     topics = kitchen_thresholds(topics=True).topics
-    (options.directory / "topics.json").write_text(json.dumps(topics, indent=1) + "\n")
+    write_json(options.directory / "topics.json", topics, indent=1)
 
 
 def stage_commands(options: Chain) -> list[tuple[str, list[str]]]:

@@ -18,6 +18,7 @@ from stepdiff_jax.arguments import Command, choose_command, load_config, parse_a
 from stepdiff_jax.config import Experiment
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.exit_codes import BAD_INPUT, FAILED, INTERRUPTED
+from stepdiff_jax.files import write_json
 
 Task = Literal["diffcap", "diffmcq", "diffrank"]
 
@@ -171,7 +172,7 @@ def weights(prog: str, arguments: Sequence[str]) -> None:
         print(found.describe())
     if options.report is not None:
         table = {name: found.to_json() for name, found in reports.items()}
-        options.report.write_text(json.dumps(table, indent=1) + "\n")
+        write_json(options.report, table, indent=1)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.files import write_bytes
 from stepdiff_jax.jsonl import JsonLine, stream_jsonl
 
 FRAMES_FILE = "frames.jsonl"
@@ -42,11 +43,7 @@ def write_images(path: Path, images: Sequence[bytes]) -> str:
             member = tarfile.TarInfo(f"{number}.jpg")
             member.size = len(image)
             archive.addfile(member, io.BytesIO(image))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # The same name in each run: what a killed run left is written over.
-    unfinished = path.with_name(f".{path.name}.tmp")
-    unfinished.write_bytes(buffer.getvalue())
-    unfinished.replace(path)
+    write_bytes(path, buffer.getvalue(), writer="frames")
     return hashlib.sha256(buffer.getvalue()).hexdigest()
 
 

@@ -10,6 +10,7 @@ from data_prep.inspect.sample import Sample, sample_pairs
 from data_prep.inspect.stage_files import read_counts, stream_stage
 from data_prep.stage import Row
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.files import write_text
 from stepdiff_jax.report.page import Html, element, page
 
 STYLE = """
@@ -62,10 +63,7 @@ def write_page(source: Path, destination: Path, *, sample: int = 20, seed: int =
         element("p", _sample_note(pairs, seed), class_="quiet"),
         *_cards(source, pairs.rows),
     )
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = destination.with_name(f".{destination.name}.tmp")
-    unfinished.write_text(document, encoding="utf-8")
-    unfinished.replace(destination)
+    write_text(destination, document)
     return len(pairs.rows)
 
 

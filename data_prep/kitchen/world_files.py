@@ -28,6 +28,7 @@ from data_prep.kitchen.world import (
     sample_scene,
 )
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.files import write_text
 
 ACTIVITY = "Cook in the Kitchen"
 TAXONOMY_COLUMNS = (
@@ -76,9 +77,7 @@ def make_world(
     (directory / "videos").mkdir(parents=True, exist_ok=True)
     _render([plan for group in plans.values() for plan in group], directory / "videos", processes)
     for name, text in world_texts(plans).items():
-        partial = directory / f"{name}.partial"
-        partial.write_text(text)
-        partial.replace(directory / name)
+        write_text(directory / name, text)
 
 
 def plan_video(split: str, index: int, keysteps: int, seed: int) -> VideoPlan:

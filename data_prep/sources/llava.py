@@ -14,6 +14,7 @@ from data_prep.sources.llava_items import TEXTS, Item, Span, WrongItem, item_of,
 from data_prep.stage import Rejected, Row, Shard, run_stage, write_summary
 from stepdiff_jax.data.video import probe
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.files import replacing
 from stepdiff_jax.jsonl import stream_jsonl, write_jsonl
 
 PAIRS_FILE = "pairs.jsonl"
@@ -44,28 +45,22 @@ def export_llava(
         known[line.string("clip")] = (dict(line.fields), path)
     quarantined: list[Row] = []
     out = questions = 0
-    unfinished = destination.with_name(f".{destination.name}.{os.getpid()}.tmp")
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with unfinished.open("w", encoding="utf-8") as file:
-            for line in stream_jsonl(pairs):
-                names = [line.string(side) for side in ("reference", "candidate")]
-                line.string("split")
-                if "questions" in line.fields and line.get("questions"):
-                    _check_questions(line.items("questions"), line.fail)
-                try:
-                    item = _exported(dict(line.fields), names, known)
-                except WrongItem as wrong:
-                    reason = {"reason": wrong.rejected.kind, "detail": wrong.rejected.detail}
-                    quarantined.append({**line.fields, **reason})
-                    continue
-                file.write(f"{',' if out else '['}\n{json.dumps(item, allow_nan=False)}")
-                out += 1
-                questions += len(item["conversations"]) // 2
-            file.write("\n]\n" if out else "[]\n")
-        unfinished.replace(destination)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with replacing(destination) as unfinished, unfinished.open("w", encoding="utf-8") as file:
+        for line in stream_jsonl(pairs):
+            names = [line.string(side) for side in ("reference", "candidate")]
+            line.string("split")
+            if "questions" in line.fields and line.get("questions"):
+                _check_questions(line.items("questions"), line.fail)
+            try:
+                item = _exported(dict(line.fields), names, known)
+            except WrongItem as wrong:
+                reason = {"reason": wrong.rejected.kind, "detail": wrong.rejected.detail}
+                quarantined.append({**line.fields, **reason})
+                continue
+            file.write(f"{',' if out else '['}\n{json.dumps(item, allow_nan=False)}")
+            out += 1
+            questions += len(item["conversations"]) // 2
+        file.write("\n]\n" if out else "[]\n")
     write_jsonl(destination.with_suffix(".quarantine.jsonl"), quarantined)
     summary = {
         "in": out + len(quarantined),

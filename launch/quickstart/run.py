@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from launch.quickstart.stages import Stages
+from stepdiff_jax.files import write_json
 
 PACKAGES = ("jax", "flax", "optax", "orbax-checkpoint", "grain", "tensorflow-datasets", "av")
 
@@ -74,7 +75,7 @@ def run(options: Quickstart) -> dict[str, Any]:
         "options": json.loads(json.dumps(dataclasses.asdict(options), default=str)),
     }
     path = directory / "results.json"
-    path.write_text(json.dumps(results, indent=1) + "\n")
+    write_json(path, results, indent=1)
 
     from launch.quickstart.report import print_table, write_report
 

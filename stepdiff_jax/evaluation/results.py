@@ -1,12 +1,13 @@
 """The result file of an evaluation, which says what it ran on."""
 
-import json
 import platform
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import jax
+
+from stepdiff_jax.files import write_json
 
 PACKAGES = ("stepdiff-jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "av")
 
@@ -24,7 +25,4 @@ def ran_on() -> dict[str, Any]:
 
 def write_results(path: Path, results: dict[str, Any]) -> None:
     """Write `results` and what they were made on, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".partial")
-    unfinished.write_text(json.dumps(results | {"ran_on": ran_on()}, indent=2) + "\n")
-    unfinished.replace(path)
+    write_json(path, results | {"ran_on": ran_on()}, indent=2)

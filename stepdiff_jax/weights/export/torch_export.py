@@ -19,6 +19,7 @@ from stepdiff_jax.checkpoint import CheckpointMetadata, TrainedWeights, read_tra
 from stepdiff_jax.config import Experiment
 from stepdiff_jax.config_files import CONFIG_FILE, from_dict, read_experiment, to_dict
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.files import new_directory
 from stepdiff_jax.weights.export.model_card import model_card
 from stepdiff_jax.weights.export.torch_names import (
     RESAMPLER,
@@ -31,7 +32,6 @@ from stepdiff_jax.weights.load import named_leaves
 from stepdiff_jax.weights.modules import load_encoder, load_llama
 from stepdiff_jax.weights.published.llama import config_json
 from stepdiff_jax.weights.shards import Pending, write_file, write_shards
-from stepdiff_jax.weights.target import new_directory
 from stepdiff_jax.weights.tensor_files import TensorFiles
 
 TEMPLATES = Path(__file__).parent / "torch_model"

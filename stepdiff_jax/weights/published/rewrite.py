@@ -5,11 +5,11 @@ import json
 import shutil
 from pathlib import Path
 
+from stepdiff_jax.files import new_directory
 from stepdiff_jax.weights.modules import ENCODER_FILE
 from stepdiff_jax.weights.published.encoder import EncoderSource
 from stepdiff_jax.weights.published.llama import open_llama
 from stepdiff_jax.weights.shards import write_file, write_shards
-from stepdiff_jax.weights.target import new_directory
 from stepdiff_jax.weights.tensors import Report
 
 TOKENIZER_FILES = (

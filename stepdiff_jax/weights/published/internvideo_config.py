@@ -1,9 +1,7 @@
-"""The encoder's arrays and config from a published checkpoint's tensors, in pure numpy."""
+"""The encoder's config, from the names and shapes of a published checkpoint's tensors."""
 
 from collections.abc import Mapping
-from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from stepdiff_jax.config import EncoderConfig, TextTowerConfig
@@ -13,42 +11,11 @@ from stepdiff_jax.weights.published.internvideo_names import (
     HUGGING_FACE,
     INTERNVIDEO,
     Naming,
-    Source,
-    Sources,
-    source_table,
 )
 
 HEAD_WIDTH = 64  # of every published CLIP and InternVideo
-UNUSED = ("text_mask_embedding", "caption_decoder.")  # for masked-language training and captions
 
 State = Mapping[str, np.ndarray]
-
-
-def from_state_dict(state: State, config: EncoderConfig) -> dict[str, Any]:
-    """The arrays of ``InternVideo(config)``, nested by attribute, in ``config.dtype``.
-
-    ``state`` has InternVideo's names without their ``clip.`` prefix, or those of
-    ``transformers.CLIPModel``. Put the result into a model with ``nnx.update(model, arrays)``.
-    InputError names every tensor that is missing, unknown or misshapen: none is skipped.
-    """
-    table = source_table(config, naming_of(state))
-    _check_tensors(state, table)
-    arrays: dict[str, Any] = {}
-
-    def read(source: Source) -> np.ndarray:
-        dtype = np.float32 if source.key == "logit_scale" else jnp.dtype(config.dtype)
-        return source.convert(state[source.key]).astype(dtype, copy=False)
-
-    for path, source in table.items():
-        *parents, leaf = path
-        node = arrays
-        for name in parents:
-            node = node.setdefault(name, {})
-        if isinstance(source, Source):
-            node[leaf] = read(source)
-        else:
-            node[leaf] = np.stack([read(layer) for layer in source])
-    return arrays
 
 
 def naming_of(state: State) -> Naming:
@@ -110,20 +77,3 @@ def config_from_state_dict(
         ),
         dtype=dtype,
     )
-
-
-def _check_tensors(state: State, table: Sources) -> None:
-    expected: dict[str, tuple[int, ...]] = {}
-    for source in table.values():
-        layers = [source] if isinstance(source, Source) else source
-        expected |= {layer.key: layer.shape for layer in layers}
-    problems = [f"missing {key}" for key in expected if key not in state]
-    for key, array in state.items():
-        if key.startswith(UNUSED):
-            continue
-        if key not in expected:
-            problems.append(f"unknown {key}")
-        elif array.shape != expected[key]:
-            problems.append(f"{key} has shape {array.shape}, expected {expected[key]}")
-    if problems:
-        raise InputError("encoder checkpoint: " + "; ".join(problems))
