@@ -7,13 +7,11 @@ writes a table, `results.json` and `report.html`. Stages that are done are not d
 import dataclasses
 import hashlib
 import json
-import platform
 import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +20,7 @@ from rich.progress import Progress
 
 from launch.quickstart.stages import Stages
 from stepdiff_jax.files import write_json
-
-PACKAGES = ("jax", "flax", "optax", "orbax-checkpoint", "grain", "tensorflow-datasets", "av")
+from stepdiff_jax.ran_on import machine, packages
 
 
 @dataclass(frozen=True)
@@ -70,8 +67,8 @@ def run(options: Quickstart) -> dict[str, Any]:
         "counts": counts,
         "seeds": list(range(options.seeds)),
         "seconds": stages.seconds,
-        "versions": {name: version(name) for name in PACKAGES},
-        "machine": {"python": platform.python_version(), "processor": platform.machine()},
+        "versions": packages(),
+        "machine": machine(),
         "options": json.loads(json.dumps(dataclasses.asdict(options), default=str)),
     }
     path = directory / "results.json"
