@@ -18,8 +18,8 @@ from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.evaluation.benchmark_files import read_diffcap
 from stepdiff_jax.evaluation.run import benchmark_path, evaluate
 from stepdiff_jax.evaluation.system import System
+from stepdiff_jax.inference.clips import DescriptionTable
 from stepdiff_jax.inference.encode import encode_texts, latent_table
-from stepdiff_jax.inference.requests import DescriptionTable
 from stepdiff_jax.models.vclm import VCLM
 from stepdiff_jax.systems.language import LanguageSystem
 from stepdiff_jax.systems.vlembed import VLEmbed
@@ -37,8 +37,7 @@ def true_descriptions(model: VCLM, tokenizer: Tokenizer, world: Path, split: str
     """Socratic with perfect step descriptions: the language model's own ceiling."""
     clips = read_truth(world / "truth.jsonl", split)
     descriptions = {one.clip: language.describe(one.scene) for one in clips}
-    width = model.llama.config.width
-    return LanguageSystem(model, tokenizer, DescriptionTable(descriptions, width))
+    return LanguageSystem(model, tokenizer, DescriptionTable(descriptions))
 
 
 def embedding_system(

@@ -62,7 +62,7 @@ def _captioner(name: str) -> Captioner | None:
     if not name:
         return None
     if (Path(name) / CHECKPOINTS).is_dir():
-        from data_prep.text.language_models.own import OwnCaptioner
+        from data_prep.text.describe.own_captioner import OwnCaptioner
 
         return OwnCaptioner.load(Path(name))
     try:

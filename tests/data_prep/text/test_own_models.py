@@ -4,8 +4,9 @@ import numpy as np
 
 from data_prep.text.describe.base import Clip
 from data_prep.text.describe.grounding import InternVideoGrounding
+from data_prep.text.describe.own_captioner import OwnCaptioner
 from data_prep.text.language_models.base import Completion, Prompt
-from data_prep.text.language_models.own import OwnCaptioner, OwnLanguageModel
+from data_prep.text.language_models.own import OwnLanguageModel
 from references.models import ENCODER, tokenizer, vclm
 
 MODEL = vclm()
