@@ -9,7 +9,8 @@ from data_prep.stage import Row
 from data_prep.text.describe.base import Captioner, Scorer
 from data_prep.text.describe.files import CaptionsFile, ScoresFile
 from data_prep.text.describe.stage import Sources
-from data_prep.text.language_models.choice import ModelOptions, open_model
+from data_prep.text.language_models.choice import open_model
+from data_prep.text.language_models.options import ModelOptions
 from stepdiff_jax.data.video import sample_frames
 from stepdiff_jax.errors import InputError
 
