@@ -88,11 +88,11 @@ def _detector(name: str) -> Scorer | None:
 def _grounding(config: str) -> Scorer | None:
     if not config:
         return None
-    from data_prep.similarity.text_tower import open_encoder
     from data_prep.text.describe.grounding import InternVideoGrounding
+    from stepdiff_jax.config_files import load_experiment
+    from stepdiff_jax.inference.encoder import open_encoder
 
-    encoder = open_encoder(config)
-    return InternVideoGrounding(encoder.model, encoder.experiment.encoder, encoder.tokenize)
+    return InternVideoGrounding(open_encoder(load_experiment(config)))
 
 
 def _unloadable(name: str, error: Exception) -> InputError:
