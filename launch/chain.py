@@ -16,13 +16,14 @@ from pathlib import Path
 from data_prep.cli.prep import STAGES
 from data_prep.kitchen.faults import kitchen_thresholds
 from data_prep.kitchen.world_files import make_world
-from data_prep.text.language_models.choice import ModelOptions
+from data_prep.text.language_models.options import ModelOptions
 from stepdiff_jax.arguments import parse_arguments
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.exit_codes import BAD_INPUT
 from stepdiff_jax.files import write_json
 
 PROG = "python -m launch.chain"
+ORACLE = "data_prep.kitchen.language_model:oracle"
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Chain:
     seed: int = 0
     """Of the world."""
     processes: int = 2
-    model: ModelOptions = field(default_factory=lambda: ModelOptions(kind="oracle"))
+    model: ModelOptions = field(default_factory=lambda: ModelOptions(kind=ORACLE))
 
 
 def run(options: Chain) -> None:
@@ -128,9 +129,9 @@ def training_command(directory: Path) -> list[str]:
 
 
 def _model_flags(model: ModelOptions, truth: Path) -> dict[str, object]:
-    """What differs from the defaults, as flags; an oracle is told where the truth is."""
-    if model.kind == "oracle":
-        model = replace(model, truth=truth)
+    """What differs from the defaults, as flags; the oracle's with the path of the truth."""
+    if model.kind == ORACLE and not model.options:
+        model = replace(model, options=(f"truth={truth}",))
     default = ModelOptions()
     values = {one.name: getattr(model, one.name) for one in fields(model)}
     return {

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from data_prep.similarity.choice import Similarity, open_similarity, similarity_bounds
-from data_prep.text.language_models.choice import ModelOptions
+from data_prep.text.language_models.choice import model_settings, open_model
+from data_prep.text.language_models.options import ModelOptions
 from stepdiff_jax.arguments import Command, parse_arguments
 
 
@@ -49,13 +50,14 @@ def describe(prog: str, arguments: Sequence[str]) -> None:
 
     names = ("captions", "captioner", "object_scores", "detector", "action_scores", "grounding")
     backends = {name: str(getattr(options, name) or "") for name in names}
+    sources = open_sources(options.model, root=options.clips.parent, **backends)
     summary = write_descriptions(
         options.clips,
         options.destination,
-        open_sources(options.model, root=options.clips.parent, **backends),
+        sources,
         Limits(options.object_score, options.action_score),
         shard=Shard.parse(options.shard),
-        settings=options.model.settings() | backends,
+        settings=model_settings(options.model, sources.language_model) | backends,
     )
     print_summary(options.destination, summary)
 
@@ -128,16 +130,16 @@ def question(prog: str, arguments: Sequence[str]) -> None:
     """pairs.jsonl and descriptions.jsonl -> questions.jsonl, by the paper's prompt."""
     options = parse_arguments(Question, arguments, prog=prog)
     from data_prep.stage import Shard
-    from data_prep.text.language_models.choice import open_model
     from data_prep.text.question import write_questions
 
+    model = open_model(options.model)
     summary = write_questions(
         options.pairs,
         options.descriptions,
         options.destination,
-        open_model(options.model),
+        model,
         shard=Shard.parse(options.shard),
-        settings=options.model.settings(),
+        settings=model_settings(options.model, model),
         attempts=options.attempts,
     )
     print_summary(options.destination, summary)

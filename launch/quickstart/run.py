@@ -222,9 +222,7 @@ def _evaluate(options: Quickstart, names: list[str], seed: int) -> dict[str, Any
         "Untrained": lambda: table.video_system(untrained, tokenizer, data, split),
         "Interleaved": lambda: table.video_system(trained("interleaved"), tokenizer, data, split),
         "StepDiff": lambda: table.video_system(trained("stepdiff"), tokenizer, data, split),
-        "VLEmbed (InternVideo)": lambda: table.embedding_system(
-            untrained, experiment, tokenizer, data, split
-        ),
+        "VLEmbed (InternVideo)": lambda: table.embedding_system(untrained, experiment, data, split),
         "Ceiling (true descriptions)": lambda: table.true_descriptions(
             untrained, tokenizer, world, split
         ),

@@ -11,6 +11,7 @@ from data_prep.stage import Rejected, Shard
 from data_prep.text.language_models.endpoint import Endpoint
 from data_prep.text.question import ask_questions
 from faulty_server import serve
+from launch.chain import ORACLE
 from launch.cli import main
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.jsonl import read_jsonl, write_jsonl
@@ -49,7 +50,7 @@ def kitchen(tmp_path_factory) -> Path:
 
 
 def oracle(root: Path) -> list[str]:
-    return ["--model.kind", "oracle", "--model.truth", f"{root}/truth.jsonl"]
+    return ["--model.kind", ORACLE, "--model.options", f"truth={root}/truth.jsonl"]
 
 
 def describe(root: Path, destination: Path, *more: str) -> dict:

@@ -1,19 +1,14 @@
-"""The text tower of an experiment's encoder, with the tokenizer that goes with it."""
+"""Token ids for the encoder's text tower, by CLIP's tokenizer or by the language model's."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import tokenizers
 
 from stepdiff_jax.config import Experiment, TextTowerConfig
-from stepdiff_jax.config_files import load_experiment
 from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.errors import InputError
-from stepdiff_jax.inference.trained import inference_mesh
-from stepdiff_jax.models.internvideo import InternVideo
-from stepdiff_jax.weights.modules import load_encoder
 
 Tokenize = Callable[[Sequence[str]], np.ndarray]
 """From N texts to ids int32 [N, context]; the end token has the largest id of all."""
@@ -21,32 +16,10 @@ Tokenize = Callable[[Sequence[str]], np.ndarray]
 CLIP_TOKENIZER = "tokenizer.json"
 
 
-class Encoder(NamedTuple):
-    """A frozen encoder and what its text tower reads."""
-
-    experiment: Experiment
-    model: InternVideo
-    tokenize: Tokenize
-
-
-def open_encoder(config: str) -> Encoder:
-    """The encoder of a CONFIG, over all devices.
-
-    Raises:
-        InputError: the CONFIG is unknown, or its encoder or text tokenizer cannot be read.
-    """
-    experiment = load_experiment(config)
-    tokenize = open_text_tokenizer(experiment)
-    mesh = inference_mesh(experiment.mesh)
-    model = load_encoder(experiment.encoder, experiment.weights.encoder, mesh)
-    return Encoder(experiment, model, tokenize)
-
-
 def open_text_tokenizer(experiment: Experiment) -> Tokenize:
-    """CLIP's tokenizer.json that lies beside the encoder, or the language model's own tokenizer.
+    """CLIP's tokenizer.json beside the encoder, or else the language model's tokenizer.
 
-    The latter (the kitchen's case) is taken where the text tower has two tokens more, start and
-    end.
+    The latter (the kitchen's case) serves if the text tower has two tokens more, start and end.
 
     Raises:
         InputError: neither is there, or it has another number of tokens than the text tower.
