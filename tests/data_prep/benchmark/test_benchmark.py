@@ -1,13 +1,12 @@
 """Official benchmark files out of difference annotations, on the kitchen's and on small ones."""
 
 from collections import Counter, defaultdict
-from dataclasses import replace
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from data_prep.benchmark.write import (
-    Difference,
     diffcap,
     diffmcq,
     diffrank,
@@ -16,6 +15,7 @@ from data_prep.benchmark.write import (
 )
 from data_prep.kitchen.oracle import TrueClip, annotated_differences
 from data_prep.kitchen.world import KEYSTEPS, Scene, sample_scene
+from data_prep.schema.differences import Difference
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.evaluation.benchmark_files import (
     TASKS,
@@ -41,7 +41,7 @@ def scenes() -> dict[str, Scene]:
 def differences(scenes) -> list[Difference]:
     clips = [TrueClip(clip, scene) for clip, scene in scenes.items()]
     rows = annotated_differences(clips, references=40, seed=0)
-    return [Difference(**{**row, "captions": tuple(row["captions"])}) for row in rows]
+    return [Difference.of(row) for row in rows]
 
 
 @pytest.fixture(scope="module")
