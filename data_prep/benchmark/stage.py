@@ -110,7 +110,7 @@ def annotation_problem(row: Row) -> Rejected | None:
     if difference.reference == difference.candidate:
         return Rejected("clip is compared with itself", difference.reference)
     if not all(one.strip() for one in difference.captions):
-        return Rejected("caption is empty", shorten(list(difference.captions)))
+        return Rejected("caption is empty", shorten(difference.captions))
     if difference.score is not UNSET and not 0 <= difference.score <= LARGEST_SCORE:
         detail = f"{difference.score}, not from 0 to {LARGEST_SCORE}"
         return Rejected("score is out of range", detail)

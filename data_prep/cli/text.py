@@ -170,7 +170,8 @@ def filter_(prog: str, arguments: Sequence[str]) -> None:
     options = parse_arguments(Filter, arguments, prog=prog)
     from data_prep.json_files import read_object
     from data_prep.stage import Shard
-    from data_prep.text.filter.rules import RULES, Thresholds
+    from data_prep.text.filter.asked import Thresholds
+    from data_prep.text.filter.registry import RULES
     from data_prep.text.filter.stage import write_filtered
 
     thresholds = Thresholds(

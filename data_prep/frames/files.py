@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from data_prep.schema.clips import FRAMES_FILE, Frames
+from data_prep.schema.clips import FRAMES_FILE, FramesFile
 from data_prep.schema.line import stream_distinct
 from stepdiff_jax.errors import InputError
 
@@ -83,5 +83,5 @@ def read_frames(directory: Path) -> dict[str, StoredFrames]:
         frames.clip: StoredFrames(
             directory / frames.file, frames.sha256, tuple(frames.times), frames.decoder
         )
-        for _, frames in stream_distinct(path, Frames)
+        for _, frames in stream_distinct(path, FramesFile)
     }

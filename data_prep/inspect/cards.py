@@ -5,9 +5,8 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import UNSET
 
-from data_prep.inspect.frames import Frames
-from data_prep.schema.clips import ShownClip
-from data_prep.schema.text import ShownDescription, ShownPair, ShownQuestion
+from data_prep.inspect.clip_frames import Frames
+from data_prep.schema.pages import ShownClip, ShownDescription, ShownPair, ShownQuestion
 from stepdiff_jax.report.page import Html, element, join, jpeg
 
 NOTHING = "none"

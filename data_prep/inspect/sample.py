@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from data_prep.inspect.stage_files import stream_stage
-from data_prep.schema.text import ShownPair
+from data_prep.schema.pages import ShownPair
 
 STAGES = ("filtered", "questions", "pairs")
 

@@ -4,12 +4,12 @@ from pathlib import Path
 
 from data_prep.frames.files import read_frames
 from data_prep.inspect.cards import card
-from data_prep.inspect.frames import clip_frames
+from data_prep.inspect.clip_frames import clip_frames
 from data_prep.inspect.overview import reasons_html, stages_html, tiles
 from data_prep.inspect.sample import Sample, sample_pairs
 from data_prep.inspect.stage_files import read_counts, stream_stage
-from data_prep.schema.clips import FRAMES_FILE, ShownClip
-from data_prep.schema.text import ShownDescription, ShownPair
+from data_prep.schema.clips import FRAMES_FILE
+from data_prep.schema.pages import ShownClip, ShownDescription, ShownPair
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.report.page import Html, element, page
 

@@ -146,7 +146,7 @@ def annotated_differences(
                     candidate=candidate.clip,
                     keystep=reference.scene.keystep,
                     category=category,
-                    captions=tuple(captions),
+                    captions=list(captions),
                     score=similarity,
                 ).row()
 

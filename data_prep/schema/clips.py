@@ -134,14 +134,24 @@ class PackedClip(Line, frozen=True):
 
 
 class Frames(Line, frozen=True):
-    """A line of frames.jsonl: a tar archive of JPEG images, their times in seconds."""
+    """A line of frames.jsonl: a tar archive of JPEG images; times in seconds, sizes in pixels."""
+
+    clip: str
+    file: str
+    sha256: str
+    times: list[float]
+    width: int
+    height: int
+    decoder: str
+
+
+class FramesFile(Line, frozen=True):
+    """What later stages read of frames.jsonl."""
 
     clip: str
     file: str
     sha256: str
     times: Annotated[list[Finite], msgspec.Meta(min_length=1)]
-    width: int
-    height: int
     decoder: str
 
 
@@ -158,20 +168,3 @@ class ClipCounts(Line, frozen=True):
             return {}
         matched = {} if self.match is UNSET else {f"{self.match} match": 1}
         return {**matched, "with narration": int(bool(self.narration))}
-
-
-class ShownClip(Line, frozen=True):
-    """What a page shows of a clip, as far as the line has it."""
-
-    clip: str = ""
-    video: str | None = None
-    start: int | float | None = None
-    end: int | float | None = None
-    keystep: str | None = None
-    activity: str | None = None
-    narration: str | None = None
-
-    def unsaid(self) -> str:
-        """The first field of the span that is missing, in quotes."""
-        span = {"video": self.video, "start": self.start, "end": self.end}
-        return repr(next(name for name, value in span.items() if value is None))

@@ -22,7 +22,7 @@ class Difference(Line, frozen=True):
     candidate: str
     keystep: str | int
     category: str
-    captions: tuple[str, ...]
+    captions: list[str]
     score: int | UnsetType = UNSET
 
     def clips(self) -> dict[str, str]:

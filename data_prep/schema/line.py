@@ -140,7 +140,7 @@ def _fail(fields: Mapping[str, Any], message: str, fail: Fail) -> NoReturn:
     if within == "list":
         fail(field, "must hold objects", value)
     if "> 0" in problem:
-        fail(field, "must be positive", value)
+        fail(field, "must be positive", float(value))
     length = _LENGTH.match(problem)
     if length:
         fail(field, f"must be a list of {length[1]}", value)

@@ -127,7 +127,7 @@ def _compared(reference: Segment, candidate: Segment) -> StepDifferences:
             candidate=candidate.clip_id,
             keystep=candidate.keystep,
             category=category,
-            captions=tuple(captions),
+            captions=captions,
         )
         for category, captions in _captions(candidate).items()
     ]

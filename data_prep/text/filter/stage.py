@@ -10,7 +10,8 @@ from typing import Any
 from data_prep.schema.line import Row, stream_lines
 from data_prep.schema.text import AskedPair, FilteredPair, Question, removed_question
 from data_prep.stage import Rejected, Shard, passed_on, run_stage
-from data_prep.text.filter.rules import RULES, Asked, Thresholds, objections
+from data_prep.text.filter.asked import Asked, Thresholds
+from data_prep.text.filter.registry import RULES, objections
 from stepdiff_jax.errors import InputError
 
 

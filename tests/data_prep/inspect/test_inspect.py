@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from data_prep.inspect.sample import choose
 from data_prep.inspect.stage import write_page
 from data_prep.inspect.stage_files import read_counts, stream_stage
-from data_prep.schema.clips import ShownClip
+from data_prep.schema.pages import ShownClip
 from launch.cli import main
 from record_sources import read_lines, write_lines, write_source
 from stepdiff_jax.data.video import decode_jpeg

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from captaincook4d_files import ANNOTATIONS, SPLITS, write_captaincook4d
-from data_prep.sources.captaincook4d import CaptainCook4D
-from data_prep.sources.captaincook4d_errors import category_of, plain_words
+from data_prep.sources.captaincook4d import CaptainCook4D, category_of, plain_words
 from launch.cli import main
 from record_sources import read_lines
 from stepdiff_jax.errors import InputError

@@ -13,7 +13,8 @@ from data_prep.kitchen.faults import (
     spoiled_questions,
 )
 from data_prep.schema.text import AskedPair
-from data_prep.text.filter.rules import RULES, Asked, Thresholds, objections
+from data_prep.text.filter.asked import Asked, Thresholds
+from data_prep.text.filter.registry import RULES, objections
 from data_prep.text.filter.stage import filter_questions
 
 FIRST = "chop the onions, a wooden spoon, red onions with salt in a black pan"

@@ -8,7 +8,7 @@ import numpy as np
 
 from data_prep.frames.decode import FRAMES
 from data_prep.frames.files import StoredFrames, read_images
-from data_prep.schema.clips import ShownClip
+from data_prep.schema.pages import ShownClip
 from stepdiff_jax.data.video import decode_jpeg, encode_jpeg, sample_frames
 from stepdiff_jax.errors import InputError
 
