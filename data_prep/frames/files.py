@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from data_prep.schema.clips import FRAMES_FILE, FramesFile
+from data_prep.schema.line import stream_distinct
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.files import write_bytes
-from stepdiff_jax.jsonl import JsonLine, stream_jsonl
-
-FRAMES_FILE = "frames.jsonl"
 
 
 @dataclass(frozen=True)
@@ -77,19 +76,9 @@ def read_frames(directory: Path) -> dict[str, StoredFrames]:
     path = directory / FRAMES_FILE
     if not path.exists():
         raise InputError(f"{path}: no such file (stepdiff prep frames writes it)")
-    frames: dict[str, StoredFrames] = {}
-    for line in stream_jsonl(path):
-        clip = line.string("clip")
-        if clip in frames:
-            line.fail("clip", "is named twice", clip)
-        frames[clip] = _stored(directory, line)
-    return frames
-
-
-def _stored(directory: Path, line: JsonLine) -> StoredFrames:
-    return StoredFrames(
-        directory / line.string("file"),
-        line.string("sha256"),
-        line.finite_numbers("times"),
-        line.string("decoder"),
-    )
+    return {
+        frames.clip: StoredFrames(
+            directory / frames.file, frames.sha256, tuple(frames.times), frames.decoder
+        )
+        for _, frames in stream_distinct(path, FramesFile)
+    }

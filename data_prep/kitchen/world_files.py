@@ -27,6 +27,7 @@ from data_prep.kitchen.world import (
     Scene,
     sample_scene,
 )
+from data_prep.schema.kitchen import Truth
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.files import write_text
 
@@ -204,12 +205,12 @@ def _taxonomy() -> str:
 def _truth(split: str, plan: VideoPlan) -> str:
     return "".join(
         json.dumps(
-            {
-                "clip": clip_id(plan.video, segment),
-                "keystep": segment.scene.keystep,
-                "values": {name: segment.scene.word(name) for name in ATTRIBUTES},
-                "split": split,
-            }
+            Truth(
+                clip=clip_id(plan.video, segment),
+                keystep=segment.scene.keystep,
+                values={name: segment.scene.word(name) for name in ATTRIBUTES},
+                split=split,
+            ).row()
         )
         + "\n"
         for segment in plan.segments

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from data_prep.frames.decode import FRAMES
-from data_prep.stage import Row
+from data_prep.schema.clips import StepClip
 from data_prep.text.describe.base import Captioner, Scorer
 from data_prep.text.describe.files import CaptionsFile, ScoresFile
 from data_prep.text.describe.stage import Sources
@@ -47,8 +47,8 @@ def open_sources(
         if file and model:
             raise InputError(f"--{file_name} {file} and --{model_name} {model} exclude each other")
 
-    def frames(row: Row) -> np.ndarray:
-        return sample_frames(root / row["video"], row["start"], row["end"], FRAMES).frames
+    def frames(clip: StepClip) -> np.ndarray:
+        return sample_frames(root / clip.video, clip.start, clip.end, FRAMES).frames
 
     return Sources(
         open_model(language_model),

@@ -4,18 +4,28 @@ Two stages behind one command, on the same rows, one for each video of a split: 
 "Interleaved", and single.jsonl for the baseline in AnyMAL's words.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from data_prep.records.sequence_groups import cut_at_gaps, split_by_cost, split_evenly
-from data_prep.records.token_budget import TokenBudget
-from data_prep.schema import CLIPS_FILE, finite_number
-from data_prep.stage import Row, Shard, run_stage
+from data_prep.records.sequences.groups import cut_at_gaps, split_by_cost, split_evenly
+from data_prep.records.sequences.token_budget import TokenBudget
+from data_prep.schema.clips import CLIPS_FILE, SpokenClip
+from data_prep.schema.line import Row, stream_distinct
+from data_prep.schema.records import (
+    SEQUENCES_FILE,
+    SINGLE_FILE,
+    LeftOutClip,
+    Narrated,
+    VideoClips,
+    VideoSequences,
+)
+from data_prep.schema.records import Sequence as SequenceLine
+from data_prep.schema.stages import RecordCounts
+from data_prep.stage import Shard, run_stage
 from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.errors import InputError
-from stepdiff_jax.jsonl import stream_jsonl
 
 CLIPS_PER_SEQUENCE = 3
 """Most clips of a sequence (ours; the paper does not give the length of its sequences)."""
@@ -23,12 +33,9 @@ CLIPS_PER_SEQUENCE = 3
 LATENTS = 32
 """Tokens that the resampler makes of a clip (section 4)."""
 
-SEQUENCES_FILE = "sequences.jsonl"
-SINGLE_FILE = "single.jsonl"
-
 
 @dataclass(frozen=True)
-class Limits:
+class SequenceLimits:
     """How long sequences are; all values are ours.
 
     clips_per_sequence: None: no bound.
@@ -59,7 +66,7 @@ class Limits:
 
 def write_sequences(
     directory: Path,
-    limits: Limits | None = None,
+    limits: SequenceLimits | None = None,
     *,
     tokenizer: Tokenizer | None = None,
     shard: Shard | None = None,
@@ -76,12 +83,12 @@ def write_sequences(
         InputError: a budget without a tokenizer or the other way round; clips.jsonl is missing or
             wrong, or no clip has a narration; see `run_stage`.
     """
-    limits, shard = limits or Limits(), shard or Shard()
+    limits, shard = limits or SequenceLimits(), shard or Shard()
     budget = _budget(limits, tokenizer)
     rows = _videos(directory / CLIPS_FILE)
-    kinds: dict[str, Callable[[Row], Row]] = {
-        SEQUENCES_FILE: lambda row: _sequences(row, limits, budget),
-        SINGLE_FILE: lambda row: _singles(row, budget),
+    kinds: dict[str, Callable[[VideoClips], VideoSequences]] = {
+        SEQUENCES_FILE: lambda video: _sequences(video, limits, budget),
+        SINGLE_FILE: lambda video: _singles(video, budget),
     }
     settings = {**asdict(limits), "tokenizer": budget.tokenizer_digest if budget else None}
     return {
@@ -89,7 +96,7 @@ def write_sequences(
     }
 
 
-def _budget(limits: Limits, tokenizer: Tokenizer | None) -> TokenBudget | None:
+def _budget(limits: SequenceLimits, tokenizer: Tokenizer | None) -> TokenBudget | None:
     if (limits.tokens is None) != (tokenizer is None):
         raise InputError("--tokens and --tokenizer go together: the one counts with the other")
     if limits.tokens is None or tokenizer is None:
@@ -99,123 +106,120 @@ def _budget(limits: Limits, tokenizer: Tokenizer | None) -> TokenBudget | None:
 
 def _run(
     rows: Sequence[Row],
-    done: Callable[[Row], Row],
+    done: Callable[[VideoClips], VideoSequences],
     destination: Path,
     shard: Shard,
     settings: Row,
 ) -> dict[str, Any]:
-    def work(batch: Sequence[Row]) -> Iterator[Row]:
+    def work(batch: Sequence[VideoClips]) -> Iterator[VideoSequences]:
         yield from map(done, batch)
 
     summary = run_stage(
         rows,
-        lambda row: f"{row['split']} {row['video']}",
+        VideoClips,
         work,
         destination,
         shard=shard,
         settings=settings,
-        counts=lambda result: result["counts"],
-        lines=lambda row, result: result["lines"],
-        set_aside=lambda row, result: result["set aside"],
+        counts=lambda result: VideoSequences.of(result).counts,
+        lines=lambda row, result: (line.row() for line in VideoSequences.of(result).lines),
+        set_aside=lambda row, result: (clip.row() for clip in VideoSequences.of(result).set_aside),
     )
-    if not summary["out"]:
-        # An empty file would be refused by whoever reads it.
+    if not RecordCounts.of(summary).left:
+        # An empty file would be refused by every reader.
         shard.path(destination, ".jsonl").unlink(missing_ok=True)
     return summary
 
 
 def _videos(path: Path) -> list[Row]:
     """The videos of each split with their clips in order of time."""
-    videos: dict[tuple[str, str], list[Row]] = {}
-    seen: dict[str, int] = {}
+    videos: dict[tuple[str, str], list[Narrated]] = {}
     spoken = False
-    for line in stream_jsonl(path):
-        name = line.string("clip")
-        if name in seen:
-            line.fail("clip", f"is named in line {seen[name]} too", name)
-        seen[name] = line.number
-        start, end = (finite_number(line, edge, line.get(edge)) for edge in ("start", "end"))
-        narration = line.string("narration").strip()
+    for _, clip in stream_distinct(path, SpokenClip, "is named in line {line} too"):
+        narration = clip.narration.strip()
         spoken = spoken or bool(narration)
-        clip = {"clip": name, "start": start, "end": end, "narration": narration}
-        videos.setdefault((line.string("split"), line.string("video")), []).append(clip)
+        narrated = Narrated(clip.clip, clip.start, clip.end, narration)
+        videos.setdefault((clip.split, clip.video), []).append(narrated)
     if not spoken:
         raise InputError(f"{path}: no clip has a narration")
     return [
-        {"split": split, "video": video, "clips": sorted(clips, key=lambda clip: clip["start"])}
+        VideoClips(split, video, sorted(clips, key=lambda clip: clip.start)).row()
         for (split, video), clips in videos.items()
     ]
 
 
-def _sequences(row: Row, limits: Limits, budget: TokenBudget | None) -> Row:
-    kept, left_out = _spoken(row)
-    costs = {clip["clip"]: budget.added(clip["narration"]) if budget else 0 for clip in kept}
+def _sequences(
+    video: VideoClips, limits: SequenceLimits, budget: TokenBudget | None
+) -> VideoSequences:
+    kept, left_out = _spoken(video)
+    costs = {clip.clip: budget.added(clip.narration) if budget else 0 for clip in kept}
     start = budget.start if budget else 0
-    kept, long = _within(kept, {name: start + cost for name, cost in costs.items()}, budget)
-    groups = []
-    starts, ends = ([clip[name] for clip in kept] for name in ("start", "end"))
+    kept, long = _within(video, kept, {name: start + cost for name, cost in costs.items()}, budget)
+    groups: list[Sequence[Narrated]] = []
+    starts, ends = [clip.start for clip in kept], [clip.end for clip in kept]
     for run in cut_at_gaps(kept, starts, ends, limits.longest_gap):
-        run_costs = [costs[clip["clip"]] for clip in run]
+        run_costs = [costs[clip.clip] for clip in run]
         if budget:
-            room = budget.tokens - budget.start
-            groups += split_by_cost(run, run_costs, room, limits.clips_per_sequence)
+            left = budget.tokens - budget.start
+            groups += split_by_cost(run, run_costs, left, limits.clips_per_sequence)
         else:
             groups += split_evenly(run, limits.clips_per_sequence or len(run))
-    alone = [_left_out(group[0], "clip stands alone", "") for group in groups if len(group) == 1]
+    alone = [_left_out(video, group[0], "clip stands alone") for group in groups if len(group) == 1]
     groups = [group for group in groups if len(group) > 1]
-    tokens = sum(start + sum(costs[clip["clip"]] for clip in group) for group in groups)
-    return _result(row, groups, [*left_out, *long, *alone], tokens)
+    tokens = sum(start + sum(costs[clip.clip] for clip in group) for group in groups)
+    return _result(video, groups, [*left_out, *long, *alone], tokens)
 
 
-def _singles(row: Row, budget: TokenBudget | None) -> Row:
-    kept, left_out = _spoken(row)
-    costs = {clip["clip"]: budget.single(clip["narration"]) if budget else 0 for clip in kept}
-    kept, long = _within(kept, costs, budget)
-    tokens = sum(costs[clip["clip"]] for clip in kept)
-    return _result(row, [[clip] for clip in kept], [*left_out, *long], tokens)
+def _singles(video: VideoClips, budget: TokenBudget | None) -> VideoSequences:
+    kept, left_out = _spoken(video)
+    costs = {clip.clip: budget.single(clip.narration) if budget else 0 for clip in kept}
+    kept, long = _within(video, kept, costs, budget)
+    tokens = sum(costs[clip.clip] for clip in kept)
+    return _result(video, [[clip] for clip in kept], [*left_out, *long], tokens)
 
 
-def _spoken(row: Row) -> tuple[list[Row], list[Row]]:
+def _spoken(video: VideoClips) -> tuple[list[Narrated], list[LeftOutClip]]:
     """The clips with a narration, and the others."""
-    kept = [clip for clip in row["clips"] if clip["narration"]]
-    silent = [clip for clip in row["clips"] if not clip["narration"]]
-    return kept, [_left_out(clip, "clip has no narration", "") for clip in silent]
+    kept = [clip for clip in video.clips if clip.narration]
+    silent = [clip for clip in video.clips if not clip.narration]
+    return kept, [_left_out(video, clip, "clip has no narration") for clip in silent]
 
 
 def _within(
-    clips: Iterable[Row], costs: dict[str, int], budget: TokenBudget | None
-) -> tuple[list[Row], list[Row]]:
+    video: VideoClips,
+    clips: Iterable[Narrated],
+    costs: Mapping[str, int],
+    budget: TokenBudget | None,
+) -> tuple[list[Narrated], list[LeftOutClip]]:
     """The clips that fit the budget by themselves, and the others."""
     kept, long = [], []
     for clip in clips:
-        cost = costs[clip["clip"]]
+        cost = costs[clip.clip]
         if budget and cost > budget.tokens:
             detail = f"{cost} tokens, --tokens {budget.tokens}"
-            long.append(_left_out(clip, "clip is longer than the budget", detail))
+            long.append(_left_out(video, clip, "clip is longer than the budget", detail))
         else:
             kept.append(clip)
     return kept, long
 
 
-def _left_out(clip: Row, reason: str, detail: str) -> Row:
-    return {**clip, "reason": reason, "detail": detail}
+def _left_out(video: VideoClips, clip: Narrated, reason: str, detail: str = "") -> LeftOutClip:
+    return LeftOutClip(
+        video.video, video.split, clip.clip, clip.start, clip.end, clip.narration, reason, detail
+    )
 
 
-def _result(row: Row, groups: Sequence[Sequence[Row]], left_out: Sequence[Row], tokens: int) -> Row:
+def _result(
+    video: VideoClips,
+    groups: Sequence[Sequence[Narrated]],
+    left_out: list[LeftOutClip],
+    tokens: int,
+) -> VideoSequences:
     lines = [
-        {
-            "clips": [clip["clip"] for clip in group],
-            "narrations": [clip["narration"] for clip in group],
-            "split": row["split"],
-        }
+        SequenceLine([clip.clip for clip in group], [clip.narration for clip in group], video.split)
         for group in groups
     ]
-    counts = {"clips in": len(row["clips"]), "clips out": sum(map(len, groups))}
+    counts = {"clips in": len(video.clips), "clips out": sum(map(len, groups))}
     if tokens:
         counts["tokens"] = tokens
-    origin = {"video": row["video"], "split": row["split"]}
-    return {
-        "lines": lines,
-        "set aside": [{**origin, **clip} for clip in left_out],
-        "counts": counts,
-    }
+    return VideoSequences(lines, left_out, counts)

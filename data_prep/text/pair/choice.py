@@ -33,7 +33,7 @@ REASONS = ("", "not similar enough", "too similar", "same description", "evaluat
 
 
 @dataclass(frozen=True)
-class Limits:
+class PairLimits:
     """Which pairs are taken; all values are ours.
 
     lowest, highest: similarity from the one on, below the other.
@@ -64,7 +64,7 @@ class Described(NamedTuple):
 
 def choose_pairs(
     group: Sequence[Described],
-    limits: Limits,
+    limits: PairLimits,
     exclude: EvaluationClips,
     embed: Embed | None,
     dropped: Counter[str],
@@ -101,7 +101,7 @@ class _Pairs:
     def __init__(
         self,
         group: Sequence[Described],
-        limits: Limits,
+        limits: PairLimits,
         exclude: EvaluationClips,
         embed: Embed | None,
     ):
@@ -193,7 +193,7 @@ def _first_keys(
 def _take(
     keys: np.ndarray,
     pairs: _Pairs,
-    limits: Limits,
+    limits: PairLimits,
     used: np.ndarray,
     taken: list[tuple[int, int, float]],
 ) -> int:

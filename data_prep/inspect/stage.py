@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from data_prep.frames.files import FRAMES_FILE, read_frames
-from data_prep.inspect.cards import SIDES, card
-from data_prep.inspect.frames import clip_frames
+from data_prep.frames.files import read_frames
+from data_prep.inspect.cards import card
+from data_prep.inspect.clip_frames import clip_frames
 from data_prep.inspect.overview import reasons_html, stages_html, tiles
 from data_prep.inspect.sample import Sample, sample_pairs
 from data_prep.inspect.stage_files import read_counts, stream_stage
-from data_prep.stage import Row
+from data_prep.schema.clips import FRAMES_FILE
+from data_prep.schema.pages import ShownClip, ShownDescription, ShownPair
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.files import write_text
 from stepdiff_jax.report.page import Html, element, page
@@ -46,7 +47,7 @@ def write_page(source: Path, destination: Path, *, sample: int = 20, seed: int =
         raise InputError(f"{source}: no such directory")
     stages = read_counts(source)
     pairs = sample_pairs(source, sample, seed)
-    if not (stages or pairs.of or any(stream_stage(source, "clips"))):
+    if not (stages or pairs.of or any(stream_stage(source, "clips", ShownClip))):
         raise InputError(f"{source}: holds no file of the stages (clips.jsonl, *.summary.json)")
     title = f"Training data in {source.resolve().name}"
     document = page(
@@ -73,12 +74,16 @@ INTRODUCTION = (
 )
 
 
-def _cards(source: Path, chosen: list[Row]) -> list[Html]:
-    wanted = {pair[side] for pair in chosen for side in SIDES}
-    known, descriptions = (
-        {row["clip"]: row for row in stream_stage(source, name) if row.get("clip") in wanted}
-        for name in ("clips", "descriptions")
-    )
+def _cards(source: Path, chosen: list[ShownPair]) -> list[Html]:
+    wanted = {clip for pair in chosen for clip in pair.clips().values()}
+    known = {
+        clip.clip: clip for clip in stream_stage(source, "clips", ShownClip) if clip.clip in wanted
+    }
+    descriptions = {
+        found.clip: found
+        for found in stream_stage(source, "descriptions", ShownDescription)
+        if found.clip in wanted
+    }
     stored = read_frames(source) if (source / FRAMES_FILE).exists() else {}
     frames = {name: clip_frames(source, clip, stored.get(name)) for name, clip in known.items()}
     return [

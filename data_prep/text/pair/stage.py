@@ -7,19 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.benchmark.held_out import EvaluationClips
+from data_prep.schema.clips import KeystepClip
+from data_prep.schema.line import Row, stream_lines
+from data_prep.schema.text import BadClip, DescribedClip, KeystepClips, KeystepPairs, Pair
 from data_prep.similarity.base import Embed
-from data_prep.stage import Rejected, Row, Shard, run_stage
-from data_prep.text.pair_choice import Described, Limits, choose_pairs
+from data_prep.stage import Rejected, Shard, run_stage
+from data_prep.text.pair.choice import Described, PairLimits, choose_pairs
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.evaluation.benchmark_files import parse_clip_id
-from stepdiff_jax.jsonl import JsonLine, stream_jsonl
 
 
 def write_pairs(
     clips: Path,
     descriptions: Path | None,
     destination: Path,
-    limits: Limits,
+    limits: PairLimits,
     *,
     shard: Shard,
     exclude: EvaluationClips,
@@ -39,14 +41,14 @@ def write_pairs(
     """
     rows, problems = _rows(clips, descriptions)
 
-    def work(batch: Sequence[Row]) -> Iterator[Row | Rejected]:
-        for row in batch:
-            problem = problems.get(_key(row))
-            yield problem or _paired(row, limits, exclude, embed if descriptions else None)
+    def work(batch: Sequence[KeystepClips]) -> Iterator[KeystepPairs | Rejected]:
+        for group in batch:
+            problem = problems.get(group.key)
+            yield problem or _paired(group, limits, exclude, embed if descriptions else None)
 
     return run_stage(
         rows,
-        _key,
+        KeystepClips,
         work,
         destination,
         shard=shard,
@@ -58,35 +60,35 @@ def write_pairs(
             "by": exclude.by,
             "descriptions": descriptions is not None,
         },
-        counts=lambda result: result.get("counts", {}),
+        counts=lambda result: KeystepPairs.of(result).counts,
         lines=_lines,
     )
 
 
-def _key(row: Row) -> str:
-    return f"{row['split']} {row['keystep']}" if "clips" in row else f"line {row['line']}"
-
-
-def _paired(row: Row, limits: Limits, exclude: EvaluationClips, embed: Embed | None) -> Row:
-    group = [Described(clip, parse_clip_id(clip).video, text) for clip, text in row["clips"]]
+def _paired(
+    group: KeystepClips, limits: PairLimits, exclude: EvaluationClips, embed: Embed | None
+) -> KeystepPairs:
+    described = [Described(clip, parse_clip_id(clip).video, text) for clip, text in group.clips]
     dropped: Counter[str] = Counter()
-    pairs = choose_pairs(group, limits, exclude, embed, dropped)
-    counts = {"keysteps": 1, "clips": len(group)}
+    pairs = choose_pairs(described, limits, exclude, embed, dropped)
+    counts = {"keysteps": 1, "clips": len(described)}
     counts |= {f"pairs dropped: {reason}": number for reason, number in dropped.items() if number}
-    return {"pairs": pairs, "counts": counts}
+    return KeystepPairs(pairs, counts)
 
 
 def _lines(row: Row, result: Row) -> Iterator[Row]:
     """Each pair both ways."""
-    for one, other, similarity in result["pairs"]:
+    group = KeystepClips.of(row)
+    clips = [clip for clip, _ in group.clips]
+    for one, other, similarity in KeystepPairs.of(result).pairs:
         for reference, candidate in ((one, other), (other, one)):
-            yield {
-                "reference": row["clips"][reference][0],
-                "candidate": row["clips"][candidate][0],
-                "keystep": row["keystep"],
-                "split": row["split"],
-                "similarity": similarity,
-            }
+            yield Pair(
+                reference=clips[reference],
+                candidate=clips[candidate],
+                keystep=group.keystep,
+                split=group.split,
+                similarity=similarity,
+            ).row()
 
 
 def _rows(clips: Path, descriptions: Path | None) -> tuple[list[Row], dict[str, Rejected]]:
@@ -94,37 +96,35 @@ def _rows(clips: Path, descriptions: Path | None) -> tuple[list[Row], dict[str, 
 
     Lines are read one at a time: of 87,740 clips, what is not needed here would fill a gigabyte.
     """
-    lines = stream_jsonl(descriptions) if descriptions else ()
-    texts = {line.string("clip"): line.string("description") for line in lines}
+    described = stream_lines(descriptions, DescribedClip) if descriptions else ()
+    texts = {clip.clip: clip.description for _, clip in described}
     groups: defaultdict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
     bad: list[Row] = []
     problems: dict[str, Rejected] = {}
     known: set[str] = set()
-    for line in stream_jsonl(clips):
-        name, group = line.string("clip"), (line.string("split"), line.string("keystep"))
-        problem = _problem(line, known, texts if descriptions else None)
+    for line, clip in stream_lines(clips, KeystepClip):
+        problem = _problem(clip.clip, known, texts if descriptions else None)
         if problem:
-            bad.append({**line.fields, "line": line.number})
-            bad[-1].pop("clips", None)
-            problems[_key(bad[-1])] = problem
+            found = BadClip(line.number)
+            bad.append(found.added_to(line.fields))
+            problems[found.key] = problem
         else:
-            known.add(name)
-            groups[group].append((name, texts.get(name, "")))
+            known.add(clip.clip)
+            groups[clip.split, clip.keystep].append((clip.clip, texts.get(clip.clip, "")))
     keysteps = [
-        {"split": split, "keystep": keystep, "clips": groups[split, keystep]}
+        KeystepClips(split, keystep, groups[split, keystep]).row()
         for split, keystep in sorted(groups)
     ]
     return bad + keysteps, problems
 
 
-def _problem(line: JsonLine, known: set[str], texts: Mapping[str, str] | None) -> Rejected | None:
-    name = line.string("clip")
+def _problem(clip: str, known: set[str], texts: Mapping[str, str] | None) -> Rejected | None:
     try:
-        parse_clip_id(name)
+        parse_clip_id(clip)
     except InputError as error:
         return Rejected("clip id of another form", str(error))
-    if name in known:
-        return Rejected("clip id was there before", name)
-    if texts is not None and not texts.get(name, "").strip():
-        return Rejected("clip has no description", name)
+    if clip in known:
+        return Rejected("clip id was there before", clip)
+    if texts is not None and not texts.get(clip, "").strip():
+        return Rejected("clip has no description", clip)
     return None

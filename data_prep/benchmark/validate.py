@@ -4,8 +4,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from data_prep.benchmark.stage import LARGEST_SCORE
 from data_prep.benchmark.write import LARGEST_TIE, ties
+from data_prep.schema.differences import LARGEST_SCORE
 from stepdiff_jax.data.prompts import CATEGORIES
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.evaluation.benchmark_files import PARSERS, DiffCap, DiffMCQ, DiffRank, Task

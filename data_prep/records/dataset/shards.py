@@ -11,13 +11,13 @@ from etils import epath
 from tensorflow_datasets.core.utils import incomplete_file
 
 from data_prep.frames.files import read_images
-from data_prep.records.files import ClipSource, RecordFiles
-from data_prep.records.writer import SortedWriter
+from data_prep.records.dataset.files import ClipSource, RecordFiles
+from data_prep.records.dataset.writer import SortedWriter
 from stepdiff_jax.data.records import PairRecord, QuestionAnswer, SequenceRecord
 
 
 @dataclass(frozen=True)
-class Shard:
+class RecordShard:
     """Records `start` to before `stop` of one kind and split, and the file that they go to.
 
     Small, so that it travels: who writes the shard reads the records in `source` himself.
@@ -39,7 +39,7 @@ def by_split(files: RecordFiles, kind: str) -> Mapping[str, Sequence[Any]]:
 
 
 def write_shard(
-    shard: Shard,
+    shard: RecordShard,
     files: RecordFiles,
     advance: Callable[[int], None] = lambda records: None,
 ) -> None:

@@ -5,15 +5,25 @@ cost a night of packing.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from data_prep.frames.files import FRAMES_FILE, StoredFrames, read_frames
-from data_prep.schema import CLIPS_FILE, FILTERED_FILE, SPLIT_NAME, finite_number
+from data_prep.frames.files import StoredFrames, read_frames
+from data_prep.schema.clips import CLIPS_FILE, FRAMES_FILE, PackedClip
+from data_prep.schema.line import stream_distinct, stream_lines
+from data_prep.schema.records import (
+    SEQUENCES_FILE,
+    SINGLE_FILE,
+    Interleaved,
+    PackedPair,
+    Sequence,
+    Single,
+)
+from data_prep.schema.text import FILTERED_FILE, PAIRS_FILE, WeightedQuestion
 from stepdiff_jax.data.records import PairRecord, QuestionAnswer, SequenceRecord
 from stepdiff_jax.errors import InputError
-from stepdiff_jax.jsonl import JsonLine, read_jsonl
+from stepdiff_jax.jsonl import JsonLine
 
 
 @dataclass(frozen=True)
@@ -65,20 +75,19 @@ def read_record_files(source: Path) -> RecordFiles:
     records = {}
     made_of = (source / CLIPS_FILE, source / FRAMES_FILE)
     digests = {"clips": _digest(*made_of)}
-    for kind, parse in (("pairs", _pair), ("sequences", _sequence), ("single", _single)):
-        path = source / f"{kind}.jsonl"
+    for kind, (name, form) in _FORMS.items():
+        path = source / name
         if kind == "pairs" and (source / FILTERED_FILE).exists():
             path = source / FILTERED_FILE
         if not path.exists():
             continue
         splits: dict[str, list[PairRecord | SequenceRecord]] = {}
         dropped[kind] = 0
-        for line in read_jsonl(path):
-            split = _split(line)
-            if not without.isdisjoint(_named_clips(line)):
+        for line, record in stream_lines(path, form):
+            if not without.isdisjoint(clip for _, clip in record.named_clips()):
                 dropped[kind] += 1
                 continue
-            splits.setdefault(split, []).append(parse(line, split, index))
+            splits.setdefault(record.split, []).append(_indexed(line, record, index))
         if not splits:
             raise InputError(f"{path}: refers to clips without frames only")
         records[kind] = splits
@@ -86,80 +95,53 @@ def read_record_files(source: Path) -> RecordFiles:
     return RecordFiles(clips, records, digests, dropped)
 
 
+_FORMS: dict[str, tuple[str, type[PackedPair] | type[Sequence]]] = {
+    "pairs": (PAIRS_FILE, PackedPair),
+    "sequences": (SEQUENCES_FILE, Interleaved),
+    "single": (SINGLE_FILE, Single),
+}
+"""Kind of record -> its file, and what a line must hold."""
+
+
 def _read_clips(source: Path) -> tuple[Clips, set[str]]:
     """The clips with frames, and the ids of the others."""
     frames = read_frames(source)
     clips: Clips = {}
     without: set[str] = set()
-    seen: dict[str, int] = {}
-    for line in read_jsonl(source / CLIPS_FILE):
-        name = line.string("clip")
-        if name in seen:
-            line.fail("clip", f"is named in line {seen[name]} too", name)
-        seen[name] = line.number
-        keystep, activity, narration = (
-            line.string(field) for field in ("keystep", "activity", "narration")
-        )
-        split = _split(line)
-        if name in frames:
-            clips.setdefault(split, []).append(
-                ClipSource(name, keystep, activity, narration, frames[name])
+    path = source / CLIPS_FILE
+    for _, clip in stream_distinct(path, PackedClip, "is named in line {line} too"):
+        if clip.clip in frames:
+            clips.setdefault(clip.split, []).append(
+                ClipSource(
+                    clip.clip, clip.keystep, clip.activity, clip.narration, frames[clip.clip]
+                )
             )
         else:
-            without.add(name)
+            without.add(clip.clip)
     if not clips:
         raise InputError(f"{source / FRAMES_FILE}: has frames of no clip of {CLIPS_FILE}")
     return clips, without
-
-
-def _named_clips(line: JsonLine) -> Sequence[str]:
-    if "clips" in line.fields:
-        return line.strings("clips")
-    return [line.string("reference"), line.string("candidate")]
 
 
 Index = Mapping[str, tuple[str, int]]
 """Clip id -> its split and its index there."""
 
 
-def _pair(line: JsonLine, split: str, index: Index) -> PairRecord:
-    reference, candidate = (
-        _clip_index(line, field, line.string(field), split, index)
-        for field in ("reference", "candidate")
+def _indexed(
+    line: JsonLine, record: PackedPair | Sequence, index: Index
+) -> PairRecord | SequenceRecord:
+    """The record with its clips as indices; InputError if its split has no such clip."""
+    clips = tuple(
+        _clip_index(line, field, clip, record.split, index) for field, clip in record.named_clips()
     )
-    return PairRecord(reference, candidate, tuple(_questions(line)))
+    if isinstance(record, PackedPair):
+        reference, candidate = clips
+        return PairRecord(reference, candidate, tuple(map(_question, record.questions)))
+    return SequenceRecord(clips, tuple(record.narrations))
 
 
-def _questions(line: JsonLine) -> Sequence[QuestionAnswer]:
-    questions = []
-    for item in line.items("questions"):
-        if not isinstance(item, dict):
-            line.fail("questions", "must hold objects", item)
-        nested = JsonLine(line.path, line.number, item)
-        weight = finite_number(nested, "weight", item.get("weight", 1.0))
-        if weight <= 0:
-            nested.fail("weight", "must be positive", weight)
-        questions.append(QuestionAnswer(nested.string("question"), nested.string("answer"), weight))
-    return questions
-
-
-def _sequence(line: JsonLine, split: str, index: Index) -> SequenceRecord:
-    names = line.strings("clips")
-    if len(names) < 2:
-        line.fail("clips", "must name at least two clips (one stands in single.jsonl)", names)
-    return _narrated(line, names, split, index)
-
-
-def _single(line: JsonLine, split: str, index: Index) -> SequenceRecord:
-    return _narrated(line, line.strings("clips", 1), split, index)
-
-
-def _narrated(line: JsonLine, names: Sequence[str], split: str, index: Index) -> SequenceRecord:
-    narrations = line.strings("narrations", len(names))
-    if not all(text.strip() for text in narrations):
-        line.fail("narrations", "must not be empty", list(narrations))
-    clips = tuple(_clip_index(line, "clips", name, split, index) for name in names)
-    return SequenceRecord(clips, narrations)
+def _question(question: WeightedQuestion) -> QuestionAnswer:
+    return QuestionAnswer(question.question, question.answer, question.weight)
 
 
 def _clip_index(line: JsonLine, field: str, name: str, split: str, index: Index) -> int:
@@ -169,13 +151,6 @@ def _clip_index(line: JsonLine, field: str, name: str, split: str, index: Index)
     if owner != split:
         line.fail(field, f"names a clip of split {owner!r} in split {split!r}", name)
     return number
-
-
-def _split(line: JsonLine) -> str:
-    split = line.string("split")
-    if not SPLIT_NAME.fullmatch(split) or split.lower() == "all":
-        line.fail("split", "must be a word, and not 'all'", split)
-    return split
 
 
 def _digest(*paths: Path) -> str:
