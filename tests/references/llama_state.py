@@ -8,8 +8,8 @@ import numpy as np
 
 from stepdiff_jax.config import LlamaConfig
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.families.common.llama_tensors import DERIVED, EMBEDDING, HEAD, checkpoint_tensors
 from stepdiff_jax.quantize import quantize_weight
-from stepdiff_jax.weights.llama_names import DERIVED, EMBEDDING, HEAD, checkpoint_tensors
 
 
 def check_checkpoint(shapes: Mapping[str, tuple[int, ...]], config: LlamaConfig) -> None:

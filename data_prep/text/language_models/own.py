@@ -1,4 +1,4 @@
-"""Our own Llama-2, on one device or many, and our single-video model as a captioner."""
+"""Our own language model, on one device or many, and our single-video model as a captioner."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from stepdiff_jax.config import EncoderConfig
 from stepdiff_jax.config_files import read_experiment
 from stepdiff_jax.data.packing import RowShape, lay_out, pack_row
 from stepdiff_jax.data.preprocess import resize_and_crop
-from stepdiff_jax.data.prompts import Conversation, Text, single_conversation
+from stepdiff_jax.data.prompts import Conversation, Text, Turn, single_conversation
 from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.inference.encode import latent_table
@@ -32,7 +32,7 @@ SINGLE = "single"
 
 
 class OwnLanguageModel:
-    """The frozen language model of an experiment, greedy, in Llama-2-chat's form."""
+    """The frozen language model of an experiment, greedy, in its family's chat template."""
 
     def __init__(
         self, model: VCLM, tokenizer: Tokenizer, *, new_tokens: int = 512, batch_rows: int = 8
@@ -106,8 +106,8 @@ class OwnCaptioner:
 
 
 def _conversation(prompt: Prompt) -> Conversation:
-    system = Text(f"[INST] <<SYS>>\n{prompt.system}\n<</SYS>>\n\n")
-    return Conversation((system,), ((Text(f"{prompt.user} [/INST]"),),))
+    system = (Turn("system"), Text(prompt.system), Turn("user"))
+    return Conversation(system, ((Text(prompt.user), Turn("assistant")),))
 
 
 def _answers(
@@ -133,13 +133,13 @@ def _answers(
     packed += [pack_row([], shape, places)] * (batch_rows - len(packed))
     rows = PackedRows(*(np.stack(column) for column in zip(*(row for row, _ in packed))))
     clips = np.maximum(np.stack([clips for _, clips in packed]), 0)
-    end = tokenizer.eos
+    ends = np.array(tokenizer.stops, np.int32)
     tokens = np.asarray(
-        generate_tokens(model, rows, latents[clips], branches=1, new_tokens=new_tokens, end=end)
+        generate_tokens(model, rows, latents[clips], branches=1, new_tokens=new_tokens, ends=ends)
     )[:, 0]
     completions = []
     for example, ids in zip(examples, tokens):
-        stops = np.flatnonzero(ids == end)
+        stops = np.flatnonzero(np.isin(ids, ends))
         ids = ids[: stops[0]] if len(stops) else ids
         text = tokenizer.decode(ids.tolist()).strip()
         completions.append(Completion(text, example.length, len(ids)))
