@@ -50,6 +50,7 @@ setup(
         "tensorflow-datasets>=4.9.10",
         "importlib_resources",
         "transformers>=5",
+        "jinja2>=3.1",
         "sentencepiece>=0.2",
         "tokenizers>=0.22",
         "safetensors>=0.5",

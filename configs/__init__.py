@@ -1,10 +1,16 @@
-"""One Python file an experiment; each defines `experiment()`.
+"""One Python file an experiment; each defines `experiment()`, or `experiment(size)`.
 
-Importing this package makes its files configs by name: `stepdiff train stepdiff_7b`.
+Importing this package makes its files configs by name: `stepdiff train stepdiff@llama2-7b`.
 """
 
 from pathlib import Path
 
-from stepdiff_jax.config_files import CONFIG_PATH
+from stepdiff_jax.config_files import CONFIG_ALIASES, CONFIG_PATH
 
 CONFIG_PATH.append(Path(__file__).parent)
+CONFIG_ALIASES.update(
+    (f"{name}_{size}", f"{name}@llama2-{size}")
+    for name in ("stepdiff", "interleaved", "vclm")
+    for size in ("7b", "13b", "70b")
+)
+"""Experiments of the paper by short names."""

@@ -23,16 +23,20 @@ class Llama:
     """The directory that holds them."""
     to: Path
     """A new directory; weights.llama of an experiment."""
+    family: str = "llama2"
+    """llama.family of the experiment: llama2, llama3, or another file of stepdiff_jax/families."""
     report: Path | None = None
     """Write here which tensor came from where, as JSON."""
 
 
 def llama(prog: str, arguments: Sequence[str]) -> None:
-    """Rewrite older files of a Llama as safetensors: SOURCE --to DIR."""
+    """Rewrite older files of a Llama as safetensors: SOURCE --to DIR [--family llama3]."""
     options = parse_arguments(Llama, arguments, prog=prog)
+    from stepdiff_jax.families.common.find import find_family
     from stepdiff_jax.weights.published.rewrite import convert_llama
 
-    _tell(convert_llama(options.source, options.to), options.report)
+    family = find_family(options.family)
+    _tell(convert_llama(options.source, options.to, family), options.report)
 
 
 @dataclass(frozen=True)

@@ -1,41 +1,17 @@
-"""How each size of Llama-2 is laid out on each kind of accelerator; all of it is ours.
+"""How a published language model is laid out on each kind of accelerator; all of it is ours.
 
-`stepdiff train stepdiff_70b@v5e` is the experiment with this preset. One group of chips holds one
-copy of the weights, sharded fully ("fsdp"); more chips hold more copies ("data"). So the gathering
-of weights stays on a group's fast links, and a preset serves every slice whose chips are a multiple
-of the group. Rows of a batch are spread over all chips: raise `data.batch_rows` with them.
+`stepdiff train stepdiff@llama2-70b@v5e` is the experiment with this preset. One group of chips
+holds one copy of the weights, sharded fully ("fsdp"); more chips hold more copies ("data"). So the
+gathering of weights stays on a group's fast links, and a preset serves every slice whose chips are
+a multiple of the group. Rows of a batch are spread over all chips: raise `data.batch_rows` with
+them. The presets stand with their sizes, in the files of `families/`.
 """
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
-from stepdiff_jax.config import (
-    LLAMA_2_7B,
-    LLAMA_2_13B,
-    LLAMA_2_70B,
-    Experiment,
-    LlamaConfig,
-    MeshConfig,
-)
+from stepdiff_jax.config import Experiment, MeshConfig
 from stepdiff_jax.errors import InputError
-
-
-@dataclass(frozen=True)
-class Preset:
-    """Chips that hold one copy of the frozen weights, and how those are stored."""
-
-    group: int
-    quantization: Literal["", "int8", "int4"] = ""
-
-
-PRESETS: dict[str, dict[LlamaConfig, Preset]] = {
-    "v5e": {LLAMA_2_7B: Preset(4), LLAMA_2_13B: Preset(8), LLAMA_2_70B: Preset(16)},
-    "v6e": {LLAMA_2_7B: Preset(4), LLAMA_2_13B: Preset(4), LLAMA_2_70B: Preset(8)},
-    "v5p": {LLAMA_2_7B: Preset(4), LLAMA_2_13B: Preset(4), LLAMA_2_70B: Preset(4)},
-    "h100": {LLAMA_2_7B: Preset(8), LLAMA_2_13B: Preset(8), LLAMA_2_70B: Preset(8)},
-    "h200": {LLAMA_2_7B: Preset(1), LLAMA_2_13B: Preset(1), LLAMA_2_70B: Preset(1, "int8")},
-}
-"""Accelerator -> language model -> preset. "h100" is for nodes of eight, "h200" for one GPU."""
+from stepdiff_jax.families.common.find import find_family
 
 
 def on_accelerator(experiment: Experiment, name: str) -> Experiment:
@@ -43,16 +19,18 @@ def on_accelerator(experiment: Experiment, name: str) -> Experiment:
 
     Raises InputError for an unknown accelerator, or a language model without a preset.
     """
-    if name not in PRESETS:
-        raise InputError(f"accelerator {name!r}: there are presets for {', '.join(PRESETS)}")
-    preset = PRESETS[name].get(experiment.llama)
-    if preset is None:
+    family = find_family(experiment.llama.family)
+    published = [one for one in family.sizes.values() if one.config == experiment.llama]
+    if not published:
         raise InputError(
-            f"accelerator {name!r}: presets are for Llama-2 7B, 13B and 70B only; choose mesh.* "
-            f"for {experiment.name}"
+            f"accelerator {name!r}: presets are for {family.title} {', '.join(family.sizes)} only; "
+            f"choose mesh.* for {experiment.name}"
         )
+    presets = published[0].presets
+    if name not in presets:
+        raise InputError(f"accelerator {name!r}: there are presets for {', '.join(presets)}")
     return replace(
         experiment,
-        llama=replace(experiment.llama, quantization=preset.quantization),
-        mesh=MeshConfig(data=-1, fsdp=preset.group),
+        llama=replace(experiment.llama, quantization=presets[name].quantization),
+        mesh=MeshConfig(data=-1, fsdp=presets[name].group),
     )

@@ -11,7 +11,7 @@ from typing import TypeVar
 import tyro
 
 from stepdiff_jax.config import Experiment
-from stepdiff_jax.config_files import config_names, load_experiment
+from stepdiff_jax.config_files import describe_configs, load_experiment
 from stepdiff_jax.errors import InputError
 
 Options = TypeVar("Options")
@@ -87,10 +87,7 @@ def last_value(arguments: Sequence[str], flag: str, default: str) -> str:
 
 def load_config(prog: str, arguments: Sequence[str]) -> tuple[Experiment, str, Sequence[str]]:
     """The experiment that the first argument names, the words up to it, and the rest."""
-    known = (
-        f"CONFIG is a .py file or one of {', '.join(config_names())}; @v5e, @v6e, @v5p, @h100 or "
-        "@h200 behind it lays it out for that accelerator"
-    )
+    known = describe_configs()
     if not arguments:
         raise InputError(f"CONFIG is missing: {prog} CONFIG ...; {known}")
     config, *rest = arguments

@@ -47,8 +47,25 @@ class EncoderConfig:
 
 
 @dataclass(frozen=True)
+class RopeScaling:
+    """How rotary frequencies are stretched for long texts; an empty kind leaves them as they are.
+
+    "llama3" (Llama-3.1, transformers' `rope_type: llama3`): wavelengths above `original_positions`
+    / `low_frequency_factor` become `factor` times as long, those below `original_positions` /
+    `high_frequency_factor` stay, and those between are interpolated. Wavelengths and positions are
+    in tokens.
+    """
+
+    kind: Literal["", "llama3"] = ""
+    factor: float = 1.0
+    low_frequency_factor: float = 1.0
+    high_frequency_factor: float = 4.0
+    original_positions: int = 8192
+
+
+@dataclass(frozen=True)
 class LlamaConfig:
-    """Llama-2-chat; the defaults are 7B."""
+    """A language model; the defaults are Llama-2 7B. `family` names a file in `families/`."""
 
     vocabulary_size: int = 32000
     width: int = 4096
@@ -68,15 +85,12 @@ class LlamaConfig:
     Embedding, norms and head stay in `dtype`, in which everything is computed: together they are
     under 1 % of 70B, the embedding is only looked up, and the head's errors would go straight into
     the logits (ours)."""
+    family: str = "llama2"
+    rope_scaling: RopeScaling = RopeScaling()
 
     @property
     def head_width(self) -> int:
         return self.width // self.heads
-
-
-LLAMA_2_7B = LlamaConfig()
-LLAMA_2_13B = LlamaConfig(width=5120, layers=40, heads=40, kv_heads=40, mlp_width=13824)
-LLAMA_2_70B = LlamaConfig(width=8192, layers=80, heads=64, kv_heads=8, mlp_width=28672)
 
 
 @dataclass(frozen=True)
@@ -184,7 +198,7 @@ class Experiment:
 
     name: str
     encoder: EncoderConfig = EncoderConfig()
-    llama: LlamaConfig = LLAMA_2_7B
+    llama: LlamaConfig = LlamaConfig()
     resampler: ResamplerConfig = ResamplerConfig()
     data: DataConfig = DataConfig()
     optimizer: OptimizerConfig = OptimizerConfig()

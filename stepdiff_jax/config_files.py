@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib.util
+import inspect
 import json
 import traceback
 import typing
@@ -12,6 +13,7 @@ from typing import Any
 from stepdiff_jax.accelerators import on_accelerator
 from stepdiff_jax.config import Experiment
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.families.common.find import find_size, size_names
 from stepdiff_jax.jsonl import shorten
 
 CONFIG_FILE = "config.json"
@@ -21,29 +23,52 @@ CONFIG_FILE = "config.json"
 CONFIG_PATH: list[Path] = []
 """Directories whose files are configs by name; importing a package of configs adds its own."""
 
+CONFIG_ALIASES: dict[str, str] = {}
+"""Other names of experiments: "stepdiff_70b" -> "stepdiff@llama2-70b"."""
+
 
 def config_names() -> list[str]:
-    """Names of the experiments in the directories of `CONFIG_PATH`, sorted."""
+    """Names of the files in the directories of `CONFIG_PATH`, sorted."""
     return sorted(_named_files())
+
+
+def describe_configs() -> str:
+    """What CONFIG may be, in a sentence or two."""
+    files = _named_files().items()
+    sized = [name for name, path in files if "def experiment(size: str" in path.read_text()]
+    return (
+        f"CONFIG is a .py file or one of {', '.join(config_names())}; @SIZE behind "
+        f"{', '.join(sorted(sized))} takes that language model ({', '.join(size_names())}), and "
+        "@v5e, @v6e, @v5p, @h100 or @h200 behind it all lays it out for that accelerator: "
+        "stepdiff@llama2-70b@v5e"
+    )
 
 
 def load_experiment(config: str) -> Experiment:
     """The experiment of a name in `CONFIG_PATH`, or of the path of a Python file.
 
-    The file defines `experiment() -> Experiment`. NAME@ACCELERATOR is the experiment with the
-    preset that `accelerators.py` has for that accelerator.
+    The file defines `experiment() -> Experiment`, or `experiment(size: str)` with a default.
+    NAME@SIZE is the experiment with a published language model, such as stepdiff@llama2-70b, and
+    NAME@ACCELERATOR or NAME@SIZE@ACCELERATOR lays it out as the preset for that accelerator says.
 
     Raises:
-        InputError: no such name, file or preset; the file fails, or gives no Experiment.
+        InputError: no such name, file, size or preset; the file fails, takes no size, or gives no
+            Experiment.
     """
-    name, at, accelerator = config.partition("@")
-    experiment = _load(name)
-    if not at:
-        return experiment
-    return on_accelerator(experiment, accelerator)
+    name, *rest = config.split("@")
+    name, *implied = CONFIG_ALIASES.get(name, name).split("@")
+    # A size has its family in front of a hyphen; accelerators have none.
+    sizes = implied + [part for part in rest[:1] if "-" in part]
+    accelerators = rest[len(sizes) - len(implied) :]
+    if len(sizes) > 1 or len(accelerators) > 1:
+        raise InputError(f"{config}: must be NAME, with @SIZE and @ACCELERATOR behind it at most")
+    experiment = _load(name, *sizes)
+    for accelerator in accelerators:
+        experiment = on_accelerator(experiment, accelerator)
+    return experiment
 
 
-def _load(config: str) -> Experiment:
+def _load(config: str, *sizes: str) -> Experiment:
     path = Path(config)
     if path.suffix != ".py":
         named = _named_files()
@@ -53,8 +78,12 @@ def _load(config: str) -> Experiment:
         path = named[config]
     elif not path.is_file():
         raise InputError(f"{path}: no such config file")
+    for size in sizes:
+        find_size(size)
     try:
-        experiment = _run(path)
+        experiment = _run(path, *sizes)
+    except InputError:
+        raise
     except Exception as error:
         raise InputError(f"{path}{_line(error, path)}: {type(error).__name__}: {error}") from error
     if not isinstance(experiment, Experiment):
@@ -108,13 +137,15 @@ def _named_files() -> dict[str, Path]:
     return {path.stem: path for one in directories for path in one.glob("[!_]*.py")}
 
 
-def _run(path: Path) -> Any:
+def _run(path: Path, *sizes: str) -> Any:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.experiment()
+    if sizes and "size" not in inspect.signature(module.experiment).parameters:
+        raise InputError(f"{path}: experiment() takes no size, so not {sizes[0]!r} either")
+    return module.experiment(*sizes)
 
 
 def _line(error: Exception, path: Path) -> str:

@@ -13,15 +13,33 @@ from stepdiff_jax.config import LlamaConfig
 from stepdiff_jax.weights.tensor_files import INDEX
 
 
+def rope_parameters(config: LlamaConfig) -> dict[str, Any]:
+    """As transformers 5 has them."""
+    scaling = config.rope_scaling
+    if not scaling.kind:
+        return {"rope_type": "default", "rope_theta": config.rope_theta}
+    return {
+        "rope_type": scaling.kind,
+        "rope_theta": config.rope_theta,
+        "factor": scaling.factor,
+        "low_freq_factor": scaling.low_frequency_factor,
+        "high_freq_factor": scaling.high_frequency_factor,
+        "original_max_position_embeddings": scaling.original_positions,
+    }
+
+
 def config_json(config: LlamaConfig, *, version: int = 5) -> dict[str, Any]:
     """`config.json` as transformers of that major version writes it."""
+    parameters = rope_parameters(config)
+    theta = {"rope_theta": parameters.pop("rope_theta")}
     rope = (
-        {"rope_theta": config.rope_theta, "rope_scaling": None, "torch_dtype": "float16"}
-        if version == 4
-        else {
-            "rope_parameters": {"rope_theta": config.rope_theta, "rope_type": "default"},
-            "dtype": "float16",
+        {
+            **theta,
+            "rope_scaling": parameters if config.rope_scaling.kind else None,
+            "torch_dtype": "float16",
         }
+        if version == 4
+        else {"rope_parameters": parameters | theta, "dtype": "float16"}
     )
     return rope | {
         "architectures": ["LlamaForCausalLM"],

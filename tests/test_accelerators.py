@@ -7,14 +7,16 @@ import pytest
 from flax import nnx
 from jax.sharding import AbstractMesh, AxisType
 
-from stepdiff_jax.accelerators import PRESETS
-from stepdiff_jax.config_files import config_names, load_experiment
+from stepdiff_jax.config_files import load_experiment
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.families.common.find import find_size, size_names
 from stepdiff_jax.models.vclm import split_variables
 from stepdiff_jax.sharding import MESH_AXES, SMALL, state_shardings
 from stepdiff_jax.training.abstract import abstract_model
 
-PUBLISHED = [name for name in config_names() if name.rsplit("_")[-1] in ("7b", "13b", "70b")]
+STAGES = ("stepdiff", "interleaved", "vclm")
+PUBLISHED = [f"{stage}@{size}" for stage in STAGES for size in size_names()]
+ACCELERATORS = ("v5e", "v6e", "v5p", "h100", "h200")
 GROUPS = 2
 """Copies of the weights on the meshes of this test."""
 
@@ -37,12 +39,14 @@ def mesh_of(experiment) -> AbstractMesh:
     return AbstractMesh(tuple(sizes.values()), MESH_AXES, (AxisType.Auto,) * len(MESH_AXES))
 
 
-def test_there_are_published_configs_of_all_stages_and_sizes():
-    assert len(PUBLISHED) == 9
+def test_every_published_size_has_a_preset_for_every_accelerator():
+    assert len(PUBLISHED) == 21
+    for name in size_names():
+        assert tuple(find_size(name).presets) == ACCELERATORS
 
 
-@pytest.mark.parametrize("accelerator", PRESETS)
-@pytest.mark.parametrize("name", ["stepdiff_7b", "stepdiff_13b", "stepdiff_70b"])
+@pytest.mark.parametrize("accelerator", ACCELERATORS)
+@pytest.mark.parametrize("name", [f"stepdiff@{size}" for size in size_names()])
 def test_every_large_frozen_array_is_split_over_its_whole_group(name, accelerator):
     experiment = load_experiment(f"{name}@{accelerator}")
     group = experiment.mesh.fsdp
@@ -58,7 +62,7 @@ def test_every_large_frozen_array_is_split_over_its_whole_group(name, accelerato
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-@pytest.mark.parametrize("accelerator", PRESETS)
+@pytest.mark.parametrize("accelerator", ACCELERATORS)
 def test_presets_fit_every_published_config(name, accelerator):
     plain, preset = load_experiment(name), load_experiment(f"{name}@{accelerator}")
     assert preset.mesh.data == -1
@@ -72,6 +76,10 @@ def test_presets_fit_every_published_config(name, accelerator):
     [
         ("stepdiff_70b@v9", "accelerator 'v9': there are presets for v5e, v6e, v5p, h100, h200"),
         ("kitchen@v5e", "accelerator 'v5e': presets are for Llama-2 .* for kitchen-stepdiff"),
+        ("kitchen@llama2-7b", r"kitchen\.py: experiment\(\) takes no size, so not 'llama2-7b'"),
+        ("stepdiff@llama2-8b", "there is no size 'llama2-8b'; there are llama2-7b, "),
+        ("stepdiff_70b@llama3-8b", "must be NAME, with @SIZE and @ACCELERATOR behind it at most"),
+        ("stepdiff@v5e@v5e", "must be NAME, with @SIZE and @ACCELERATOR behind it at most"),
     ],
 )
 def test_wrong_presets_are_input_errors(config, message):
@@ -81,8 +89,10 @@ def test_wrong_presets_are_input_errors(config, message):
 
 def test_the_weights_of_a_group_fit_its_memory():
     memory = {"v5e": 16, "v6e": 32, "v5p": 95, "h100": 80, "h200": 141}
-    for accelerator, presets in PRESETS.items():
-        for llama, preset in presets.items():
-            layer = llama.width * (2 * llama.width + 3 * llama.mlp_width)
+    for size in map(find_size, size_names()):
+        llama = size.config
+        layer = llama.width * (2 * llama.width + 3 * llama.mlp_width)
+        for accelerator, preset in size.presets.items():
             weights = llama.layers * layer * (1 if preset.quantization else 2)
+            weights += 4 * llama.vocabulary_size * llama.width
             assert weights / preset.group < 0.75 * memory[accelerator] * 2**30

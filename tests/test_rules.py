@@ -46,6 +46,10 @@ LEVELS = (
     "stepdiff_jax.weights",
     "stepdiff_jax.models",
     "stepdiff_jax.data",
+    "stepdiff_jax.arguments",
+    "stepdiff_jax.config_files",
+    "stepdiff_jax.accelerators",
+    "stepdiff_jax.families",
     "stepdiff_jax",
 )
 """Packages and folders from the top down; a module belongs to the longest name that it begins with,

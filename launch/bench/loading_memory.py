@@ -22,7 +22,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from stepdiff_jax.config import LlamaConfig, MeshConfig
-from stepdiff_jax.weights.llama_names import checkpoint_tensors
+from stepdiff_jax.families.common.llama_tensors import checkpoint_tensors
 from stepdiff_jax.weights.tensor_files import INDEX
 
 CONFIG = LlamaConfig(width=4096, layers=11, heads=32, kv_heads=32, mlp_width=11008)

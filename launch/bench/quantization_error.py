@@ -27,9 +27,9 @@ from data_prep.kitchen.pretrain.language_model import (
 )
 from launch.quickstart import table
 from stepdiff_jax.checkpoint import load_trained
-from stepdiff_jax.config import LLAMA_2_7B
 from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.evaluation.run import evaluate
+from stepdiff_jax.families.llama2 import LLAMA_2_7B
 from stepdiff_jax.models.llama import Llama
 from stepdiff_jax.models.vclm import split_variables
 from stepdiff_jax.quantize import dequantize, quantize_weight

@@ -7,11 +7,23 @@ from pathlib import Path
 import numpy as np
 
 from stepdiff_jax.data.packing import Example, Lengths, lay_out
-from stepdiff_jax.data.records import PairRecord, SequenceRecord, conversation_of, dataset_digest
+from stepdiff_jax.data.records import (
+    PairRecord,
+    QuestionAnswer,
+    SequenceRecord,
+    conversation_of,
+    dataset_digest,
+)
 from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.files import replacing
 
 LENGTHS_DIRECTORY = "lengths"
+
+PROBES = (
+    PairRecord(0, 1, (QuestionAnswer("what", "this"),)),
+    SequenceRecord((0,), ("this",)),
+)
+"""Records in every form of prompt, whatever the first record of a set is."""
 
 
 def record_example(
@@ -32,7 +44,8 @@ def record_lengths(
     """Lengths of all records, from `directory`/lengths where they were computed before.
 
     The file's name holds a digest of all that they depend on: the packed files, the tokenizer, the
-    number of latents, and the prompt (through the tokens of the first record).
+    number of latents, and the prompt and chat template (through the tokens of the first record and
+    of made-up ones).
     """
     key = _key(dataset_digest(directory, kind), records[0], tokenizer, latents)
     path = Path(directory) / LENGTHS_DIRECTORY / f"{kind}-{split}-{key}.npy"
@@ -54,11 +67,11 @@ def _needs(
 def _key(
     digest: str, first: PairRecord | SequenceRecord, tokenizer: Tokenizer, latents: int
 ) -> str:
-    example = record_example(first, tokenizer, latents)
     parts = hashlib.sha256(digest.encode())
     parts.update(hashlib.sha256(tokenizer.path.read_bytes()).digest())
-    for column in example.rows:
-        parts.update(np.asarray(column).tobytes())
+    for record in (first, *PROBES):
+        for column in record_example(record, tokenizer, latents).rows:
+            parts.update(np.asarray(column).tobytes())
     return parts.hexdigest()[:16]
 
 

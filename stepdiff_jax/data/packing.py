@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stepdiff_jax.data.prompts import Conversation, Segment, Video
+from stepdiff_jax.data.chat import Rendered, in_template
+from stepdiff_jax.data.prompts import Conversation, Video
 from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.families.common.base import Special
 from stepdiff_jax.layout import PackedRows
 
 
@@ -59,7 +61,7 @@ class _Writer:
         self.videos = 0
 
     def append(
-        self, segments: Sequence[Segment], *, segment: int, parent: int, position: int
+        self, segments: Sequence[Rendered], *, segment: int, parent: int, position: int
     ) -> int:
         """Write one segment of the layout; returns the position after its last token."""
         start = len(self.columns[0])
@@ -70,11 +72,11 @@ class _Writer:
                 self.columns[1] += range(first, first + self.latents)
                 self.columns[5] += [0.0] * self.latents
                 self.videos += 1
+            elif isinstance(part, Special):
+                self._append_text([self.tokenizer.special(part.name)], 0.0)
             else:
                 ids = [*self.tokenizer.encode(part.text), *([self.tokenizer.eos] * part.end)]
-                self.columns[0] += ids
-                self.columns[1] += [-1] * len(ids)
-                self.columns[5] += [part.loss_weight] * len(ids)
+                self._append_text(ids, part.loss_weight)
         count = len(self.columns[0]) - start
         if count and self.columns[5][start] and parent:
             raise InputError("a branch must begin with a question: its first token has a loss")
@@ -83,17 +85,23 @@ class _Writer:
         self.columns[4] += [parent] * count
         return position + count
 
+    def _append_text(self, ids: Sequence[int], weight: float) -> None:
+        self.columns[0] += ids
+        self.columns[1] += [-1] * len(ids)
+        self.columns[5] += [weight] * len(ids)
+
 
 def lay_out(conversation: Conversation, tokenizer: Tokenizer, latents: int) -> Example:
-    """Token layout of one conversation: BOS, the prefix, then each branch.
+    """Token layout of one conversation in the tokenizer's family: BOS, the prefix, each branch.
 
-    Raises InputError where a branch holds a video or begins with an answer.
+    Raises InputError if a branch holds a video or begins with an answer.
     """
+    chat = in_template(conversation, tokenizer.family)
     writer = _Writer(tokenizer, latents)
     for column, value in zip(writer.columns, (tokenizer.bos, -1, 0, 1, 0, 0.0)):
         column.append(value)
-    end = writer.append(conversation.prefix, segment=1, parent=0, position=1)
-    for number, branch in enumerate(conversation.branches):
+    end = writer.append(chat.prefix, segment=1, parent=0, position=1)
+    for number, branch in enumerate(chat.branches):
         if any(isinstance(part, Video) for part in branch):
             raise InputError("a branch holds a video: videos stand in the prefix only")
         writer.append(branch, segment=number + 2, parent=1, position=end)

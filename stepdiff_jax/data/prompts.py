@@ -1,7 +1,7 @@
-"""Prompts as lists of segments: text with video slots, in Llama-2's chat format.
+"""Prompts as lists of segments: turns, text and video slots, for any family's chat template.
 
-The words are the paper's (sections 3.3 and 3.4; AnyMAL's for a single video); the line breaks of
-the chat format are Llama-2's own and therefore ours, since the paper's print cannot show them.
+The words are the paper's (sections 3.3 and 3.4; AnyMAL's for a single video); what stands around
+the turns is the language model's (`chat.py`), since the paper's print cannot show it.
 A conversation is a shared prefix (system text and videos) and one branch for each question: the
 cut lies at the last video slot, where the text is tokenised anew anyway, so a branch reads
 exactly like the same question asked alone.
@@ -9,6 +9,8 @@ exactly like the same question asked alone.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+from stepdiff_jax.families.common.base import Role
 
 CATEGORIES = ("Ingredients", "Tools/Equipment", "Actions", "Technique", "Visuals")
 """In which two videos may differ (section 4)."""
@@ -28,7 +30,7 @@ class Text:
     text: str
     loss_weight: float = 0.0
     end: bool = False
-    """True appends the end-of-sequence token (a target too, where the text is one)."""
+    """True appends the token that closes an answer (a target too, where the text is one)."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,14 @@ class Video:
     clip: int
 
 
-Segment = Text | Video
+@dataclass(frozen=True)
+class Turn:
+    """From here on this role speaks; the family's template says what stands here."""
+
+    role: Role
+
+
+Segment = Text | Video | Turn
 
 
 @dataclass(frozen=True)
@@ -58,14 +67,15 @@ class Conversation:
 
 
 def answer_text(answer: str, weight: float = 1.0) -> Text:
-    """An answer as a training target, closed by the end-of-sequence token."""
+    """An answer as a training target, closed by the token that ends an answer."""
     return Text(answer, loss_weight=weight, end=True)
 
 
 def pair_prefix(reference: Segment, candidate: Segment) -> tuple[Segment, ...]:
     """The system text around both videos (section 3.3). A slot may hold text (Socratic models)."""
     return (
-        Text(f"[INST] <<SYS>>\n{SYSTEM}{SINGLE_SENTENCE}Here is the first video:"),
+        Turn("system"),
+        Text(f"{SYSTEM}{SINGLE_SENTENCE}Here is the first video:"),
         reference,
         Text(". Here is the second video:"),
         candidate,
@@ -74,8 +84,8 @@ def pair_prefix(reference: Segment, candidate: Segment) -> tuple[Segment, ...]:
 
 def question_branch(question: str, answer: Text | None = None) -> tuple[Segment, ...]:
     """The end of the system text, the question, and the answer where it is known."""
-    asked = Text(f".\n<</SYS>>\n\n{question} [/INST]")
-    return (asked,) if answer is None else (asked, answer)
+    asked = (Text("."), Turn("user"), Text(question), Turn("assistant"))
+    return asked if answer is None else (*asked, answer)
 
 
 def pair_conversation(
@@ -91,7 +101,7 @@ def pair_conversation(
 def single_conversation(clip: int, questions: Iterable[tuple[str, Text | None]]) -> Conversation:
     """Questions about one video, in AnyMAL's words (arXiv 2309.16058)."""
     return Conversation(
-        (Text(f"[INST] <<SYS>>\n{ANYMAL_SYSTEM}"), Video(clip)),
+        (Turn("system"), Text(ANYMAL_SYSTEM), Video(clip)),
         tuple(question_branch(question, answer) for question, answer in questions),
     )
 

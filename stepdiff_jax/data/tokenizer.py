@@ -1,48 +1,35 @@
-"""Llama-2's tokenizer in either of its formats, or one that a small world trains for itself."""
+"""A language model's tokenizer, by the rules of its family; and one that a small world trains."""
 
 import functools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Protocol
-
-import sentencepiece
-import tokenizers
-from tokenizers import normalizers
 
 from stepdiff_jax.errors import InputError
-
-SPACE = "\N{LOWER ONE EIGHTH BLOCK}"
-"""What SentencePiece writes for a space."""
-
-
-class _Model(Protocol):
-    vocabulary_size: int
-    bos: int
-    eos: int
-
-    def encode(self, text: str) -> Sequence[int]: ...
-
-    def decode(self, ids: Sequence[int]) -> str: ...
+from stepdiff_jax.families.common.find import find_family
 
 
 class Tokenizer:
-    """A `tokenizer.model` (SentencePiece) or `tokenizer.json` (Hugging Face), alike in all it does.
+    """A tokenizer's file, opened as its family has it.
 
-    Every text is encoded by itself, with SentencePiece's leading space and without special
-    tokens; whoever builds a sequence adds `bos` and `eos`. "<s>" within a text is a text.
+    Every text is encoded by itself and without special tokens; "</s>" or "<|eot_id|>" within a text
+    is text. Special tokens come from the family's chat template alone (`chat.py`).
 
-    Both formats give the same ids, but for one case: a tokenizer.json that transformers 5 makes of
-    a tokenizer.model merges two spaces before all else, where Llama-2 does so last. Meta's own file
-    is right.
+    bos: id of the token that every sequence begins with; eos: of the one that closes an answer.
+    stops: ids of all tokens at which a generated answer ends, `eos` first.
     """
 
-    def __init__(self, path: str | Path):
-        """Raises InputError where the file is missing or is no such model."""
+    def __init__(self, path: str | Path, family: str = "llama2"):
+        """Raises InputError if the file is missing or not a tokenizer of the family."""
         self.path = Path(path)
-        make = _HuggingFace if self.path.suffix == ".json" else _SentencePiece
-        self._model: _Model = make(self.path)
+        self.family = find_family(family)
+        self._model = self.family.open_tokenizer(self.path)
         self.vocabulary_size = self._model.vocabulary_size
-        self.bos, self.eos = self._model.bos, self._model.eos
+        try:
+            self.bos = self.special(self.family.bos)
+            self.stops = tuple(map(self.special, self.family.stops))
+        except InputError as error:
+            raise InputError(f"{error}, so it is not {self.family.title}'s") from error
+        self.eos = self.special(self.family.end)
         # Conversations repeat their system text and questions: encode each text once.
         self._cached = functools.lru_cache(maxsize=65536)(self._encode)
 
@@ -52,6 +39,10 @@ class Tokenizer:
     def encode(self, text: str) -> tuple[int, ...]:
         """Token ids of a text, without BOS and EOS."""
         return self._cached(text)
+
+    def special(self, name: str) -> int:
+        """The id of a special token; InputError if the file has none of that name."""
+        return self._model.special(name)
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of token ids; special tokens are left out."""
@@ -66,53 +57,6 @@ class Tokenizer:
             )
 
 
-class _SentencePiece:
-    def __init__(self, path: Path):
-        try:
-            self._model = sentencepiece.SentencePieceProcessor(model_file=str(path))
-        except (OSError, RuntimeError) as error:
-            raise InputError(f"{path}: not a SentencePiece model: {error}") from error
-        self.vocabulary_size: int = self._model.vocab_size()
-        self.bos: int = self._model.bos_id()
-        self.eos: int = self._model.eos_id()
-
-    def encode(self, text: str) -> Sequence[int]:
-        return self._model.encode(text)
-
-    def decode(self, ids: Sequence[int]) -> str:
-        return self._model.decode(ids)
-
-
-class _HuggingFace:
-    def __init__(self, path: Path):
-        try:
-            self._model = tokenizers.Tokenizer.from_file(str(path))
-        except Exception as error:  # the library raises nothing more specific
-            raise InputError(f"{path}: not a tokenizer.json: {error}") from error
-        # SentencePiece's leading space, whatever the text begins with. transformers 5 writes a
-        # pre-tokenizer that leaves it out before a space.
-        self._model.normalizer = normalizers.Sequence(
-            [normalizers.Prepend(SPACE), normalizers.Replace(" ", SPACE)]
-        )
-        self._model.pre_tokenizer = None
-        # Or a text that holds "</s>" would end the answer.
-        self._model.encode_special_tokens = True
-        self.vocabulary_size: int = self._model.get_vocab_size()
-        self.bos, self.eos = (self._special(path, token) for token in ("<s>", "</s>"))
-
-    def _special(self, path: Path, token: str) -> int:
-        found = self._model.token_to_id(token)
-        if found is None:
-            raise InputError(f"{path}: has no token {token!r}, so it is not Llama-2's")
-        return found
-
-    def encode(self, text: str) -> Sequence[int]:
-        return self._model.encode(text, add_special_tokens=False).ids
-
-    def decode(self, ids: Sequence[int]) -> str:
-        return self._model.decode(ids, skip_special_tokens=True)
-
-
 def train_tokenizer(texts: Iterable[str], path: Path, vocabulary_size: int) -> Tokenizer:
     """Train a BPE model as Llama-2's was: byte fallback, no normalisation, digits split.
 
@@ -121,6 +65,8 @@ def train_tokenizer(texts: Iterable[str], path: Path, vocabulary_size: int) -> T
         vocabulary_size: tokens, with 256 bytes and three special tokens among them.
     """
     import io
+
+    import sentencepiece
 
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(

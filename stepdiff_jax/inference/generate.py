@@ -10,7 +10,7 @@ import numpy as np
 
 from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.inference.requests import Request, batch_requests
-from stepdiff_jax.layout import PackedRows, attention_mask, segments_visible
+from stepdiff_jax.layout import Array, PackedRows, attention_mask, segments_visible
 from stepdiff_jax.models.llama import KeyValues, empty_cache
 from stepdiff_jax.models.vclm import VCLM
 from stepdiff_jax.sharding import constrain, on_its_mesh
@@ -30,7 +30,13 @@ class _Decoding(NamedTuple):
 @on_its_mesh
 @partial(jax.jit, static_argnames=("branches", "new_tokens"))
 def generate_tokens(
-    model: VCLM, rows: PackedRows, latents: jax.Array, *, branches: int, new_tokens: int, end: int
+    model: VCLM,
+    rows: PackedRows,
+    latents: jax.Array,
+    *,
+    branches: int,
+    new_tokens: int,
+    ends: Array,
 ) -> jax.Array:
     """Continue every branch of rows that hold one conversation each.
 
@@ -39,9 +45,10 @@ def generate_tokens(
 
     Args:
         rows: [B, L]; latents: [B, V, latents, E].
-        end: id of the end token; a branch stops there.
+        ends: int32 [E], ids of the end tokens; a branch stops at any of them.
     Returns:
-        int32 [B, branches, new_tokens]; `end` from the end on, and for absent branches.
+        int32 [B, branches, new_tokens]; after an end token, and for absent branches, the first of
+        `ends`.
     """
     batch, length = rows.tokens.shape
     capacity = length + branches * new_tokens
@@ -63,10 +70,10 @@ def generate_tokens(
     logits = model.llama.logits(jnp.take_along_axis(hidden, last[..., None], 1))
 
     def record(state: _Decoding, logits: jax.Array) -> _Decoding:
-        token = jnp.where(state.done, end, jnp.argmax(logits, -1))
+        token = jnp.where(state.done, ends[0], jnp.argmax(logits, -1))
         return state._replace(
             token=token,
-            done=state.done | (token == end),
+            done=state.done | jnp.isin(token, ends),
             output=state.output.at[:, :, state.step].set(token),
         )
 
@@ -91,7 +98,7 @@ def generate_tokens(
         step=jnp.zeros((), jnp.int32),
         token=jnp.zeros((batch, branches), jnp.int32),
         done=absent,
-        output=jnp.full((batch, branches, new_tokens), end, jnp.int32),
+        output=jnp.full((batch, branches, new_tokens), ends[0], jnp.int32),
         cache=cache,
         key_segment=jnp.pad(rows.segment, ((0, 0), (0, capacity - length))),
     )
@@ -129,6 +136,7 @@ def generate(
         InputError: a request shows a clip that there are no latents of.
     """
     answers: dict[int, Answer] = {}
+    ends = np.array(tokenizer.stops, np.int32)
     for batch in batch_requests(
         requests,
         tokenizer,
@@ -144,12 +152,12 @@ def generate(
                 batch.latents,
                 branches=branches,
                 new_tokens=new_tokens,
-                end=tokenizer.eos,
+                ends=ends,
             )
         )
         for row, branch in np.argwhere(batch.requests >= 0):
             ids = tokens[row, branch]
-            ids = ids[: _length(ids, tokenizer.eos)]
+            ids = ids[: _length(ids, ends)]
             # Segment 1 is the prefix; the branches follow.
             read = np.isin(batch.rows.segment[row], (1, branch + 2))
             answers[batch.requests[row, branch]] = Answer(
@@ -158,6 +166,6 @@ def generate(
     return [answers[number] for number in range(len(requests))]
 
 
-def _length(ids: np.ndarray, end: int) -> int:
-    stops = np.flatnonzero(ids == end)
+def _length(ids: np.ndarray, ends: np.ndarray) -> int:
+    stops = np.flatnonzero(np.isin(ids, ends))
     return int(stops[0]) if len(stops) else len(ids)

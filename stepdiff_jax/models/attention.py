@@ -4,6 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from stepdiff_jax.config import RopeScaling
+
+UNSCALED = RopeScaling()
+
 
 def attend(
     query: jax.Array, key: jax.Array, value: jax.Array, mask: jax.Array | None = None
@@ -37,7 +41,9 @@ def attend(
     return out.reshape(batch, queries, heads, width)
 
 
-def rotary_tables(positions: jax.Array, width: int, theta: float) -> tuple[jax.Array, jax.Array]:
+def rotary_tables(
+    positions: jax.Array, width: int, theta: float, scaling: RopeScaling = UNSCALED
+) -> tuple[jax.Array, jax.Array]:
     """Cosines and sines of the rotary embedding (RoFormer, arXiv 2104.09864, equation 34).
 
     Args:
@@ -47,9 +53,26 @@ def rotary_tables(positions: jax.Array, width: int, theta: float) -> tuple[jax.A
         two float32 arrays [..., L, 1, width / 2].
     """
     # In float64, before tracing: angles multiply an error of the frequencies by the position.
-    frequencies = (theta ** (-np.arange(0, width, 2) / width)).astype(np.float32)
+    frequencies = theta ** (-np.arange(0, width, 2) / width)
+    if scaling.kind:
+        frequencies = scaled_frequencies(frequencies, scaling)
+    frequencies = frequencies.astype(np.float32)
     angles = positions[..., None, None].astype(jnp.float32) * frequencies
     return jnp.cos(angles), jnp.sin(angles)
+
+
+def scaled_frequencies(frequencies: np.ndarray, scaling: RopeScaling) -> np.ndarray:
+    """Llama-3.1's rotary frequencies (transformers, modeling_rope_utils.py, `rope_type: llama3`).
+
+    Args:
+        frequencies: float64 [width / 2], radians a token.
+    Returns:
+        float64 [width / 2].
+    """
+    periods = scaling.original_positions * frequencies / (2 * np.pi)
+    low, high = scaling.low_frequency_factor, scaling.high_frequency_factor
+    kept = np.clip((periods - low) / (high - low), 0.0, 1.0)
+    return kept * frequencies + (1 - kept) * frequencies / scaling.factor
 
 
 def rotate(x: jax.Array, tables: tuple[jax.Array, jax.Array]) -> jax.Array:

@@ -1,4 +1,7 @@
-"""Llama-2 (arXiv 2307.09288) as a frozen decoder that takes embeddings, any mask and a cache."""
+"""Llama-2 and 3 (arXiv 2307.09288, 2407.21783) as a frozen decoder.
+
+It takes embeddings, any mask and a cache.
+"""
 
 from typing import NamedTuple
 
@@ -126,7 +129,7 @@ class Llama(nnx.Module):
             [B, L, E] and the cache.
         """
         config = self.config
-        tables = rotary_tables(positions, config.head_width, config.rope_theta)
+        tables = rotary_tables(positions, config.head_width, config.rope_theta, config.rope_scaling)
 
         def layer(carry: tuple, inputs: tuple) -> tuple[tuple, None]:
             (x, cache), (block, index) = carry, inputs

@@ -6,6 +6,7 @@ from flax import nnx
 from jax.sharding import Mesh
 
 from stepdiff_jax.config import Experiment
+from stepdiff_jax.data.chat_file import check_chat_template
 from stepdiff_jax.data.features import FeatureCache
 from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.errors import InputError
@@ -57,12 +58,15 @@ def weight_reports(experiment: Experiment) -> dict[str, Report]:
 
 
 def load_tokenizer(experiment: Experiment) -> Tokenizer:
-    """The tokenizer of the experiment's language model.
+    """The tokenizer of the experiment's language model, with its family's chat template.
 
-    Raises InputError where it cannot be read, or has another number of tokens.
+    Raises:
+        InputError: it cannot be read, is of another family, or has another number of tokens; or the
+            template that lies beside it is not the family's.
     """
-    tokenizer = Tokenizer(experiment.weights.tokenizer)
+    tokenizer = Tokenizer(experiment.weights.tokenizer, experiment.llama.family)
     tokenizer.require_vocabulary(experiment.llama.vocabulary_size)
+    check_chat_template(tokenizer.path.parent, tokenizer.family)
     return tokenizer
 
 

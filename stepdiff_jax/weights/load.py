@@ -14,10 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec, Sharding, SingleDeviceSharding
 
+from stepdiff_jax.families.common.base import Tensor
 from stepdiff_jax.quantize import quantize_weight
 from stepdiff_jax.sharding import state_shardings
 from stepdiff_jax.weights.tensor_files import DTYPES, TensorFiles
-from stepdiff_jax.weights.tensors import Tensor
 
 BATCH_BYTES = 1 << 27
 """Bytes that a process reads before it lays them out; one tensor at least (ours)."""

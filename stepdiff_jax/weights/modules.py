@@ -12,19 +12,15 @@ from jax.sharding import Mesh
 
 from stepdiff_jax.config import EncoderConfig, LlamaConfig
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.families.common.base import Tensor
+from stepdiff_jax.families.common.find import find_family
+from stepdiff_jax.families.common.llama_tensors import EMBEDDING, HEAD
 from stepdiff_jax.models.internvideo import InternVideo
 from stepdiff_jax.models.llama import Llama
-from stepdiff_jax.weights.llama_config import check_llama_config
-from stepdiff_jax.weights.llama_names import (
-    EMBEDDING,
-    HEAD,
-    checkpoint_tensors,
-    ignored_tensors,
-)
 from stepdiff_jax.weights.load import Leaves, abstract_leaves, dotted, load_arrays, named_leaves
 from stepdiff_jax.weights.native import native_tensors
 from stepdiff_jax.weights.tensor_files import TensorFiles
-from stepdiff_jax.weights.tensors import Ignored, Report, Tensor, check, report
+from stepdiff_jax.weights.tensors import Ignored, Report, check, report
 
 Module = TypeVar("Module", bound=nnx.Module)
 
@@ -94,9 +90,15 @@ def plan_llama(config: LlamaConfig, path: str | Path) -> Plan:
     """
     if Path(path).is_file():
         return _native_plan(_abstract(lambda: Llama(config, rngs=nnx.Rngs(0))), Path(path))
+    family = find_family(config.family)
     files = TensorFiles(Path(path))
-    check_llama_config(Path(path), config)
-    tensors, ignored = checkpoint_tensors(config), ignored_tensors(files, config)
+    family.check_config(Path(path), config)
+    tensors = family.tensors(config)
+    ignored = tuple(
+        Ignored(stored.file.name, name, reason)
+        for name, stored in files.tensors.items()
+        if (reason := family.left_out(name, config)) is not None
+    )
     check(files, tensors, ignored)
     return Plan(files, tensors, ignored, "Hugging Face Llama")
 

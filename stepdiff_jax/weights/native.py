@@ -12,9 +12,9 @@ from flax import nnx
 from safetensors.numpy import save_file
 
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.families.common.base import Tensor
 from stepdiff_jax.files import replacing
 from stepdiff_jax.weights.load import named_leaves, weight_name
-from stepdiff_jax.weights.tensors import Tensor
 
 
 def save_weights(model: nnx.Module, path: Path) -> None:

@@ -6,31 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.families.common.base import Tensor
 from stepdiff_jax.weights.tensor_files import TensorFiles
 
 NAMED_PROBLEMS = 4
 """Tensors that an error names before it only counts them."""
-
-
-@dataclass(frozen=True)
-class Tensor:
-    """One tensor of a checkpoint, and where its values stand in a module's `nnx.state`.
-
-    name, shape: in the checkpoint.
-    path: of our array; layer: its index on that array's first axis, None where it is not stacked.
-    transposed: whether ours is the transpose of its last two axes.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    path: tuple[str, ...]
-    layer: int | None = None
-    transposed: bool = False
-
-    @property
-    def target(self) -> str:
-        """The name of our array."""
-        return ".".join(self.path)
 
 
 @dataclass(frozen=True)

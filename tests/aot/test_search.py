@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-import configs.stepdiff_7b
+import configs.stepdiff
 from stepdiff_jax.aot.report import Fit
 from stepdiff_jax.aot.search import largest_batch, search, with_rows
 from stepdiff_jax.aot.topology import CHIPS, parse_topology, use_compiler_only
@@ -14,7 +14,7 @@ from stepdiff_jax.config import MeshConfig
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.training.flops import step_flops
 
-EXPERIMENT = configs.stepdiff_7b.experiment()
+EXPERIMENT = configs.stepdiff.experiment()
 
 
 def compiler(memory_of_rows, asked):

@@ -1,5 +1,6 @@
 """The words of the paper's prompts, and where the videos stand in them."""
 
+from stepdiff_jax.data.chat import in_template
 from stepdiff_jax.data.prompts import (
     Conversation,
     Text,
@@ -13,12 +14,14 @@ from stepdiff_jax.data.prompts import (
     ranking_question,
     single_conversation,
 )
+from stepdiff_jax.families.common.find import find_family
 
 
 def spell(conversation: Conversation, branch: int) -> str:
-    """The conversation with one branch as one text, its videos in braces."""
-    segments = (*conversation.prefix, *conversation.branches[branch])
-    return "".join(s.text if isinstance(s, Text) else f"{{{s.clip}}}" for s in segments)
+    """The conversation with one branch as Llama-2 reads it, its videos in braces."""
+    chat = in_template(conversation, find_family("llama2"))
+    parts = (*chat.prefix, *chat.branches[branch])
+    return "".join(s.text if isinstance(s, Text) else f"{{{s.clip}}}" for s in parts)
 
 
 def test_the_pair_prompt_has_the_words_of_section_3_3_in_llamas_chat_format():
@@ -53,9 +56,11 @@ def test_the_single_prompt_has_anymals_words():
 
 def test_answers_and_narrations_alone_are_targets():
     branch = question_branch("q", answer_text("a", 0.5))
-    assert [part.loss_weight for part in branch] == [0.0, 0.5]
-    assert branch[1].end
-    assert all(part.loss_weight == 0 for part in pair_prefix(Text("x"), Text("y")))
+    weights = [part.loss_weight for part in branch if isinstance(part, Text)]
+    assert weights == [0.0, 0.0, 0.5]
+    assert branch[-1].end
+    prefix = pair_prefix(Text("x"), Text("y"))
+    assert all(part.loss_weight == 0 for part in prefix if isinstance(part, Text))
     sequence = interleaved_conversation((4, 6), ("cut", "fry"))
     assert sequence.prefix == (
         Video(4),

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from references.llama import CASES, LENGTH, POSITIONS, TOKENS
+from references.llama import CASES, LENGTH, POSITIONS, TOKENS, positions
 from references.models import llama
 from stepdiff_jax.layout import PackedRows, attention_mask
 from stepdiff_jax.models.llama import KeyValues, Llama, empty_cache
@@ -39,9 +39,11 @@ def continued(
     return model(embeddings, positions, mask, cache, slot)
 
 
+@pytest.mark.parametrize("case", ["grouped_query", "llama3_tied"])
 @pytest.mark.parametrize("layout", [PLAIN, PACKED], ids=["plain", "packed"])
-def test_prefill_and_steps_equal_one_pass(layout):
-    model = llama(CASES["grouped_query"])
+def test_prefill_and_steps_equal_one_pass(layout, case):
+    model = llama(CASES[case])
+    layout = layout._replace(positions=positions(model.config))
     embeddings = model.embed(layout.tokens)
     mask = np.asarray(attention_mask(layout, layout))
     full, no_cache = jax.jit(Llama.__call__)(model, embeddings, layout.positions, mask)

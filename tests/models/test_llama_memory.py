@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from stepdiff_jax.config import LLAMA_2_7B, LlamaConfig
+from stepdiff_jax.config import LlamaConfig
+from stepdiff_jax.families.llama2 import LLAMA_2_7B
 from stepdiff_jax.models.llama import Llama
 
 BATCH, LENGTH = 3, 640

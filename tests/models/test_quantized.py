@@ -13,8 +13,9 @@ from jax.sharding import PartitionSpec as P
 from models.test_llama_memory import loops_of_gradient, stacked_outputs
 from references.llama_state import from_state_dict, to_state_dict
 from references.models import filled
-from stepdiff_jax.config import LLAMA_2_7B, LLAMA_2_70B, LlamaConfig, MeshConfig
+from stepdiff_jax.config import LlamaConfig, MeshConfig
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.families.llama2 import LLAMA_2_7B, LLAMA_2_70B
 from stepdiff_jax.models.llama import Llama
 from stepdiff_jax.sharding import make_mesh, state_shardings
 from stepdiff_jax.weights.fingerprint import fingerprint

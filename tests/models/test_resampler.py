@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from stepdiff_jax.config import LLAMA_2_70B, EncoderConfig, ResamplerConfig
+from stepdiff_jax.config import EncoderConfig, ResamplerConfig
+from stepdiff_jax.families.llama2 import LLAMA_2_70B
 from stepdiff_jax.models.resampler import Resampler
 
 FRAMES, PATCHES, WIDTH, OUTPUT = 4, 6, 32, 48

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from references.llama import CASES, FIXTURES, POSITIONS, TOKENS
+from references.llama import CASES, FIXTURES, TOKENS, positions
 from references.models import causal_logits, llama
 
 pytestmark = pytest.mark.parity
@@ -22,5 +22,5 @@ def test_live_transformers(case):
         atol=TOLERANCE,
         err_msg="stored outputs",
     )
-    ours = causal_logits(llama(CASES[case]), TOKENS, POSITIONS)
+    ours = causal_logits(llama(CASES[case]), TOKENS, positions(CASES[case]))
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=TOLERANCE)

@@ -17,8 +17,8 @@ from references.llama import CASES, POSITIONS, TOKENS, weights
 from references.models import causal_logits
 from stepdiff_jax.config import LlamaConfig
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.families.common.llama_config import FIELDS
 from stepdiff_jax.models.internvideo import InternVideo
-from stepdiff_jax.weights.llama_config import FIELDS
 from stepdiff_jax.weights.modules import load_encoder, load_llama
 from stepdiff_jax.weights.published.encoder import open_clip, open_internvideo
 from stepdiff_jax.weights.published.rewrite import convert_llama, write_encoder

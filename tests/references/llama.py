@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stepdiff_jax.config import LlamaConfig
+from stepdiff_jax.config import LlamaConfig, RopeScaling
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "llama"
 
@@ -23,11 +23,19 @@ MULTI_HEAD = LlamaConfig(
     dtype="float32",
     remat=False,
 )
+SCALING = RopeScaling("llama3", factor=8.0)
+LLAMA_3 = replace(
+    MULTI_HEAD, kv_heads=2, rope_theta=500_000.0, family="llama3", rope_scaling=SCALING
+)
 CASES = {
     "multi_head": MULTI_HEAD,
     "grouped_query": replace(MULTI_HEAD, kv_heads=2, rope_theta=500_000.0),
     "multi_query": replace(MULTI_HEAD, kv_heads=1, layers=3, norm_epsilon=0.03),
     "tied": replace(MULTI_HEAD, kv_heads=2, tied_embeddings=True, rope_theta=1000.0),
+    "llama3": LLAMA_3,
+    "llama3_tied": replace(
+        LLAMA_3, kv_heads=1, tied_embeddings=True, rope_scaling=replace(SCALING, factor=32.0)
+    ),
 }
 
 LENGTH = 12
@@ -40,6 +48,11 @@ POSITIONS = np.stack(
     ]
 ).astype(np.int32)
 TOKENS = np.random.default_rng(1).integers(0, MULTI_HEAD.vocabulary_size, POSITIONS.shape, np.int32)
+
+
+def positions(config: LlamaConfig) -> np.ndarray:
+    """`POSITIONS`, four times as far (16,000) if frequencies are scaled for long texts."""
+    return POSITIONS * 4 if config.rope_scaling.kind else POSITIONS
 
 
 def shapes(config: LlamaConfig) -> dict[str, tuple[int, ...]]:

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from stepdiff_jax.config import LlamaConfig
+from stepdiff_jax.families.common.llama_tensors import checkpoint_tensors
 from stepdiff_jax.quantize import quantize_weight
-from stepdiff_jax.weights.llama_names import checkpoint_tensors
 
 
 def from_state_dict(state: Mapping[str, np.ndarray], config: LlamaConfig) -> dict[str, Any]:

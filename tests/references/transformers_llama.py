@@ -7,7 +7,8 @@ import numpy as np
 import torch
 import transformers
 
-from references.llama import CASES, FIXTURES, POSITIONS, TOKENS, weights
+from llama_files import rope_parameters
+from references.llama import CASES, FIXTURES, TOKENS, positions, weights
 from stepdiff_jax.config import LlamaConfig
 
 
@@ -22,8 +23,8 @@ def build(config: LlamaConfig) -> transformers.LlamaForCausalLM:
             num_attention_heads=config.heads,
             num_key_value_heads=config.kv_heads,
             rms_norm_eps=config.norm_epsilon,
-            rope_parameters={"rope_type": "default", "rope_theta": config.rope_theta},
-            max_position_embeddings=4096,
+            rope_parameters=rope_parameters(config),
+            max_position_embeddings=131072,
             tie_word_embeddings=config.tied_embeddings,
             attn_implementation="eager",
         )
@@ -36,13 +37,13 @@ def build(config: LlamaConfig) -> transformers.LlamaForCausalLM:
 
 
 def logits(config: LlamaConfig) -> np.ndarray:
-    """float32 [rows, length, vocabulary] on `TOKENS` at `POSITIONS`, causal."""
+    """float32 [rows, length, vocabulary] on `TOKENS` at `positions(config)`, causal."""
     tokens = torch.from_numpy(TOKENS).long()
     with torch.no_grad():
         # Without a mask, transformers takes jumps of the positions for packed sequences.
         output = build(config)(
             input_ids=tokens,
-            position_ids=torch.from_numpy(POSITIONS).long(),
+            position_ids=torch.from_numpy(positions(config)).long(),
             attention_mask=torch.ones_like(tokens),
             use_cache=False,
         )

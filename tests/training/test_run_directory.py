@@ -5,11 +5,13 @@ import json
 
 import pytest
 
-from stepdiff_jax.config import Experiment, MeshConfig, Source
+from stepdiff_jax.config import Experiment, MeshConfig, RopeScaling, Source
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.training.run_directory import claim_run_directory, config_hash
 
 EXPERIMENT = Experiment(name="first")
+HASH_BEFORE_FAMILIES = "0ce21ccf7db7fe1b8fbdb0865c0c1c3c470df58c9e995660d1979f50770de9f9"
+"""Of `EXPERIMENT`, computed before language models had families."""
 
 
 def replaced(part: str, **fields: object) -> Experiment:
@@ -63,8 +65,29 @@ def test_run_that_saved_nothing_may_change_its_experiment(tmp_path):
     assert json.loads((tmp_path / "config.json").read_text())["name"] == "second"
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "\xff"])
-def test_broken_config_is_an_input_error(run, text):
+@pytest.mark.parametrize(
+    "text, message",
+    [("{", "cannot be read"), ("[]", "it must be Experiment, got"), ("\xff", "cannot be read")],
+)
+def test_broken_config_is_an_input_error(run, text, message):
     (run / "config.json").write_bytes(text.encode("latin-1"))
-    with pytest.raises(InputError, match=rf"{run}/config\.json: cannot be read"):
+    with pytest.raises(InputError, match=rf"{run}/config\.json: {message}"):
         claim_run_directory(run, EXPERIMENT)
+
+
+def test_a_run_from_before_families_goes_on_with_its_own_hash(run):
+    stored = json.loads((run / "config.json").read_text())
+    del stored["llama"]["family"], stored["llama"]["rope_scaling"]
+    (run / "config.json").write_text(json.dumps(stored))
+    claim_run_directory(run, EXPERIMENT)
+    assert json.loads((run / "config.json").read_text())["llama"]["family"] == "llama2"
+    for change in ({"family": "llama3"}, {"rope_scaling": RopeScaling("llama3", factor=8.0)}):
+        (run / "config.json").write_text(json.dumps(stored))
+        other = replaced("llama", **change)
+        with pytest.raises(InputError, match=r"this run was started with llama\.(family|rope_sc)"):
+            claim_run_directory(run, other)
+        assert config_hash(other) != config_hash(EXPERIMENT)
+
+
+def test_the_hash_of_an_unchanged_experiment_is_that_of_before_families():
+    assert config_hash(EXPERIMENT) == HASH_BEFORE_FAMILIES

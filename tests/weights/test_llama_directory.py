@@ -13,11 +13,11 @@ from references.llama import CASES, weights
 from references.llama_state import from_state_dict
 from stepdiff_jax.config import LlamaConfig, MeshConfig
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.families.common.find import find_family
 from stepdiff_jax.models.llama import Llama
 from stepdiff_jax.sharding import make_mesh, state_shardings
 from stepdiff_jax.weights import load
 from stepdiff_jax.weights.fingerprint import fingerprint
-from stepdiff_jax.weights.llama_config import read_llama_config
 from stepdiff_jax.weights.modules import load_llama, plan_llama
 from stepdiff_jax.weights.tensor_files import INDEX
 
@@ -96,11 +96,12 @@ def test_config_json_of_both_transformers(case, version, tmp_path):
     if config.heads == config.kv_heads:
         del text["num_key_value_heads"]  # as of models before grouped queries
     (tmp_path / "config.json").write_text(json.dumps(text))
-    assert replace(read_llama_config(tmp_path), dtype="float32", remat=False) == config
+    found = find_family(config.family).read_config(tmp_path)
+    assert replace(found, dtype="float32", remat=False) == config
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"hidden_size": 64}, r"config\.json: hidden_size is 64, the experiment's llama\.width 32"),
         ({"rope_parameters": {"rope_theta": 7.0}}, r"rope_theta is 7\.0, .*llama\.rope_theta 5"),
@@ -112,11 +113,11 @@ def test_config_json_of_both_transformers(case, version, tmp_path):
         ({"vocab_size": None}, "vocab_size is None, expected int"),
     ],
 )
-def test_config_json_of_another_model_is_refused(change, told, tmp_path):
+def test_config_json_of_another_model_is_refused(change, message, tmp_path):
     path = write_directory(tmp_path / "hf", CONFIG)
     stored = config_json(CONFIG) | change
     (path / "config.json").write_text(json.dumps(stored))
-    with pytest.raises(InputError, match=told) as error:
+    with pytest.raises(InputError, match=message) as error:
         plan_llama(CONFIG, path)
     assert "\n" not in str(error.value)
 

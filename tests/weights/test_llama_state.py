@@ -9,8 +9,8 @@ from flax import nnx
 
 from references.llama import CASES, weights
 from references.llama_state import from_state_dict, to_state_dict
+from stepdiff_jax.families.common.llama_tensors import checkpoint_tensors
 from stepdiff_jax.models.llama import Llama
-from stepdiff_jax.weights.llama_names import checkpoint_tensors
 
 CONFIG = CASES["grouped_query"]
 TIED = CASES["tied"]

@@ -9,17 +9,20 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from data_prep.kitchen import language
+from data_prep.kitchen import language, stand_ins
 from data_prep.kitchen.world import ATTRIBUTES, KEYSTEPS, VALUES, Scene, sample_scene
+from stepdiff_jax.data.chat import in_template
 from stepdiff_jax.data.prompts import (
     ANYMAL_SYSTEM,
     Conversation,
     Segment,
     Text,
+    Turn,
     answer_text,
     pair_prefix,
     question_branch,
 )
+from stepdiff_jax.families.common.find import find_family
 
 DESCRIPTION_WEIGHT = 0.05
 SENTENCES = 0.2
@@ -93,7 +96,7 @@ def single_dialogue(rng: np.random.Generator) -> Conversation:
     """One scene and what the person says."""
     scene = sample_scene(rng, "train")
     return Conversation(
-        (Text(f"[INST] <<SYS>>\n{ANYMAL_SYSTEM}"), described(scene, rng)),
+        (Turn("system"), Text(ANYMAL_SYSTEM), described(scene, rng)),
         (question_branch(NARRATION_QUESTION, answer_text(narrated(scene, rng))),),
     )
 
@@ -119,6 +122,7 @@ def corpus(seed: int, conversations: int) -> Iterator[str]:
     """The texts of some dialogues, segment by segment, for the tokenizer."""
     yield from language.OFF_TOPIC * 20
     for _, conversation in zip(range(conversations), dialogues(seed)):
-        for part in (*conversation.prefix, *(p for b in conversation.branches for p in b)):
+        chat = in_template(conversation, find_family(stand_ins.LLAMA.family))
+        for part in (*chat.prefix, *(p for b in chat.branches for p in b)):
             if isinstance(part, Text):
                 yield part.text

@@ -1,9 +1,9 @@
-"""Our own Llama-2, on one device or many."""
+"""Our own language model, on one device or many."""
 
 from collections.abc import Iterator, Sequence
 
 from data_prep.text.language_models.base import Completion, LanguageModelError, Prompt
-from stepdiff_jax.data.prompts import Conversation, Text
+from stepdiff_jax.data.prompts import Conversation, Text, Turn
 from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.inference.generate import generate
 from stepdiff_jax.inference.requests import Request
@@ -11,7 +11,7 @@ from stepdiff_jax.models.vclm import VCLM
 
 
 class OwnLanguageModel:
-    """The frozen language model of an experiment, greedy, in Llama-2-chat's form."""
+    """The frozen language model of an experiment, greedy, in its family's chat template."""
 
     def __init__(
         self, model: VCLM, tokenizer: Tokenizer, *, new_tokens: int = 512, batch_rows: int = 8
@@ -36,5 +36,5 @@ class OwnLanguageModel:
 
 
 def _request(prompt: Prompt) -> Request:
-    system = Text(f"[INST] <<SYS>>\n{prompt.system}\n<</SYS>>\n\n")
-    return Request(Conversation((system,), ((Text(f"{prompt.user} [/INST]"),),)))
+    system = (Turn("system"), Text(prompt.system), Turn("user"))
+    return Request(Conversation(system, ((Text(prompt.user), Turn("assistant")),)))

@@ -18,8 +18,12 @@ from flax import nnx
 from stepdiff_jax.checkpoint import CheckpointMetadata, TrainedWeights, read_trained, write_trained
 from stepdiff_jax.config import Experiment
 from stepdiff_jax.config_files import CONFIG_FILE, from_dict, read_experiment, to_dict
+from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.families.common.find import find_family
 from stepdiff_jax.files import new_directory
+from stepdiff_jax.weights.build import load_tokenizer
+from stepdiff_jax.weights.export.chat import chat_json
 from stepdiff_jax.weights.export.model_card import model_card
 from stepdiff_jax.weights.export.torch_names import (
     RESAMPLER,
@@ -27,10 +31,8 @@ from stepdiff_jax.weights.export.torch_names import (
     resampler_from_torch,
     resampler_to_torch,
 )
-from stepdiff_jax.weights.llama_names import checkpoint_tensors
 from stepdiff_jax.weights.load import named_leaves
 from stepdiff_jax.weights.modules import load_encoder, load_llama
-from stepdiff_jax.weights.published.llama import config_json
 from stepdiff_jax.weights.shards import Pending, write_file, write_shards
 from stepdiff_jax.weights.tensor_files import TensorFiles
 
@@ -55,6 +57,7 @@ def export_torch(
             place to refer to; a quantised language model cannot be included; `directory` exists.
     """
     experiment, trained = read_experiment(run), read_trained(run)
+    tokenizer = load_tokenizer(experiment)
     place = _place(experiment, base) if llm == "reference" else None
     if llm == "include" and experiment.llama.quantization:
         raise InputError(
@@ -71,11 +74,10 @@ def export_torch(
         if llm == "include":
             pending += _language_model(experiment)
         write_shards(unfinished, pending)
-        _write_json(unfinished / "config.json", _config(experiment, trained, place))
-        _write_json(unfinished / "processor_stepdiff.json", _processor(experiment))
+        _write_json(unfinished / "config.json", _config(experiment, tokenizer, trained, place))
+        _write_json(unfinished / "processor_stepdiff.json", _processor(experiment, tokenizer))
         _write_json(unfinished / RUN_FILE, _run(experiment, trained))
-        tokenizer = Path(experiment.weights.tokenizer)
-        shutil.copyfile(tokenizer, unfinished / f"tokenizer{tokenizer.suffix}")
+        shutil.copyfile(tokenizer.path, unfinished / f"tokenizer{tokenizer.path.suffix}")
         (unfinished / "README.md").write_text(model_card(run, experiment, trained.step, place))
 
 
@@ -143,7 +145,7 @@ def _language_model(experiment: Experiment) -> list[Pending]:
     """Its tensors, read from our arrays one at a time."""
     leaves = named_leaves(nnx.state(load_llama(experiment.llama, experiment.weights.llama)))
     pending = []
-    for tensor in checkpoint_tensors(experiment.llama):
+    for tensor in find_family(experiment.llama.family).tensors(experiment.llama):
         leaf = leaves[tensor.target]
 
         def read(leaf: Any = leaf, tensor: Any = tensor) -> np.ndarray:
@@ -159,7 +161,9 @@ def _pending(name: str, array: np.ndarray) -> Pending:
     return Pending(name, array.shape, array.dtype, lambda: array)
 
 
-def _config(experiment: Experiment, trained: TrainedWeights, place: str | None) -> dict[str, Any]:
+def _config(
+    experiment: Experiment, tokenizer: Tokenizer, trained: TrainedWeights, place: str | None
+) -> dict[str, Any]:
     encoder, resampler = experiment.encoder, dataclasses.asdict(experiment.resampler)
     sizes = ("image_size", "patch_size", "width", "heads", "layers", "mlp_width")
     resampler |= {
@@ -176,20 +180,26 @@ def _config(experiment: Experiment, trained: TrainedWeights, place: str | None) 
         },
         "encoder": {name: getattr(encoder, name) for name in sizes},
         "resampler": resampler,
-        "text_config": config_json(experiment.llama) | {"dtype": experiment.llama.dtype},
+        "text_config": {
+            **tokenizer.family.config_json(experiment.llama),
+            "dtype": experiment.llama.dtype,
+            "bos_token_id": tokenizer.bos,
+            "eos_token_id": list(tokenizer.stops) if tokenizer.stops[1:] else tokenizer.eos,
+        },
         "language_model": place,
         "frozen_weights_fingerprint": trained.metadata.fingerprint,
     }
 
 
-def _processor(experiment: Experiment) -> dict[str, int]:
+def _processor(experiment: Experiment, tokenizer: Tokenizer) -> dict[str, Any]:
     encoder = experiment.encoder
-    return {
+    sizes = {
         "latents": experiment.resampler.latents,
         "frames": encoder.frames,
         "resized_side": encoder.resized_side,
         "image_size": encoder.image_size,
     }
+    return {"sizes": sizes, "chat": chat_json(tokenizer.family)}
 
 
 def _run(experiment: Experiment, trained: TrainedWeights) -> dict[str, Any]:

@@ -14,14 +14,15 @@ import numpy as np
 
 from stepdiff_jax.config import LlamaConfig
 from stepdiff_jax.errors import InputError
-from stepdiff_jax.weights.llama_config import FIELDS, read_llama_config
-from stepdiff_jax.weights.llama_names import DERIVED, HEAD, checkpoint_tensors
+from stepdiff_jax.families.common.base import Family
+from stepdiff_jax.families.common.llama_tensors import EMBEDDING, HEAD
 from stepdiff_jax.weights.published.pickles import open_pickle
 from stepdiff_jax.weights.shards import Pending
 from stepdiff_jax.weights.tensors import Ignored, Row
 
 BIN_INDEX = "pytorch_model.bin.index.json"
 
+META_HEAD = "output.weight"
 META_LAYERS = {
     "attention.wq": ("self_attn.q_proj", 0),
     "attention.wk": ("self_attn.k_proj", 0),
@@ -50,34 +51,35 @@ class LlamaSource:
         self.rows.append(row)
 
 
-def open_llama(directory: Path) -> LlamaSource:
+def open_llama(directory: Path, family: Family) -> LlamaSource:
     """Whichever of the two formats a directory holds; tensors are checked, and read when written.
 
     Raises:
         InputError: neither is there; a part is missing or broken; a tensor is missing, unknown or
-            misshapen.
+            misshapen; it is of another family.
     """
     if (directory / "params.json").exists():
-        return _open_meta(directory)
+        return _open_meta(directory, family)
     if any(directory.glob("pytorch_model*.bin")):
-        return _open_bins(directory)
+        return _open_bins(directory, family)
     raise InputError(
         f"{directory}: holds neither pytorch_model*.bin nor params.json with consolidated.*.pth"
     )
 
 
-def _open_bins(directory: Path) -> LlamaSource:
-    config = read_llama_config(directory)
+def _open_bins(directory: Path, family: Family) -> LlamaSource:
+    config = family.read_config(directory)
     source = LlamaSource(config, json.loads((directory / "config.json").read_text()))
     found: dict[str, tuple[Path, np.ndarray]] = {}
     for file in _bins(directory):
         found |= {name: (file, array) for name, array in open_pickle(file).items()}
-    expected = {tensor.name: tensor for tensor in checkpoint_tensors(config)}
+    expected = {tensor.name: tensor for tensor in family.tensors(config)}
     for name, (file, _) in found.items():
-        if name.endswith(DERIVED):
-            source.ignored.append(Ignored(file.name, name, "follows from rope_theta"))
-        elif name == HEAD and config.tied_embeddings:
-            source.ignored.append(Ignored(file.name, name, "the embedding, by its config"))
+        reason = family.left_out(name, config)
+        if reason is not None:
+            if name == HEAD and not np.array_equal(found[HEAD][1], found[EMBEDDING][1]):
+                raise InputError(f"{file}: {HEAD} is not {EMBEDDING}, but config.json ties them")
+            source.ignored.append(Ignored(file.name, name, reason))
         elif name not in expected:
             raise InputError(f"{file}: unknown tensor {name}")
     for name, tensor in expected.items():
@@ -101,17 +103,17 @@ def _bins(directory: Path) -> list[Path]:
     return [directory / name for name in names]
 
 
-def _open_meta(directory: Path) -> LlamaSource:
+def _open_meta(directory: Path, family: Family) -> LlamaSource:
     files = sorted(directory.glob("consolidated.*.pth"))
     if not files or [file.name for file in files] != [
         f"consolidated.{part:02}.pth" for part in range(len(files))
     ]:
         raise InputError(f"{directory}: parts consolidated.00.pth, .01.pth, ... are not all there")
     parts = [open_pickle(file) for file in files]
-    config = _meta_config(directory, files, parts)
-    source = LlamaSource(config, config_json(config))
+    config = _meta_config(directory, files, parts, family)
+    source = LlamaSource(config, family.config_json(config))
     used: set[str] = set()
-    for tensor in checkpoint_tensors(config):
+    for tensor in family.tensors(config):
         name, axis = _meta_name(tensor.name)
         used.add(name)
         pieces = []
@@ -131,46 +133,50 @@ def _open_meta(directory: Path) -> LlamaSource:
     for name in parts[0]:
         if name == "rope.freqs":
             source.ignored.append(Ignored(files[0].name, name, "follows from rope_theta"))
+        elif name == META_HEAD and config.tied_embeddings:
+            _require_tied(files, parts)
+            source.ignored.append(Ignored(files[0].name, name, "equal to the embedding"))
         elif name not in used:
             raise InputError(f"{files[0]}: unknown tensor {name}")
     return source
 
 
 def _meta_config(
-    directory: Path, files: Sequence[Path], parts: Sequence[dict[str, np.ndarray]]
+    directory: Path,
+    files: Sequence[Path],
+    parts: Sequence[dict[str, np.ndarray]],
+    family: Family,
 ) -> LlamaConfig:
     """From params.json; vocabulary and MLP width from the tensors, which params.json leaves out."""
     path = directory / "params.json"
     try:
-        params = json.loads(path.read_text())
-        width, heads, layers = (int(params[name]) for name in ("dim", "n_heads", "n_layers"))
-        kv_heads = int(params.get("n_kv_heads") or heads)
-        epsilon, theta = float(params["norm_eps"]), float(params.get("rope_theta", 10000.0))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        params = dict(json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError) as error:
         raise InputError(f"{path}: not Meta's parameters of a Llama: {error!r}") from error
-    shapes = {}
-    for name in ("output.weight", "layers.0.feed_forward.w1.weight"):
+    sizes = []
+    for name in (META_HEAD, "layers.0.feed_forward.w1.weight"):
         if name not in parts[0]:
             raise InputError(f"{files[0]}: missing tensor {name}")
-        shapes[name] = sum(part[name].shape[0] for part in parts if name in part)
-    return LlamaConfig(
-        vocabulary_size=shapes["output.weight"],
-        width=width,
-        layers=layers,
-        heads=heads,
-        kv_heads=kv_heads,
-        mlp_width=shapes["layers.0.feed_forward.w1.weight"],
-        rope_theta=theta,
-        norm_epsilon=epsilon,
-    )
+        sizes.append(sum(part[name].shape[0] for part in parts if name in part))
+    return family.read_params(path, params, *sizes)
+
+
+def _require_tied(files: Sequence[Path], parts: Sequence[dict[str, np.ndarray]]) -> None:
+    """Raise InputError if the head that a tied model leaves out is not its embedding."""
+    embedding, _ = _meta_name(EMBEDDING)
+    for file, part in zip(files, parts):
+        if embedding in part and not np.array_equal(part[META_HEAD], part[embedding]):
+            raise InputError(
+                f"{file}: {META_HEAD} is not {embedding}, but the published model ties them"
+            )
 
 
 def _meta_name(name: str) -> tuple[str, int | None]:
     """Meta's name of a tensor of transformers, and its split axis; -1 for the embedding."""
     fixed: dict[str, tuple[str, int | None]] = {
-        "model.embed_tokens.weight": ("tok_embeddings.weight", -1),
+        EMBEDDING: ("tok_embeddings.weight", -1),
         "model.norm.weight": ("norm.weight", None),
-        HEAD: ("output.weight", 0),
+        HEAD: (META_HEAD, 0),
     }
     if name in fixed:
         return fixed[name]
@@ -201,21 +207,6 @@ def halves_of_pairs(weight: np.ndarray, heads: int) -> np.ndarray:
     outputs, width = weight.shape
     pairs = weight.reshape(heads, outputs // heads // 2, 2, width)
     return pairs.swapaxes(1, 2).reshape(outputs, width)
-
-
-def config_json(config: LlamaConfig) -> dict[str, Any]:
-    """A config.json that transformers 4 and 5 both read."""
-    return {
-        "architectures": ["LlamaForCausalLM"],
-        "model_type": "llama",
-        "hidden_act": "silu",
-        "attention_bias": False,
-        "max_position_embeddings": 4096,
-        "bos_token_id": 1,
-        "eos_token_id": 2,
-        **{theirs: getattr(config, ours) for ours, theirs in FIELDS.items()},
-        "rope_parameters": {"rope_type": "default", "rope_theta": config.rope_theta},
-    }
 
 
 def _require_shape(file: Path, name: str, found: tuple, wanted: tuple) -> None:

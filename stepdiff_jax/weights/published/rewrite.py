@@ -3,8 +3,11 @@
 import dataclasses
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
+from stepdiff_jax.errors import InputError
+from stepdiff_jax.families.common.base import Family
 from stepdiff_jax.files import new_directory
 from stepdiff_jax.weights.modules import ENCODER_FILE
 from stepdiff_jax.weights.published.encoder import EncoderSource
@@ -18,28 +21,52 @@ TOKENIZER_FILES = (
     "tokenizer_config.json",
     "special_tokens_map.json",
     "generation_config.json",
+    "chat_template.jinja",
 )
 
 
-def convert_llama(source: Path, directory: Path) -> Report:
+def convert_llama(source: Path, directory: Path, family: Family) -> Report:
     """`pytorch_model*.bin` or `consolidated.*.pth` to a Hugging Face directory of safetensors.
 
     Tensors keep their dtype. One of them is in memory at a time, beside what the system maps.
 
     Raises:
-        InputError: as `open_llama`; `directory` exists. Nothing is left behind then.
+        InputError: as `open_llama`; a tokenizer is there, and none that is of the family;
+            `directory` exists. Nothing is left behind then.
     """
-    found = open_llama(source)
+    found = open_llama(source, family)
+    beside = _tokenizer_files(source)
+    _require_tokenizer(beside, family)
     with new_directory(directory) as unfinished:
         write_shards(unfinished, found.tensors)
         (unfinished / "config.json").write_text(json.dumps(found.config_json, indent=2) + "\n")
-        for name in TOKENIZER_FILES:
-            # Meta keeps the tokenizer beside the directories of its models.
-            for place in (source / name, source.parent / name):
-                if place.is_file():
-                    shutil.copyfile(place, unfinished / name)
-                    break
+        for name, place in beside.items():
+            shutil.copyfile(place, unfinished / name)
     return Report(str(source), "Llama", tuple(found.rows), tuple(found.ignored))
+
+
+def _tokenizer_files(source: Path) -> dict[str, Path]:
+    """Meta keeps the tokenizer beside the directories of its models."""
+    return {
+        name: place / name
+        for name in TOKENIZER_FILES
+        for place in (source.parent, source)
+        if (place / name).is_file()
+    }
+
+
+def _require_tokenizer(beside: Mapping[str, Path], family: Family) -> None:
+    """Raise InputError if there are tokenizers, and the family can open none of them."""
+    problems = []
+    for name in ("tokenizer.json", "tokenizer.model"):
+        if name in beside:
+            try:
+                family.open_tokenizer(beside[name])
+                return
+            except InputError as error:
+                problems.append(error)
+    if problems:
+        raise problems[0]
 
 
 def write_encoder(found: EncoderSource, source: Path, directory: Path) -> Report:

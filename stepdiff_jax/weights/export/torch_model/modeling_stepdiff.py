@@ -1,4 +1,4 @@
-"""StepDiff in PyTorch: frozen encoder, Perceiver resampler and Llama-2, for inference.
+"""StepDiff in PyTorch: frozen encoder, Perceiver resampler and Llama, for inference.
 
 Self-contained: torch and transformers are all that it needs. A prompt is a row of token ids in
 which `SLOT` stands for one visual token; the videos' tokens fill these slots in order.
@@ -275,10 +275,15 @@ class StepDiffModel(PreTrainedModel):
         attention_mask: torch.Tensor | None = None,
         **options: Any,
     ) -> torch.Tensor:
-        """New token ids [B, new], greedy unless `options` say otherwise."""
+        """New token ids [B, new], greedy unless `options` say otherwise.
+
+        Rows end at the tokens that this model's configuration has, wherever the language model is
+        from.
+        """
         if attention_mask is None:
             attention_mask = torch.ones_like(input_ids)
-        options = {"do_sample": False, "max_new_tokens": 64} | options
+        ends = self.config.text_config.eos_token_id
+        options = {"do_sample": False, "max_new_tokens": 64, "eos_token_id": ends} | options
         return self.language_model.generate(
             inputs_embeds=self.embed(input_ids, frames), attention_mask=attention_mask, **options
         )

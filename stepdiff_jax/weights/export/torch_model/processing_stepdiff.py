@@ -6,6 +6,7 @@ needs PyAV.
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,14 @@ import torch
 from PIL import Image
 
 SLOT = -1
-SYSTEM = (
-    "[INST] <<SYS>>\nYou are a helpful AI assistant that answers questions about a pair of videos. "
-    "Answer in a single sentence. Here is the first video:"
-)
-BETWEEN = ". Here is the second video:"
 SPACE = "\N{LOWER ONE EIGHTH BLOCK}"
+
+
+@dataclass(frozen=True)
+class Special:
+    """A special token of the language model by its name; a text that holds it is only text."""
+
+    name: str
 
 
 class StepDiffProcessor:
@@ -27,7 +30,8 @@ class StepDiffProcessor:
 
     def __init__(self, directory: str | Path):
         directory = Path(directory)
-        self.sizes = json.loads((directory / "processor_stepdiff.json").read_text())
+        stored = json.loads((directory / "processor_stepdiff.json").read_text())
+        self.sizes, self.chat = stored["sizes"], stored["chat"]
         if (directory / "tokenizer.model").exists():
             import sentencepiece
 
@@ -35,36 +39,41 @@ class StepDiffProcessor:
                 model_file=str(directory / "tokenizer.model")
             )
             self.encode, self.decode = model.encode, model.decode
-            self.bos, self.eos = model.bos_id(), model.eos_id()
+            self.special = model.piece_to_id
         else:
             import tokenizers
             from tokenizers import normalizers
 
             model = tokenizers.Tokenizer.from_file(str(directory / "tokenizer.json"))
-            model.normalizer = normalizers.Sequence(
-                [normalizers.Prepend(SPACE), normalizers.Replace(" ", SPACE)]
-            )
-            model.pre_tokenizer = None
+            if self.chat["leading_space"]:
+                model.normalizer = normalizers.Sequence(
+                    [normalizers.Prepend(SPACE), normalizers.Replace(" ", SPACE)]
+                )
+                model.pre_tokenizer = None
             model.encode_special_tokens = True
             self.encode = lambda text: model.encode(text, add_special_tokens=False).ids
-            self.decode = model.decode
-            self.bos, self.eos = model.token_to_id("<s>"), model.token_to_id("</s>")
+            self.decode, self.special = model.decode, model.token_to_id
+        self.bos = self.special(self.chat["bos"])
+        self.stops = [self.special(name) for name in self.chat["stops"]]
 
     @classmethod
     def from_pretrained(cls, directory: str | Path) -> "StepDiffProcessor":
         """From a directory that `stepdiff convert torch` wrote."""
         return cls(directory)
 
-    def __call__(self, segments: Sequence[str | np.ndarray]) -> dict[str, Any]:
+    def __call__(self, segments: Sequence[str | Special | np.ndarray]) -> dict[str, Any]:
         """`input_ids` and `frames` of one prompt, for `model.generate` and `model`.
 
         Args:
-            segments: texts, and videos as uint8 frames [T, H, W, 3]; any number of either.
+            segments: texts, special tokens, and videos as uint8 frames [T, H, W, 3]; any number of
+                each.
         """
         ids, videos = [self.bos], []
         for segment in segments:
             if isinstance(segment, str):
                 ids += self.encode(segment)
+            elif isinstance(segment, Special):
+                ids.append(self.special(segment.name))
             else:
                 ids += [SLOT] * self.sizes["latents"]
                 videos.append(self.crop(segment))
@@ -73,7 +82,15 @@ class StepDiffProcessor:
 
     def pair(self, reference: np.ndarray, candidate: np.ndarray, question: str) -> dict[str, Any]:
         """StepDiff's question about two videos (paper, section 3.3)."""
-        return self([SYSTEM, reference, BETWEEN, candidate, f".\n<</SYS>>\n\n{question} [/INST]"])
+        question = question.strip() if self.chat["trims"] else question
+        videos = iter((reference, candidate))
+        segments: list[str | Special | np.ndarray] = []
+        for part in self.chat["pair"]:
+            if "text" in part:
+                segments.append(question.join(part["text"]))
+            else:
+                segments.append(Special(part["special"]) if "special" in part else next(videos))
+        return self(segments)
 
     def answer_ids(self, answer: str) -> torch.Tensor:
         """[1, tokens] of an answer, for `model.log_likelihood`."""
@@ -82,7 +99,8 @@ class StepDiffProcessor:
     def text(self, ids: torch.Tensor) -> str:
         """What `model.generate` answered."""
         known = [int(token) for token in ids.flatten()]
-        return self.decode(known[: known.index(self.eos)] if self.eos in known else known).strip()
+        ends = [place for place, token in enumerate(known) if token in self.stops]
+        return self.decode(known[: ends[0]] if ends else known).strip()
 
     def crop(self, frames: np.ndarray) -> np.ndarray:
         """Short side to `resized_side`, then the centre."""

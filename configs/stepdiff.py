@@ -1,11 +1,10 @@
-"""StepDiff with Llama-2-chat 7B: pairs, with interleaved data kept (paper, section 4).
+"""StepDiff: pairs, with interleaved data kept (paper, section 4); Llama-2-chat 70B is the paper's.
 
 The paper gives the architecture; paths, rates, steps, batch and mixture are ours (the rate is
 VidDetours's, arXiv 2401.01823).
 """
 
 from stepdiff_jax.config import (
-    LLAMA_2_7B,
     DataConfig,
     Experiment,
     LoopConfig,
@@ -13,12 +12,14 @@ from stepdiff_jax.config import (
     Source,
     WeightsConfig,
 )
+from stepdiff_jax.families.common.find import find_size
 
 
-def experiment() -> Experiment:
+def experiment(size: str = "llama2-7b") -> Experiment:
+    model = find_size(size)
     return Experiment(
-        name="stepdiff-7b",
-        llama=LLAMA_2_7B,
+        name=f"stepdiff-{model.label}",
+        llama=model.config,
         data=DataConfig(
             directory="datasets/stepdiff",
             mixture=(Source("pairs", 3.0), Source("sequences", 1.0)),
@@ -29,10 +30,10 @@ def experiment() -> Experiment:
         ),
         optimizer=OptimizerConfig(steps=5000, peak_rate=3e-5, warmup_steps=150, weight_decay=0.0),
         weights=WeightsConfig(
-            llama="weights/llama-2-7b-chat",
+            llama=model.directory,
             encoder="weights/internvideo-mm-l-14",
-            tokenizer="weights/llama-2-7b-chat/tokenizer.model",
-            initial_run="runs/interleaved_7b",
+            tokenizer=model.tokenizer,
+            initial_run=f"runs/interleaved_{model.label}",
         ),
-        loop=LoopConfig(run_directory="runs/stepdiff_7b", evaluate_every=500),
+        loop=LoopConfig(run_directory=f"runs/stepdiff_{model.label}", evaluate_every=500),
     )

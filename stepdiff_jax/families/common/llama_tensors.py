@@ -8,8 +8,7 @@ no head is permuted (Meta's own files, which interleave them, are another format
 from collections.abc import Iterator
 
 from stepdiff_jax.config import LlamaConfig
-from stepdiff_jax.weights.tensor_files import TensorFiles
-from stepdiff_jax.weights.tensors import Ignored, Tensor
+from stepdiff_jax.families.common.base import Tensor
 
 HEAD = "lm_head.weight"
 EMBEDDING = "model.embed_tokens.weight"
@@ -54,12 +53,10 @@ def _layer_tensors(config: LlamaConfig) -> Iterator[Tensor]:
             yield Tensor(key, tuple(shape), ("blocks", ours), layer, transposed=True)
 
 
-def ignored_tensors(files: TensorFiles, config: LlamaConfig) -> tuple[Ignored, ...]:
-    """What may stand in a checkpoint beside `checkpoint_tensors`."""
-    ignored = []
-    for name, stored in files.tensors.items():
-        if name.endswith(DERIVED):
-            ignored.append(Ignored(stored.file.name, name, "follows from rope_theta"))
-        elif name == HEAD and config.tied_embeddings:
-            ignored.append(Ignored(stored.file.name, name, "equal to the embedding"))
-    return tuple(ignored)
+def left_out(name: str, config: LlamaConfig) -> str | None:
+    """Why a tensor may stand in a checkpoint beside `checkpoint_tensors`; None if it may not."""
+    if name.endswith(DERIVED):
+        return "follows from rope_theta"
+    if name == HEAD and config.tied_embeddings:
+        return "equal to the embedding"
+    return None

@@ -1,0 +1,1 @@
+"""What families of language models share, and how one is found by its name."""

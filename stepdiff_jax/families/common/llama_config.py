@@ -1,0 +1,185 @@
+"""`config.json` of a Llama of transformers 4 or 5, and Meta's `params.json`, as our config."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from stepdiff_jax.config import LlamaConfig, RopeScaling
+from stepdiff_jax.errors import InputError
+
+FILE = "config.json"
+FIELDS = {
+    "vocabulary_size": "vocab_size",
+    "width": "hidden_size",
+    "layers": "num_hidden_layers",
+    "heads": "num_attention_heads",
+    "kv_heads": "num_key_value_heads",
+    "mlp_width": "intermediate_size",
+    "rope_theta": "rope_theta",
+    "norm_epsilon": "rms_norm_eps",
+    "tied_embeddings": "tie_word_embeddings",
+}
+"""Our field -> transformers'."""
+
+SCALING_FIELDS = {
+    "factor": "factor",
+    "low_frequency_factor": "low_freq_factor",
+    "high_frequency_factor": "high_freq_factor",
+    "original_positions": "original_max_position_embeddings",
+}
+"""Of `RopeScaling`, likewise."""
+
+PLAIN = "default"
+"""transformers' name of rotary frequencies that are not scaled."""
+
+
+def read_llama_config(directory: Path, family: str, rope_types: Sequence[str]) -> LlamaConfig:
+    """The architecture that a Hugging Face directory declares; the other fields are defaults.
+
+    transformers 4 writes `rope_theta` and `rope_scaling`, transformers 5 `rope_parameters`.
+
+    Args:
+        rope_types: kinds of rotary frequencies that the family has, in transformers' names.
+    Raises:
+        InputError: config.json is missing or broken, or of a model that ours is not: of another
+            type, or with other rotary frequencies, biases or heads of another width.
+    """
+    path = directory / FILE
+    try:
+        stored = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from error
+    if not isinstance(stored, dict):
+        raise InputError(f"{path}: not a JSON object")
+    # Before the sizes: a model of another type has other fields altogether.
+    _require(stored, {"model_type": "llama", "hidden_act": "silu"}, path)
+    rope = stored.get("rope_parameters") or stored.get("rope_scaling") or {}
+    if not isinstance(rope, dict):
+        raise InputError(f"{path}: its rotary parameters are {rope!r}, expected an object")
+    values = _values(stored, rope, path)
+    scaling = _scaling(rope, path, family, rope_types)
+    config = LlamaConfig(**values, family=family, rope_scaling=scaling)
+    plain = {"attention_bias": False, "mlp_bias": False, "head_dim": config.head_width}
+    _require(stored, plain, path)
+    return config
+
+
+def check_llama_config(path: Path, found: LlamaConfig, config: LlamaConfig) -> None:
+    """InputError naming the first field in which the model of a config.json is not `config`'s."""
+    pairs: list[tuple[str, str, Any, Any]] = [
+        (theirs, ours, found, config) for ours, theirs in FIELDS.items()
+    ]
+    scalings = found.rope_scaling, config.rope_scaling
+    pairs += [
+        (theirs, ours, *scalings)
+        for ours, theirs in {"kind": "rope_type", **SCALING_FIELDS}.items()
+    ]
+    for theirs, ours, stored, wanted in pairs:
+        first, second = getattr(stored, ours), getattr(wanted, ours)
+        if first != second:
+            field = f"rope_scaling.{ours}" if isinstance(wanted, RopeScaling) else ours
+            raise InputError(
+                f"{path}: {theirs} is {first or PLAIN!r}, the experiment's llama.{field} "
+                f"{second or PLAIN!r}"
+            )
+
+
+def llama_config_json(config: LlamaConfig, *, positions: int, bos: int, ends: Sequence[int]) -> Any:
+    """A config.json that transformers 4 and 5 both read.
+
+    Args:
+        positions: the longest text that the model is made for, in tokens.
+        bos, ends: ids of the first token, and of those at which an answer ends.
+    """
+    rope: dict[str, Any] = {"rope_type": config.rope_scaling.kind or PLAIN}
+    if config.rope_scaling.kind:
+        rope |= {
+            theirs: getattr(config.rope_scaling, ours) for ours, theirs in SCALING_FIELDS.items()
+        }
+    return {
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "hidden_act": "silu",
+        "attention_bias": False,
+        "max_position_embeddings": positions,
+        "bos_token_id": bos,
+        "eos_token_id": ends[0] if len(ends) == 1 else list(ends),
+        **{theirs: getattr(config, ours) for ours, theirs in FIELDS.items()},
+        # transformers 5 reads rope_parameters, 4 rope_scaling beside rope_theta.
+        "rope_parameters": {**rope, "rope_theta": config.rope_theta},
+        **({"rope_scaling": rope} if config.rope_scaling.kind else {}),
+    }
+
+
+def read_meta_params(
+    path: Path, params: Mapping[str, Any], vocabulary_size: int, mlp_width: int, family: str
+) -> LlamaConfig:
+    """Meta's params.json as our config, without scaled frequencies or tied embeddings.
+
+    Raises InputError if a field is missing or not a number.
+    """
+    try:
+        heads = int(params["n_heads"])
+        return LlamaConfig(
+            vocabulary_size=vocabulary_size,
+            width=int(params["dim"]),
+            layers=int(params["n_layers"]),
+            heads=heads,
+            kv_heads=int(params.get("n_kv_heads") or heads),
+            mlp_width=mlp_width,
+            rope_theta=float(params.get("rope_theta", 10000.0)),
+            norm_epsilon=float(params["norm_eps"]),
+            family=family,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: not Meta's parameters of a Llama: {error!r}") from error
+
+
+def _require(stored: Mapping[str, Any], expected: Mapping[str, Any], path: Path) -> None:
+    for field, value in expected.items():
+        if stored.get(field) not in (None, value):
+            raise InputError(f"{path}: {field} is {stored[field]!r}, but only {value!r} is known")
+
+
+def _values(stored: Mapping[str, Any], rope: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    defaults = {
+        "rope_theta": rope.get("rope_theta", 10000.0),
+        "num_key_value_heads": stored.get("num_attention_heads"),
+        "tie_word_embeddings": False,
+        "rms_norm_eps": 1e-6,
+    }
+    values: dict[str, Any] = {}
+    for ours, theirs in FIELDS.items():
+        value = stored.get(theirs)
+        value = defaults.get(theirs) if value is None else value
+        values[ours] = _number(value, type(getattr(LlamaConfig(), ours)), theirs, path)
+    return values
+
+
+def _scaling(
+    rope: Mapping[str, Any], path: Path, family: str, rope_types: Sequence[str]
+) -> RopeScaling:
+    kind = rope.get("rope_type", rope.get("type", PLAIN))
+    if kind not in rope_types:
+        known = " and ".join(map(repr, rope_types))
+        raise InputError(
+            f"{path}: rotary frequencies of type {kind!r}; family {family} has {known} only"
+        )
+    if kind == PLAIN:
+        return RopeScaling()
+    types = {member.name: member.type for member in fields(RopeScaling)}
+    return RopeScaling(
+        kind,
+        **{
+            ours: _number(rope.get(theirs), types[ours], theirs, path)
+            for ours, theirs in SCALING_FIELDS.items()
+        },
+    )
+
+
+def _number(value: Any, kind: Any, field: str, path: Path) -> Any:
+    if isinstance(value, bool) != (kind is bool) or not isinstance(value, int | float):
+        raise InputError(f"{path}: {field} is {value!r}, expected {kind.__name__}")
+    return kind(value)
