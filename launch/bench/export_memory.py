@@ -64,7 +64,9 @@ def write_run(llama: Path, run: Path) -> Path:
     from stepdiff_jax.weights.load import named_leaves
 
     experiment = kitchen.experiment()
-    weights = dataclasses.replace(experiment.weights, llama=str(llama))
+    run.mkdir(parents=True)
+    tokenizer = write_tokenizer(run / "tokenizer.json", CONFIG.vocabulary_size)
+    weights = dataclasses.replace(experiment.weights, llama=str(llama), tokenizer=str(tokenizer))
     experiment = dataclasses.replace(experiment, llama=CONFIG, weights=weights)
     shapes = nnx.eval_shape(
         lambda: Resampler(
@@ -80,11 +82,20 @@ def write_run(llama: Path, run: Path) -> Path:
         f"resampler.{name}": random.normal(0, 0.02, leaf.shape).astype(leaf.dtype)
         for name, leaf in named_leaves(nnx.state(shapes)).items()
     }
-    run.mkdir(parents=True)
     (run / CONFIG_FILE).write_text(json.dumps(to_dict(experiment)))
     metadata = CheckpointMetadata("", dataclasses.asdict(experiment.resampler), "")
     write_trained(run, TrainedWeights(1, metadata, arrays))
     return run
+
+
+def write_tokenizer(path: Path, size: int) -> Path:
+    """A tokenizer of as many tokens as the Llama has, which no text is read with."""
+    from tokenizers import Tokenizer, models
+
+    names = ["<unk>", "<s>", "</s>", *map(str, range(size - 3))]
+    vocabulary = {name: number for number, name in enumerate(names)}
+    Tokenizer(models.BPE(vocabulary, [])).save(str(path))
+    return path
 
 
 if __name__ == "__main__":
