@@ -58,6 +58,7 @@ setup(
         "av>=18",
         "pillow>=11",
         "ijson>=3.4",
+        "msgspec>=0.19",
         "numpy>=2",
         "scipy>=1.14",
         "tyro>=0.9",

@@ -1,4 +1,4 @@
-"""JSON files that hold one object, as HT-Step and HowTo100M release them."""
+"""JSON files that hold one object or one list, as data sets are released."""
 
 import json
 import math
@@ -15,16 +15,32 @@ def read_object(path: Path) -> dict[str, Any]:
     Raises:
         InputError: the file cannot be read, is not JSON, or holds no object or an empty one.
     """
+    value = _read(path)
+    if not isinstance(value, dict) or not value:
+        raise InputError(f"{path}: must hold a non-empty JSON object, got {shorten(value)}")
+    return value
+
+
+def read_list(path: Path) -> list[Any]:
+    """The file's JSON list; numbers as in `read_object`.
+
+    Raises:
+        InputError: the file cannot be read, is not JSON, or holds no list or an empty one.
+    """
+    value = _read(path)
+    if not isinstance(value, list) or not value:
+        raise InputError(f"{path}: must hold a non-empty JSON list, got {shorten(value)}")
+    return value
+
+
+def _read(path: Path) -> Any:
     try:
         text = path.read_text(encoding="utf-8")
-        value = json.loads(text, parse_constant=str, parse_float=_number)
+        return json.loads(text, parse_constant=str, parse_float=_number)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: is not JSON: {error}") from error
-    if not isinstance(value, dict) or not value:
-        raise InputError(f"{path}: must hold a non-empty JSON object, got {shorten(value)}")
-    return value
 
 
 def fail(path: Path, video: str, field: str, problem: str, value: object) -> NoReturn:

@@ -8,7 +8,6 @@ there, and leaves the same bytes as one that was not. Answers cost money, so nei
 anew or written over by a run with other settings or on other input: that is an error.
 """
 
-import glob
 import hashlib
 import json
 import sys
@@ -16,11 +15,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, Self, TypeVar
 
+from data_prep.schema.line import Line, Row
+from data_prep.schema.stages import Origin, Reason, Summary, reasons
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.files import remove_unfinished, write_json, write_text
 from stepdiff_jax.jsonl import shorten, write_jsonl
 
 BATCH = 32
@@ -28,7 +30,22 @@ BATCH = 32
 
 REPORT_SECONDS = 2.0
 
-Row = dict[str, Any]
+
+class Keyed(Protocol):
+    """What a stage reads of a row, and the row's name: the same in every run."""
+
+    @property
+    def key(self) -> str:
+        """Names the row among those of the stage."""
+        ...
+
+    @classmethod
+    def of(cls, row: Row) -> Self:
+        """The record of a row."""
+        ...
+
+
+RecordT = TypeVar("RecordT", bound=Keyed)
 
 
 @dataclass(frozen=True)
@@ -37,14 +54,19 @@ class Rejected:
 
     kind: str
     detail: str
-    extra: Row = field(default_factory=dict)
+    extra: Line | None = None
+
+    @property
+    def reason(self) -> Row:
+        """The end of the quarantine line."""
+        return Reason(self.kind, self.detail).row()
 
 
 @dataclass(frozen=True)
 class Shard:
     """Part `number` (from 1) of `count`.
 
-    Raises InputError where the number is not among them.
+    Raises InputError if the number is not from 1 to `count`.
     """
 
     number: int = 1
@@ -56,7 +78,7 @@ class Shard:
 
     @classmethod
     def parse(cls, text: str) -> "Shard":
-        """From `i/N`; InputError where it is not."""
+        """From `i/N`; raises InputError if the text is of another form."""
         number, slash, count = text.partition("/")
         if not (slash and number.isdigit() and count.isdigit()):
             raise InputError(f"--shard {text!r}: must be i/N, such as 1/4")
@@ -70,8 +92,8 @@ class Shard:
 
 def run_stage(
     rows: Sequence[Row],
-    key: Callable[[Row], str],
-    work: Callable[[Sequence[Row]], Iterator[Row | Rejected]],
+    kind: type[RecordT],
+    work: Callable[[Sequence[RecordT]], Iterator[Line | Rejected]],
     destination: Path,
     *,
     shard: Shard,
@@ -83,10 +105,11 @@ def run_stage(
     """Do the rows of a shard that are not done yet; returns (and writes) the summary.
 
     Args:
-        key: names a row; the same in every run.
-        work: one result for each row, in order.
+        rows: lines of the input as they stand in its files, unknown fields included.
+        kind: what the stage reads of a row.
+        work: one result for each record, in order.
         settings: what the result depends on.
-        counts: what is added up in the summary, over finished and quarantined rows.
+        counts: what is added up in the summary, over results and quarantined rows.
         lines: from a row and its result to the lines that are written of it.
         set_aside: to the lines of a finished row that are quarantined, each with its `reason`.
     Raises:
@@ -102,34 +125,37 @@ def run_stage(
         print(f"{destination.stem}: is done", file=sys.stderr)
         return found
     done = _read_journal(journal, origin)
-    missing = [row for row in mine if key(row) not in done]
-    start = told = time.monotonic()
+    keys = [kind.of(row).key for row in mine]
+    missing = [(key, row) for key, row in zip(keys, mine) if key not in done]
+    start = reported = time.monotonic()
     journal.parent.mkdir(parents=True, exist_ok=True)
     _write_journal(journal, origin, done)
-    _remove_unfinished(shard.path(destination, ".jsonl"))
-    _remove_unfinished(shard.path(destination, ".quarantine.jsonl"))
+    remove_unfinished(shard.path(destination, ".jsonl"))
+    remove_unfinished(shard.path(destination, ".quarantine.jsonl"))
     with journal.open("a", encoding="utf-8") as file:
-        for place in range(0, len(missing), BATCH):
-            batch = missing[place : place + BATCH]
-            for row, result in zip(batch, work(batch), strict=True):
+        for first in range(0, len(missing), BATCH):
+            batch = missing[first : first + BATCH]
+            results = work([kind.of(row) for _, row in batch])
+            for (key, row), result in zip(batch, results, strict=True):
                 if isinstance(result, Rejected):
-                    entry = (True, {**row, **_reason(result)})
+                    extra = result.extra.row() if result.extra else {}
+                    entry = (True, {**row, **extra, **result.reason})
                 else:
-                    entry = (False, result)
-                done[key(row)] = entry
-                file.write(json.dumps([key(row), *entry]) + "\n")
+                    entry = (False, result.row())
+                done[key] = entry
+                file.write(json.dumps([key, *entry]) + "\n")
                 file.flush()
-            if place + BATCH >= len(missing) or time.monotonic() > told + REPORT_SECONDS:
-                told = time.monotonic()
-                _report(destination.stem, place + len(batch), len(missing), start)
+            if first + BATCH >= len(missing) or time.monotonic() > reported + REPORT_SECONDS:
+                reported = time.monotonic()
+                _report(destination.stem, first + len(batch), len(missing), start)
     quarantined: list[Row] = []
     total: Counter[str] = Counter()
     written = 0
 
     def finished() -> Iterator[Row]:
         nonlocal written
-        for row in mine:
-            rejected, result = done[key(row)]
+        for key, row in zip(keys, mine):
+            rejected, result = done[key]
             total.update(counts(result))
             if rejected:
                 quarantined.append(result)
@@ -141,25 +167,31 @@ def run_stage(
 
     write_jsonl(shard.path(destination, ".jsonl"), finished())
     write_jsonl(shard.path(destination, ".quarantine.jsonl"), quarantined)
-    summary = {
-        "in": len(mine),
-        "out": written,
-        "dropped": dict(sorted(Counter(row["reason"] for row in quarantined).items())),
-        "counts": dict(sorted(total.items())),
-        **origin,
-    }
+    summary = Summary(
+        entered=len(mine),
+        left=written,
+        dropped=reasons(quarantined),
+        counts=dict(sorted(total.items())),
+        settings=origin.settings,
+        input=origin.input,
+    ).row()
     write_summary(report, summary)
     journal.unlink()
     return summary
 
 
-def origin_of(rows: Sequence[Row], settings: Mapping[str, Any]) -> Row:
+def passed_on(row: Row, result: Row) -> tuple[Row]:
+    """For `lines`: the row's own line with what the result adds or replaces."""
+    return ({**row, **result},)
+
+
+def origin_of(rows: Sequence[Row], settings: Mapping[str, Any]) -> Origin:
     """What a stage's output is made of; part of its summary."""
-    return {"settings": json.loads(json.dumps(settings)), "input": _digest(rows)}
+    return Origin(json.loads(json.dumps(settings)), _digest(rows))
 
 
-def read_summary(path: Path, origin: Row) -> dict[str, Any] | None:
-    """The summary of a stage that is done; None where it is not.
+def read_summary(path: Path, origin: Origin) -> dict[str, Any] | None:
+    """The summary of a stage that is done; None if it is not.
 
     Raises:
         InputError: what is there was made with other settings, or on other input.
@@ -173,19 +205,10 @@ def read_summary(path: Path, origin: Row) -> dict[str, Any] | None:
 
 def write_summary(path: Path, summary: Mapping[str, Any]) -> None:
     """Write a stage's summary, whole or not at all."""
-    _replace(path, json.dumps(summary, indent=2) + "\n")
+    write_json(path, summary, indent=2)
 
 
-def pair_key(row: Row) -> str:
-    """Names a row about a pair of clips."""
-    return f"{row['reference']} {row['candidate']}"
-
-
-def _reason(rejected: Rejected) -> Row:
-    return {**rejected.extra, "reason": rejected.kind, "detail": rejected.detail}
-
-
-def _read_journal(path: Path, origin: Row) -> dict[str, tuple[bool, Row]]:
+def _read_journal(path: Path, origin: Origin) -> dict[str, tuple[bool, Row]]:
     """Finished rows of a run that was stopped; its last line may be cut off."""
     if not path.exists():
         return {}
@@ -199,28 +222,23 @@ def _read_journal(path: Path, origin: Row) -> dict[str, tuple[bool, Row]]:
     return done
 
 
-def _write_journal(path: Path, origin: Row, done: Mapping[str, tuple[bool, Row]]) -> None:
+def _write_journal(path: Path, origin: Origin, done: Mapping[str, tuple[bool, Row]]) -> None:
     """Without a cut-off last line; whole or not at all, so that a kill here loses nothing."""
-    lines = [origin, *([name, *entry] for name, entry in done.items())]
-    _replace(path, "".join(f"{json.dumps(line)}\n" for line in lines))
+    lines = [origin.row(), *([name, *entry] for name, entry in done.items())]
+    write_text(path, "".join(f"{json.dumps(line)}\n" for line in lines))
 
 
-def _remove_unfinished(path: Path) -> None:
-    """What a run that was killed while it wrote `path` has left (see `write_jsonl`)."""
-    for unfinished in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
-        unfinished.unlink()
-
-
-def _require_same(path: Path, found: Row, origin: Row) -> None:
-    """Raise InputError where what is at `path` was made otherwise."""
-    made, wanted = found.get("settings", {}), origin["settings"]
+def _require_same(path: Path, found: Row, origin: Origin) -> None:
+    """Raises InputError if what is at `path` was made with other settings or of other input."""
+    known = Origin.of(found)
+    made, wanted = known.settings, origin.settings
     for name in sorted(made.keys() | wanted.keys()):
         if made.get(name) != wanted.get(name):
             raise InputError(
                 f"{path}: was made with {name} = {shorten(made.get(name))}, not "
                 f"{shorten(wanted.get(name))}; choose another destination, or delete it"
             )
-    if found.get("input") != origin["input"]:
+    if known.input != origin.input:
         raise InputError(
             f"{path}: was made of other input; choose another destination, or delete it"
         )
@@ -239,12 +257,6 @@ def _digest(rows: Sequence[Row]) -> str:
     for row in rows:
         digest.update(json.dumps(row, sort_keys=True).encode() + b"\n")
     return digest.hexdigest()[:16]
-
-
-def _replace(path: Path, text: str) -> None:
-    unfinished = path.with_name(f".{path.name}.tmp")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(path)
 
 
 def _report(name: str, done: int, of: int, start: float) -> None:

@@ -7,7 +7,6 @@ them, and runs the stages one after the other up to the records that training re
 printed as the command that a user would type. A second run goes on where the first one stopped.
 """
 
-import json
 import shlex
 import sys
 from collections.abc import Sequence
@@ -17,12 +16,14 @@ from pathlib import Path
 from data_prep.cli.prep import STAGES
 from data_prep.kitchen.faults import kitchen_thresholds
 from data_prep.kitchen.world_files import make_world
-from data_prep.text.language_models.choice import ModelOptions
+from data_prep.text.language_models.options import ModelOptions
 from stepdiff_jax.arguments import parse_arguments
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.exit_codes import BAD_INPUT
+from stepdiff_jax.files import write_json
 
 PROG = "python -m launch.chain"
+ORACLE = "data_prep.kitchen.language_model:oracle"
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Chain:
     seed: int = 0
     """Of the world."""
     processes: int = 2
-    model: ModelOptions = field(default_factory=lambda: ModelOptions(kind="oracle"))
+    model: ModelOptions = field(default_factory=lambda: ModelOptions(kind=ORACLE))
 
 
 def run(options: Chain) -> None:
@@ -61,7 +62,7 @@ def render(options: Chain) -> None:
         processes=options.processes,
     )
     topics = kitchen_thresholds(topics=True).topics
-    (options.directory / "topics.json").write_text(json.dumps(topics, indent=1) + "\n")
+    write_json(options.directory / "topics.json", topics, indent=1)
 
 
 def stage_commands(options: Chain) -> list[tuple[str, list[str]]]:
@@ -128,9 +129,9 @@ def training_command(directory: Path) -> list[str]:
 
 
 def _model_flags(model: ModelOptions, truth: Path) -> dict[str, object]:
-    """What differs from the defaults, as flags; an oracle is told where the truth is."""
-    if model.kind == "oracle":
-        model = replace(model, truth=truth)
+    """What differs from the defaults, as flags; the oracle's with the path of the truth."""
+    if model.kind == ORACLE and not model.options:
+        model = replace(model, options=(f"truth={truth}",))
     default = ModelOptions()
     values = {one.name: getattr(model, one.name) for one in fields(model)}
     return {

@@ -14,10 +14,20 @@ from typing import Annotated, Literal
 from tyro import MISSING
 from tyro.conf import Positional, arg
 
-from stepdiff_jax.arguments import Command, choose_command, load_config, parse_arguments
+from stepdiff_jax.arguments import (
+    Command,
+    choose_command,
+    last_value,
+    load_config,
+    missing_values,
+    parse_arguments,
+)
 from stepdiff_jax.config import Experiment
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.exit_codes import BAD_INPUT, FAILED, INTERRUPTED
+from stepdiff_jax.files import write_json
+from stepdiff_jax.systems.options import SystemOptions
+from stepdiff_jax.systems.registry import SYSTEMS, TRAINED, system_options
 
 Task = Literal["diffcap", "diffmcq", "diffrank"]
 
@@ -107,46 +117,48 @@ def aot(prog: str, arguments: Sequence[str]) -> None:
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Answer the benchmark with an experiment's newest weights, and score the answers.
+    """Answer the benchmark with a system, and score the answers.
 
-    Writes predictions/<split>/<task>.jsonl and results.json into the experiment's run directory.
+    Writes predictions/<split>/<task>.jsonl and results.json into the experiment's run directory; of
+    another system than the trained experiment into systems/<system> there.
     """
 
     experiment: Annotated[Experiment, arg(name="")]
+    system_options: Annotated[SystemOptions, arg(name="")]
     benchmark: Path
     """Directory of diffcap_dataset.jsonl, diffmcq_dataset.jsonl and diffrank_dataset.jsonl."""
     task: tuple[Task, ...] = ("diffcap", "diffmcq", "diffrank")
     split: str = "test"
     """The split of the packed clips that the benchmark asks about."""
-    allow_other_frozen_weights: bool = False
-    """Take trained weights that were trained with other frozen weights."""
+    system: Annotated[
+        str, arg(help=f"{', '.join(SYSTEMS)}; --system NAME --help lists its own options.")
+    ] = TRAINED
 
 
 def evaluate(prog: str, arguments: Sequence[str]) -> None:
-    """Evaluate an experiment: CONFIG --benchmark DIR [--task T ...] [--field.sub value ...]."""
+    """Evaluate an experiment, or a baseline (--system NAME): CONFIG --benchmark DIR [OPTIONS]."""
     experiment, prog, rest = load_config(prog, arguments)
-    options = parse_arguments(Evaluate, rest, prog=prog, default=Evaluate(experiment, MISSING))
+    own = system_options(last_value(rest, "--system", TRAINED))
+    default = Evaluate(experiment, missing_values(own), MISSING)
+    options = parse_arguments(Evaluate, rest, prog=prog, default=default)
     from stepdiff_jax.evaluation.results import write_results
-    from stepdiff_jax.evaluation.run import benchmark_path, evaluate
-    from stepdiff_jax.systems.trained import trained_system
+    from stepdiff_jax.evaluation.run import asked_clips, evaluate
 
-    for task in options.task:  # before minutes of encoding
-        if not benchmark_path(options.benchmark, task).is_file():
-            raise InputError(f"{benchmark_path(options.benchmark, task)}: no such file")
-    system = trained_system(
-        options.experiment,
-        options.split,
-        allow_other_frozen_weights=options.allow_other_frozen_weights,
-    )
-    run = Path(options.experiment.loop.run_directory)
-    metrics = evaluate(system, options.benchmark, run / "predictions" / options.split, options.task)
+    clips = asked_clips(options.benchmark, options.task)  # before minutes of encoding
+    system = options.system_options.open(options.experiment, options.split, clips)
+    directory = Path(options.experiment.loop.run_directory)
+    if options.system != TRAINED:
+        directory = directory / "systems" / options.system
+    predictions = directory / "predictions" / options.split
+    metrics = evaluate(system, options.benchmark, predictions, options.task)
     results = {
         "experiment": options.experiment.name,
+        "system": {"name": options.system, **options.system_options.to_json()},
         "benchmark": str(options.benchmark),
         "split": options.split,
         "tasks": metrics,
     }
-    write_results(run / "results.json", results)
+    write_results(directory / "results.json", results)
     print(json.dumps(metrics))
 
 
@@ -171,7 +183,7 @@ def weights(prog: str, arguments: Sequence[str]) -> None:
         print(found.describe())
     if options.report is not None:
         table = {name: found.to_json() for name, found in reports.items()}
-        options.report.write_text(json.dumps(table, indent=1) + "\n")
+        write_json(options.report, table, indent=1)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """`stepdiff convert`: weights in and out."""
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from tyro.conf import Positional, arg
 
 from stepdiff_jax.arguments import Command, parse_arguments
+from stepdiff_jax.files import write_json
 
 if TYPE_CHECKING:
     from stepdiff_jax.weights.tensors import Report
@@ -149,7 +149,7 @@ def _tell(report: "Report", path: Path | None) -> None:
     for one in report.ignored:
         print(f"ignored {one.key} in {one.file}: {one.reason}")
     if path is not None:
-        path.write_text(json.dumps(dataclasses.asdict(report), indent=1) + "\n")
+        write_json(path, dataclasses.asdict(report), indent=1)
 
 
 CONVERSIONS: dict[str, Command] = {

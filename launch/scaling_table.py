@@ -16,6 +16,7 @@ import tyro
 
 from stepdiff_jax.aot.topology import GIB
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.files import write_text
 
 
 @dataclass(frozen=True)
@@ -104,10 +105,7 @@ def _measured(row: Row, cache: Path) -> Mapping[str, Any]:
         if done.returncode:
             told = done.stderr.strip().splitlines() or ["no message"]
             raise InputError(f"stepdiff aot {' '.join(row.arguments())}: {told[-1]}")
-        cache.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        partial.write_text(done.stdout)
-        partial.replace(path)
+        write_text(path, done.stdout)
         print(f"{name}: compiled", file=sys.stderr, flush=True)
     return json.loads(path.read_text())
 
@@ -123,4 +121,4 @@ class Options:
 
 if __name__ == "__main__":
     options = tyro.cli(Options)
-    options.output.write_text(HEADING + table(ROWS, options.cache))
+    write_text(options.output, HEADING + table(ROWS, options.cache))

@@ -1,6 +1,7 @@
 """Commands, and their arguments as dataclasses, with errors of one line."""
 
 import contextlib
+import dataclasses
 import io
 import itertools
 import re
@@ -62,6 +63,26 @@ def parse_arguments(
         if not stop.code:
             raise
         raise InputError(f"{first_section(errors.getvalue())} (see {prog} --help)") from None
+
+
+def missing_values(options: type[Options]) -> Options:
+    """A dataclass's defaults, for `parse_arguments`: what has none must be given."""
+    required = [
+        field.name
+        for field in dataclasses.fields(options)  # type: ignore[arg-type]
+        if field.default is field.default_factory is dataclasses.MISSING
+    ]
+    return options(**dict.fromkeys(required, tyro.MISSING))
+
+
+def last_value(arguments: Sequence[str], flag: str, default: str) -> str:
+    """What a flag that decides on other flags is given, before these can be parsed."""
+    value = default
+    for word, following in zip(arguments, [*arguments[1:], default]):
+        name, equals, text = word.partition("=")
+        if name == flag:
+            value = text if equals else following
+    return value
 
 
 def load_config(prog: str, arguments: Sequence[str]) -> tuple[Experiment, str, Sequence[str]]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.files import replacing
 
 _LONGEST_VALUE = 80
 _LOOK_AHEAD = 1 << 16
@@ -139,14 +140,7 @@ def write_jsonl(path: str | os.PathLike[str], rows: Iterable[Any]) -> None:
     Raises:
       ValueError: a row holds NaN or infinity, which JSON has no word for.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with unfinished.open("w", encoding="utf-8") as file:
-            for row in rows:
-                fields = row if isinstance(row, Mapping) else dataclasses.asdict(row)
-                file.write(json.dumps(fields, allow_nan=False) + "\n")
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with replacing(Path(path)) as unfinished, unfinished.open("w", encoding="utf-8") as file:
+        for row in rows:
+            fields = row if isinstance(row, Mapping) else dataclasses.asdict(row)
+            file.write(json.dumps(fields, allow_nan=False) + "\n")

@@ -25,7 +25,8 @@ def imports_of(modules: Mapping[str, Path]) -> list[Import]:
     """Every use of a module of the project by another, by name.
 
     That is `import` at the top, in functions and for type checkers alike; a name that is handed to
-    `import_module` and its like; `-m NAME` of a command; and any string that is a module's name.
+    `import_module` and its like; `-m NAME` of a command; and any string that is a module's name, or
+    MODULE:NAME.
     Of other packages, `import` alone.
     """
     found = []
@@ -57,8 +58,10 @@ def _strings(tree: ast.AST, modules: Mapping[str, Path]) -> Iterator[str]:
         elif isinstance(node, ast.List | ast.Tuple):
             values = [_beginning(element) for element in node.elts]
             handed |= {after for flag, after in pairwise(values) if flag == "-m"}
-        elif "." in _beginning(node) and _module(_beginning(node), modules) in modules:
-            yield _module(_beginning(node), modules)
+        else:
+            name = _module(_beginning(node).partition(":")[0], modules)
+            if "." in name and name in modules:
+                yield name
     for text in handed:
         if text.split(".")[0] in PACKAGES:
             yield _module(text.rstrip("."), modules)

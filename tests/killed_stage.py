@@ -25,8 +25,8 @@ PROCESSES.set_forkserver_preload(
     [
         "launch.chain",
         "data_prep.records.pack",
-        "data_prep.records.sequences",
-        "data_prep.inspect.write",
+        "data_prep.records.sequences.stage",
+        "data_prep.inspect.stage",
     ]
 )
 

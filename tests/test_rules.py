@@ -95,6 +95,7 @@ UPWARD = {
     "a name in parts": "import importlib\nimportlib.import_module(f'configs.{1}')\n",
     "find_spec": "import importlib.util as u\nu.find_spec('data_prep')\n",
     "a string for later": "PLUGIN = 'data_prep.kitchen.oracle'\n",
+    "a function by name": "PLUGIN = 'data_prep.kitchen.language_model:oracle'\n",
     "a command": "import subprocess\nsubprocess.run(['python', '-m', 'launch'])\n",
 }
 
@@ -103,8 +104,9 @@ UPWARD = {
 def test_an_upward_import_is_found(tmp_path, text):
     path = tmp_path / "errors.py"
     path.write_text(text)
-    (found,) = problems(MODULES | {"stepdiff_jax.errors": path})
+    found, *circle = problems(MODULES | {"stepdiff_jax.errors": path})
     assert found.startswith("stepdiff_jax.errors imports ")
+    assert all(line.startswith("circle: ") for line in circle)  # most modules import errors
 
 
 @pytest.mark.parametrize(
@@ -130,6 +132,12 @@ def test_torch_is_imported_to_read_its_pickles_and_to_compare_with_it_only():
     importers = {one.importer for one in imports_of(MODULES) if one.imported == "torch"}
     others = {name for name in importers if not name.startswith(MEASURES)}
     assert others == {READS_PICKLES}
+
+
+def test_what_is_shipped_imports_nothing_of_the_tests():
+    helpers = {path.stem for path in (ROOT / "tests").iterdir()} - set(PACKAGES)
+    found = [one for one in imports_of(MODULES) if one.imported.split(".")[0] in helpers]
+    assert not found
 
 
 def test_files_are_small():

@@ -113,15 +113,15 @@ def _pair(directory: Path, records: int, call: int) -> None:
     from data_prep.benchmark.held_out import EvaluationClips
     from data_prep.similarity.words import words_embedding
     from data_prep.stage import Shard
-    from data_prep.text.pair import write_pairs
-    from data_prep.text.pair_choice import Limits
+    from data_prep.text.pair.choice import PairLimits
+    from data_prep.text.pair.stage import write_pairs
 
     source = directory / str(records)
     write_pairs(
         source / "clips.jsonl",
         source / "descriptions.jsonl",
         source / f"pairs{call}.jsonl",
-        Limits(),
+        PairLimits(),
         shard=Shard(),
         exclude=EvaluationClips(),
         embed=words_embedding,

@@ -8,7 +8,7 @@ from data_prep.kitchen import language
 from data_prep.kitchen.oracle import ask
 from data_prep.kitchen.world import KEYSTEPS, Scene, sample_scene
 from data_prep.text.describe.stage import PROMPT
-from data_prep.text.question import question_prompt
+from data_prep.text.question.stage import question_prompt
 from stepdiff_jax.data.tokenizer import Tokenizer
 
 

@@ -1,4 +1,4 @@
-"""The benchmark stage: differences.jsonl -> the three official files (paper, section 4)."""
+"""The benchmark stage: differences.jsonl -> the official files (paper, section 4)."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -6,16 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec import UNSET
 
-from data_prep.benchmark.write import Difference, Nearness, write_benchmark
+from data_prep.benchmark.write import Nearness, write_benchmark
+from data_prep.schema.differences import LARGEST_SCORE, Difference, LineNumber, wrong_field
+from data_prep.schema.line import Row
+from data_prep.schema.stages import Summary, reasons
 from data_prep.similarity.base import Embed, cosines
-from data_prep.stage import Rejected, Row, origin_of, read_summary, write_summary
+from data_prep.stage import Rejected, origin_of, read_summary, write_summary
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.evaluation.benchmark_files import Task, parse_clip_id
 from stepdiff_jax.jsonl import shorten, stream_jsonl, write_jsonl
-
-LARGEST_SCORE = 5
-"""Nearly identical; 0 is nothing in common (section 4.3)."""
 
 
 def write_benchmark_files(
@@ -28,7 +29,8 @@ def write_benchmark_files(
     hard: int,
     seed: int,
 ) -> dict[str, Any]:
-    """Write the three files into `destination`; returns (and writes) the summary.
+    """Write the three files into `destination`, or two if no annotation has a score; returns (and
+    writes) the summary.
 
     Wrong annotations are quarantined by reason. A second run does nothing; with other settings, or
     on other input, it is an error.
@@ -53,10 +55,9 @@ def write_benchmark_files(
     for number, row in enumerate(rows, start=1):
         problem = annotation_problem(row)
         if problem:
-            reason = {"reason": problem.kind, "detail": problem.detail}
-            bad.append({**row, "line": number, **reason})
+            bad.append({**row, **LineNumber(number).row(), **problem.reason})
         else:
-            good.append(_difference(row))
+            good.append(Difference.of(row))
     left_out: dict[Task, Counter[str]] = {}
     write_jsonl(destination / "benchmark.quarantine.jsonl", bad)
     written = write_benchmark(
@@ -68,13 +69,14 @@ def write_benchmark_files(
         nearness=nearness_by(embed),
         left_out=left_out,
     )
-    summary = {
-        "in": len(rows),
-        "out": written,
-        "dropped": dict(sorted(Counter(row["reason"] for row in bad).items())),
-        "counts": {task: dict(sorted(reasons.items())) for task, reasons in left_out.items()},
-        **origin,
-    }
+    summary = Summary(
+        entered=len(rows),
+        left=written,
+        dropped=reasons(bad),
+        counts={task: dict(sorted(why.items())) for task, why in left_out.items()},
+        settings=origin.settings,
+        input=origin.input,
+    ).row()
     write_summary(report, summary)
     return summary
 
@@ -95,35 +97,21 @@ def nearness_by(embed: Embed) -> Nearness:
 
 
 def annotation_problem(row: Row) -> Rejected | None:
-    """Why a line is no annotation; None where it is one."""
-    for name in ("reference", "candidate", "category"):
-        if not isinstance(row.get(name), str) or not row[name].strip():
-            return _wrong(row, name, "is no text")
-    if type(row.get("keystep")) not in (str, int):
-        return _wrong(row, "keystep", "is neither a text nor an integer")
-    for name in ("reference", "candidate"):
+    """Why a line is no annotation; None if it is one."""
+    wrong = wrong_field(row)
+    if wrong:
+        return Rejected(wrong[0], shorten(wrong[1]))
+    difference = Difference.of(row)
+    for side, clip in difference.clips().items():
         try:
-            parse_clip_id(row[name])
+            parse_clip_id(clip)
         except InputError as error:
-            return Rejected("clip id of another form", f"{name}: {error}")
-    if row["reference"] == row["candidate"]:
-        return Rejected("clip is compared with itself", row["reference"])
-    captions = row.get("captions")
-    if not isinstance(captions, list) or not all(isinstance(one, str) for one in captions):
-        return _wrong(row, "captions", "is no list of texts")
-    if not all(one.strip() for one in captions):
-        return Rejected("caption is empty", shorten(captions))
-    if type(row.get("score")) is not int:
-        return _wrong(row, "score", "is no integer")
-    if not 0 <= row["score"] <= LARGEST_SCORE:
-        return Rejected("score is out of range", f"{row['score']}, not from 0 to {LARGEST_SCORE}")
+            return Rejected("clip id of another form", f"{side}: {error}")
+    if difference.reference == difference.candidate:
+        return Rejected("clip is compared with itself", difference.reference)
+    if not all(one.strip() for one in difference.captions):
+        return Rejected("caption is empty", shorten(difference.captions))
+    if difference.score is not UNSET and not 0 <= difference.score <= LARGEST_SCORE:
+        detail = f"{difference.score}, not from 0 to {LARGEST_SCORE}"
+        return Rejected("score is out of range", detail)
     return None
-
-
-def _wrong(row: Row, name: str, problem: str) -> Rejected:
-    return Rejected(f"{name} {problem}", shorten(row.get(name)))
-
-
-def _difference(row: Row) -> Difference:
-    names = ("reference", "candidate", "keystep", "category", "score")
-    return Difference(**{name: row[name] for name in names}, captions=tuple(row["captions"]))

@@ -1,19 +1,23 @@
-"""From difference annotations to the three official benchmark files (paper, section 4).
-
-An annotation is one line `{"reference", "candidate", "keystep", "category", "captions": [...],
-"score"}`; no captions where the pair does not differ in the category.
-"""
+"""From difference annotations to the three official benchmark files (paper, section 4)."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec import UNSET
 
+from data_prep.schema.differences import Difference
 from stepdiff_jax.errors import InputError
-from stepdiff_jax.evaluation.benchmark_files import DiffCap, DiffMCQ, DiffRank, Task, write_jsonl
+from stepdiff_jax.evaluation.benchmark_files import (
+    TASKS,
+    DiffCap,
+    DiffMCQ,
+    DiffRank,
+    Task,
+    write_jsonl,
+)
 
 TARGETS = 4
 LARGEST_TIE = 1
@@ -21,18 +25,6 @@ LARGEST_TIE = 1
 
 Nearness = Callable[[Sequence[str]], Callable[[int], np.ndarray]]
 """From n captions to a function that gives the similarities of the i-th with all, [n]."""
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One annotated category of one pair; `score` is 5 for nearly identical."""
-
-    reference: str
-    candidate: str
-    keystep: Hashable
-    category: str
-    captions: tuple[str, ...]
-    score: int
 
 
 def word_overlap(captions: Sequence[str]) -> Callable[[int], np.ndarray]:
@@ -119,11 +111,15 @@ def diffrank(
     """Four targets of one reference and category, with at most one tie in their scores.
 
     Of more targets four are drawn, by `seed`, so that they have at most one tie (**ours**). What
-    has fewer, or more ties, is left out. A target that is annotated again counts once.
+    has fewer, or more ties, is left out. A target that is annotated again counts once, and one
+    without a score does not count.
     """
     rng = np.random.default_rng((seed, 2))
     grouped: dict[tuple[str, str], dict[str, Difference]] = defaultdict(dict)
     for one in differences:
+        if one.score is UNSET:
+            _count(left_out, "pair without a score")
+            continue
         if one.candidate in grouped[one.reference, one.category]:
             _count(left_out, "target was there before")
         grouped[one.reference, one.category].setdefault(one.candidate, one)
@@ -135,7 +131,7 @@ def diffrank(
             continue
         if len(targets) > TARGETS:
             targets = _drawn(targets, rng.permutation(len(targets)).tolist())
-        scores = tuple(target.score for target in targets)
+        scores = _scores(targets)
         if len(targets) < TARGETS or ties(scores) > LARGEST_TIE:
             _count(left_out, "more than one tie")
             continue
@@ -162,6 +158,8 @@ def write_benchmark(
 ) -> dict[str, int]:
     """Write `diffcap_dataset.jsonl`, `diffmcq_dataset.jsonl` and `diffrank_dataset.jsonl`.
 
+    If no annotation has a score, there is no DiffRank file.
+
     Args:
         limit: instances of each at most, a seeded sample in file order; None keeps all.
         left_out: filled with what gives no instance, by task and reason.
@@ -172,15 +170,17 @@ def write_benchmark(
     """
     directory.mkdir(parents=True, exist_ok=True)
     reasons: dict[Task, Counter[str]] = {} if left_out is None else left_out
-    for task in ("diffcap", "diffmcq", "diffrank"):
+    for task in TASKS:
         reasons[task] = Counter()
     tasks: dict[Task, Sequence[Any]] = {
         "diffcap": diffcap(differences, reasons["diffcap"]),
         "diffmcq": diffmcq(
             differences, hard=hard, seed=seed, nearness=nearness, left_out=reasons["diffmcq"]
         ),
-        "diffrank": diffrank(differences, seed=seed, left_out=reasons["diffrank"]),
     }
+    ranked = diffrank(differences, seed=seed, left_out=reasons["diffrank"])
+    if any(one.score is not UNSET for one in differences):
+        tasks["diffrank"] = ranked
     rng = np.random.default_rng((seed, 1))
     for task, instances in tasks.items():
         if not instances:
@@ -201,9 +201,13 @@ def _drawn(targets: Sequence[Difference], order: Sequence[int]) -> list[Differen
     chosen: list[int] = []
     for place in order:
         more = [*chosen, place]
-        if len(chosen) < TARGETS and ties([targets[one].score for one in more]) <= LARGEST_TIE:
+        if len(chosen) < TARGETS and ties(_scores([targets[i] for i in more])) <= LARGEST_TIE:
             chosen = more
     return [targets[place] for place in sorted(chosen)]
+
+
+def _scores(targets: Sequence[Difference]) -> tuple[int, ...]:
+    return tuple(target.score for target in targets if target.score is not UNSET)
 
 
 def _count(counts: Counter[str] | None, reason: str, number: int = 1) -> None:

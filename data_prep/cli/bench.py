@@ -1,8 +1,6 @@
 """The commands of `stepdiff bench`."""
 
 import json
-import os
-import platform
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +9,7 @@ from typing import Any, Literal
 
 from stepdiff_jax.arguments import Command, parse_arguments
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.ran_on import machine
 
 Part = Literal["frames", "pair", "pack"]
 
@@ -43,7 +42,7 @@ def prep(prog: str, arguments: Sequence[str]) -> None:
     _check(options)
     from data_prep.bench.parts import measure_frames, measure_pack, measure_pair
 
-    found: dict[str, Any] = {"machine": _machine()}
+    found: dict[str, Any] = {"machine": machine()}
     with tempfile.TemporaryDirectory() as temporary:
         for part in dict.fromkeys(options.parts):
             directory = Path(temporary) / part
@@ -76,14 +75,6 @@ def _check(options: Prep) -> None:
             raise InputError(f"--{flag} must be at least {value}, got {getattr(options, name)}")
     if min(options.video_size) < 16 or any(side % 2 for side in options.video_size):
         raise InputError(f"--video-size must be even and 16 or more, got {options.video_size}")
-
-
-def _machine() -> dict[str, Any]:
-    return {
-        "cores": len(os.sched_getaffinity(0)),
-        "processor": platform.processor() or platform.machine(),
-        "load": os.getloadavg()[0],
-    }
 
 
 def _lines(found: dict[str, Any]) -> list[str]:

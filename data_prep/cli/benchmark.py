@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from data_prep.cli.text import print_summary
+from data_prep.cli.summary import print_summary
 from data_prep.similarity.choice import Similarity, open_similarity
 from stepdiff_jax.arguments import Command, parse_arguments
 
@@ -60,7 +60,7 @@ class Validate:
 def validate(prog: str, arguments: Sequence[str]) -> None:
     """Check a benchmark file: FILE --task T; prints what is in it."""
     options = parse_arguments(Validate, arguments, prog=prog)
-    from data_prep.benchmark.validation import validate_benchmark
+    from data_prep.benchmark.validate import validate_benchmark
 
     print(json.dumps(validate_benchmark(options.file, options.task)))
 

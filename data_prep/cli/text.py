@@ -1,13 +1,14 @@
 """The text stages of `stepdiff prep`: describe, pair, question, filter."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from data_prep.cli.summary import print_summary
 from data_prep.similarity.choice import Similarity, open_similarity, similarity_bounds
-from data_prep.text.language_models.choice import ModelOptions
+from data_prep.text.language_models.choice import model_settings, open_model
+from data_prep.text.language_models.options import ModelOptions
 from stepdiff_jax.arguments import Command, parse_arguments
 
 
@@ -45,17 +46,18 @@ def describe(prog: str, arguments: Sequence[str]) -> None:
     options = parse_arguments(Describe, arguments, prog=prog)
     from data_prep.stage import Shard
     from data_prep.text.describe.backends import open_sources
-    from data_prep.text.describe.stage import Limits, write_descriptions
+    from data_prep.text.describe.stage import ScoreLimits, write_descriptions
 
     names = ("captions", "captioner", "object_scores", "detector", "action_scores", "grounding")
     backends = {name: str(getattr(options, name) or "") for name in names}
+    sources = open_sources(options.model, root=options.clips.parent, **backends)
     summary = write_descriptions(
         options.clips,
         options.destination,
-        open_sources(options.model, root=options.clips.parent, **backends),
-        Limits(options.object_score, options.action_score),
+        sources,
+        ScoreLimits(options.object_score, options.action_score),
         shard=Shard.parse(options.shard),
-        settings=options.model.settings() | backends,
+        settings=model_settings(options.model, sources.language_model) | backends,
     )
     print_summary(options.destination, summary)
 
@@ -91,15 +93,15 @@ def pair(prog: str, arguments: Sequence[str]) -> None:
     options = parse_arguments(Pair, arguments, prog=prog)
     from data_prep.benchmark.held_out import read_evaluation_clips
     from data_prep.stage import Shard
-    from data_prep.text.pair import write_pairs
-    from data_prep.text.pair_choice import Limits
+    from data_prep.text.pair.choice import PairLimits
+    from data_prep.text.pair.stage import write_pairs
 
     bounds = similarity_bounds(options.similarity, options.lowest, options.highest)
     summary = write_pairs(
         options.clips,
         options.descriptions,
         options.destination,
-        Limits(*bounds, options.per_clip, options.per_keystep),
+        PairLimits(*bounds, options.per_clip, options.per_keystep),
         shard=Shard.parse(options.shard),
         exclude=read_evaluation_clips(options.exclude, options.exclude_by),
         embed=open_similarity(options.similarity, options.similarity_model),
@@ -128,16 +130,16 @@ def question(prog: str, arguments: Sequence[str]) -> None:
     """pairs.jsonl and descriptions.jsonl -> questions.jsonl, by the paper's prompt."""
     options = parse_arguments(Question, arguments, prog=prog)
     from data_prep.stage import Shard
-    from data_prep.text.language_models.choice import open_model
-    from data_prep.text.question import write_questions
+    from data_prep.text.question.stage import write_questions
 
+    model = open_model(options.model)
     summary = write_questions(
         options.pairs,
         options.descriptions,
         options.destination,
-        open_model(options.model),
+        model,
         shard=Shard.parse(options.shard),
-        settings=options.model.settings(),
+        settings=model_settings(options.model, model),
         attempts=options.attempts,
     )
     print_summary(options.destination, summary)
@@ -170,7 +172,8 @@ def filter_(prog: str, arguments: Sequence[str]) -> None:
     options = parse_arguments(Filter, arguments, prog=prog)
     from data_prep.json_files import read_object
     from data_prep.stage import Shard
-    from data_prep.text.filter.rules import RULES, Thresholds
+    from data_prep.text.filter.asked import Thresholds
+    from data_prep.text.filter.registry import RULES
     from data_prep.text.filter.stage import write_filtered
 
     thresholds = Thresholds(
@@ -189,12 +192,6 @@ def filter_(prog: str, arguments: Sequence[str]) -> None:
         rules=options.rules or tuple(RULES),
     )
     print_summary(options.destination, summary)
-
-
-def print_summary(destination: Path, summary: Mapping[str, Any]) -> None:
-    """One line of what a stage took, left and dropped."""
-    counts = {name: summary[name] for name in ("in", "out", "dropped", "counts")}
-    print(f"{destination}: {json.dumps(counts)}")
 
 
 TEXT_STAGES: dict[str, Command] = {

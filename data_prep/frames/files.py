@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from data_prep.schema.clips import FRAMES_FILE, FramesFile
+from data_prep.schema.line import stream_distinct
 from stepdiff_jax.errors import InputError
-from stepdiff_jax.jsonl import JsonLine, stream_jsonl
-
-FRAMES_FILE = "frames.jsonl"
+from stepdiff_jax.files import write_bytes
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,7 @@ def write_images(path: Path, images: Sequence[bytes]) -> str:
             member = tarfile.TarInfo(f"{number}.jpg")
             member.size = len(image)
             archive.addfile(member, io.BytesIO(image))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # The same name in each run: what a killed run left is written over.
-    unfinished = path.with_name(f".{path.name}.tmp")
-    unfinished.write_bytes(buffer.getvalue())
-    unfinished.replace(path)
+    write_bytes(path, buffer.getvalue(), writer="frames")
     return hashlib.sha256(buffer.getvalue()).hexdigest()
 
 
@@ -80,19 +76,9 @@ def read_frames(directory: Path) -> dict[str, StoredFrames]:
     path = directory / FRAMES_FILE
     if not path.exists():
         raise InputError(f"{path}: no such file (stepdiff prep frames writes it)")
-    frames: dict[str, StoredFrames] = {}
-    for line in stream_jsonl(path):
-        clip = line.string("clip")
-        if clip in frames:
-            line.fail("clip", "is named twice", clip)
-        frames[clip] = _stored(directory, line)
-    return frames
-
-
-def _stored(directory: Path, line: JsonLine) -> StoredFrames:
-    return StoredFrames(
-        directory / line.string("file"),
-        line.string("sha256"),
-        line.finite_numbers("times"),
-        line.string("decoder"),
-    )
+    return {
+        frames.clip: StoredFrames(
+            directory / frames.file, frames.sha256, tuple(frames.times), frames.decoder
+        )
+        for _, frames in stream_distinct(path, FramesFile)
+    }

@@ -7,11 +7,11 @@ from typing import Any
 
 from data_prep.frames.decode import FRAMES, ClipDecoder, Span, Undecodable
 from data_prep.frames.files import frames_path, write_images
-from data_prep.schema import finite_number
-from data_prep.stage import Rejected, Row, Shard, run_stage
+from data_prep.schema.clips import ClipSpan, Frames
+from data_prep.schema.line import stream_distinct
+from data_prep.stage import Rejected, Shard, run_stage
 from stepdiff_jax.data.video import JPEG_QUALITY, SHORT_SIDE, decoder_version
 from stepdiff_jax.errors import InputError
-from stepdiff_jax.jsonl import stream_jsonl
 
 
 def write_frames(
@@ -30,11 +30,11 @@ def write_frames(
     """
     if processes < 1:
         raise InputError(f"--processes must be positive, got {processes}")
-    rows = _rows(clips)
+    rows = [clip.row() for _, clip in stream_distinct(clips, ClipSpan)]
     with ClipDecoder(processes) as decoder:
         return run_stage(
             rows,
-            lambda row: row["clip"],
+            ClipSpan,
             partial(_work, decoder, clips.parent, destination.parent),
             destination,
             shard=shard or Shard(),
@@ -42,33 +42,22 @@ def write_frames(
         )
 
 
-def _rows(clips: Path) -> list[Row]:
-    rows: dict[str, Row] = {}
-    for line in stream_jsonl(clips):
-        row: Row = {name: line.string(name) for name in ("clip", "video")}
-        row |= {name: finite_number(line, name, line.get(name)) for name in ("start", "end")}
-        if row["clip"] in rows:
-            line.fail("clip", "is named twice", row["clip"])
-        rows[row["clip"]] = row
-    return list(rows.values())
-
-
 def _work(
-    decoder: ClipDecoder, videos: Path, directory: Path, rows: Sequence[Row]
-) -> Iterator[Row | Rejected]:
-    spans = [Span(videos / row["video"], row["start"], row["end"]) for row in rows]
-    for row, found in zip(rows, decoder(spans), strict=True):
+    decoder: ClipDecoder, videos: Path, directory: Path, clips: Sequence[ClipSpan]
+) -> Iterator[Frames | Rejected]:
+    spans = [Span(videos / clip.video, clip.start, clip.end) for clip in clips]
+    for clip, found in zip(clips, decoder(spans), strict=True):
         if isinstance(found, Undecodable):
             yield Rejected(found.kind, found.detail)
             continue
-        file = frames_path(row["video"], row["clip"])
+        file = frames_path(clip.video, clip.clip)
         digest = write_images(directory / file, found.images)
-        yield {
-            "clip": row["clip"],
-            "file": str(file),
-            "sha256": digest,
-            "times": list(found.times),
-            "width": found.width,
-            "height": found.height,
-            "decoder": decoder_version(),
-        }
+        yield Frames(
+            clip=clip.clip,
+            file=str(file),
+            sha256=digest,
+            times=list(found.times),
+            width=found.width,
+            height=found.height,
+            decoder=decoder_version(),
+        )

@@ -2,42 +2,45 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
 
-from data_prep.inspect.frames import Frames
-from data_prep.stage import Row
+from msgspec import UNSET
+
+from data_prep.inspect.clip_frames import Frames
+from data_prep.schema.pages import ShownClip, ShownDescription, ShownPair, ShownQuestion
 from stepdiff_jax.report.page import Html, element, join, jpeg
 
-SIDES = ("reference", "candidate")
 NOTHING = "none"
 
 
 def card(
     number: int,
-    pair: Row,
-    clips: Mapping[str, Row],
-    descriptions: Mapping[str, Row],
+    pair: ShownPair,
+    clips: Mapping[str, ShownClip],
+    descriptions: Mapping[str, ShownDescription],
     frames: Mapping[str, Frames],
 ) -> Html:
     """A pair; what a stage did not leave is said to be missing."""
-    texts = {side: _description(pair, side, descriptions) for side in SIDES}
-    kept, removed = pair.get("questions") or [], pair.get("removed") or []
+    sides = pair.clips()
+    texts = {
+        name: pair.description(name) or _seen_of(descriptions, name).description or ""
+        for name in sides.values()
+    }
+    kept, removed = pair.questions or [], pair.removed or []
     columns = []
-    for side, other in zip(SIDES, reversed(SIDES)):
-        clip = clips.get(pair[side], {})
-        seen = descriptions.get(pair[side], {})
+    for (side, name), other in zip(sides.items(), reversed(sides.values())):
+        clip = clips.get(name, ShownClip())
         entries = [
-            *_entry("narration", clip.get("narration") or NOTHING),
-            *_entry("description", _contrast(texts[side], texts[other]) or "not described"),
-            *_seen(seen),
+            *_entry("narration", clip.narration or NOTHING),
+            *_entry("description", _contrast(texts[name], texts[other]) or "not described"),
+            *_seen(_seen_of(descriptions, name)),
         ]
-        figure = _figure(side, pair[side], clip, frames.get(pair[side], Frames()))
+        figure = _figure(side, name, clip, frames.get(name, Frames()))
         columns.append(element("div", figure, element("dl", *entries)))
     asked = [_question(item) for item in kept] + [_question(item) for item in removed]
     nothing = element("p", "No questions yet.", class_="quiet")
     return element(
         "article",
-        _heading(number, pair, clips, len(kept), len(removed)),
+        _heading(number, pair, clips.get(pair.reference, ShownClip())),
         *columns,
         element("ol", *asked, class_="questions") if asked else nothing,
         _raw(pair),
@@ -45,14 +48,19 @@ def card(
     )
 
 
-def _heading(number: int, pair: Row, clips: Mapping[str, Row], kept: int, removed: int) -> Html:
-    clip = clips.get(pair["reference"], {})
-    title = str(pair.get("keystep") or clip.get("keystep") or "pair")
-    facts = [str(clip.get("activity") or ""), str(pair.get("split") or "")]
-    if "similarity" in pair:
-        facts.append(f"similarity {pair['similarity']}")
+def _seen_of(descriptions: Mapping[str, ShownDescription], clip: str) -> ShownDescription:
+    return descriptions.get(clip, ShownDescription())
+
+
+def _heading(number: int, pair: ShownPair, clip: ShownClip) -> Html:
+    title = pair.keystep or clip.keystep or "pair"
+    facts = [clip.activity or "", pair.split or ""]
+    if pair.similarity is not UNSET:
+        facts.append(f"similarity {pair.similarity}")
+    removed = len(pair.removed or ())
+    asked = removed + len(pair.questions or ())
     if removed:
-        verdict = element("span", f"{removed} of {kept + removed} removed", class_="chip bad")
+        verdict = element("span", f"{removed} of {asked} removed", class_="chip bad")
     else:
         verdict = element("span", "nothing removed", class_="chip good")
     return element(
@@ -62,11 +70,11 @@ def _heading(number: int, pair: Row, clips: Mapping[str, Row], kept: int, remove
     )
 
 
-def _figure(side: str, name: str, clip: Row, frames: Frames) -> Html:
+def _figure(side: str, name: str, clip: ShownClip, frames: Frames) -> Html:
     facts = f" · {name}"
-    if "start" in clip and "end" in clip:
-        length = float(clip["end"]) - float(clip["start"])
-        facts = f" · {clip.get('video', '')}, {clip['start']} to {clip['end']} s ({length:.1f} s)"
+    if clip.start is not None and clip.end is not None:
+        length = clip.end - clip.start
+        facts = f" · {clip.video or ''}, {clip.start} to {clip.end} s ({length:.1f} s)"
     caption = element("figcaption", element("b", side), facts)
     if not frames.images:
         problem = frames.problem or "clips.jsonl does not have this clip"
@@ -76,11 +84,6 @@ def _figure(side: str, name: str, clip: Row, frames: Frames) -> Html:
         for place, (data, time) in enumerate(zip(frames.images, frames.times), start=1)
     ]
     return element("figure", caption, element("div", *images, class_="frames timed"))
-
-
-def _description(pair: Row, side: str, descriptions: Mapping[str, Row]) -> str:
-    own = pair.get(f"{side}_description")
-    return str(own or descriptions.get(pair[side], {}).get("description") or "")
 
 
 def _contrast(text: str, other: str) -> Html:
@@ -93,16 +96,18 @@ def _contrast(text: str, other: str) -> Html:
     return join(*pieces)
 
 
-def _seen(row: Row) -> Iterator[Html]:
+def _seen(found: ShownDescription) -> Iterator[Html]:
     """Actions and objects; those that a score kept out are struck through."""
-    dropped = row.get("dropped") or {}
-    for kind in ("actions", "objects"):
-        kept = [str(phrase) for phrase in row.get(kind) or ()]
-        out = [
-            join(element("del", str(phrase)), element("small", f" {score:.2f}"))
-            for phrase, score in (dropped.get(kind) or {}).items()
+    dropped = found.dropped
+    for kind, kept, out in (
+        ("actions", found.actions, dropped.actions if dropped else {}),
+        ("objects", found.objects, dropped.objects if dropped else {}),
+    ):
+        struck = [
+            join(element("del", phrase), element("small", f" {score:.2f}"))
+            for phrase, score in out.items()
         ]
-        phrases = [part for phrase in [*kept, *out] for part in (", ", phrase)][1:]
+        phrases = [part for phrase in [*(kept or ()), *struck] for part in (", ", phrase)][1:]
         if phrases:
             yield from _entry(kind, join(*phrases))
 
@@ -111,15 +116,13 @@ def _entry(name: str, value: str) -> tuple[Html, Html]:
     return element("dt", name), element("dd", value)
 
 
-def _question(item: Mapping[str, Any]) -> Html:
-    asked, answer = str(item.get("question", "")), str(item.get("answer", ""))
-    rules = item.get("rules")
-    if not rules:
+def _question(item: ShownQuestion) -> Html:
+    asked, answer = item.question, item.answer
+    if not item.rules:
         return element("li", element("div", asked, class_="asked"), element("div", answer))
-    named = rules.items() if isinstance(rules, dict) else ((rule, "") for rule in rules)
     reasons = [
-        element("span", element("b", str(rule)), f": {why}" if why else "", class_="chip bad")
-        for rule, why in named
+        element("span", element("b", rule), f": {why}" if why else "", class_="chip bad")
+        for rule, why in item.objections()
     ]
     return element(
         "li",
@@ -130,8 +133,8 @@ def _question(item: Mapping[str, Any]) -> Html:
     )
 
 
-def _raw(pair: Row) -> Html:
-    if not pair.get("raw"):
+def _raw(pair: ShownPair) -> Html:
+    if not pair.raw:
         return Html("")
     title = element("summary", "What the language model wrote")
-    return element("details", title, element("pre", str(pair["raw"])))
+    return element("details", title, element("pre", pair.raw))

@@ -8,9 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from data_prep.inspect.stage_files import stream_stage
-from data_prep.stage import Row
-from stepdiff_jax.errors import InputError
-from stepdiff_jax.jsonl import shorten
+from data_prep.schema.pages import ShownPair
 
 STAGES = ("filtered", "questions", "pairs")
 
@@ -24,7 +22,7 @@ class Sample:
     """
 
     stage: str
-    rows: list[Row]
+    rows: list[ShownPair]
     of: int
     touched: int
 
@@ -38,7 +36,7 @@ def sample_pairs(directory: Path, count: int, seed: int) -> Sample:
         InputError: a file cannot be read, or a line names no reference and candidate.
     """
     for stage in STAGES:
-        touched = [bool(row.get("removed")) for row in _pairs(directory, stage)]
+        touched = [bool(row.removed) for row in _pairs(directory, stage)]
         if not touched:
             continue
         places = choose(touched, count, seed)
@@ -61,14 +59,8 @@ def choose(touched: Sequence[bool], count: int, seed: int) -> list[int]:
     return [place for turn in zip_longest(*kinds) for place in turn if place is not None]
 
 
-def _pairs(directory: Path, stage: str) -> Iterator[Row]:
-    rows = stream_stage(directory, stage)
-    emptied = stream_stage(directory, stage, ".quarantine.jsonl") if stage == STAGES[0] else ()
-    for source in (rows, (row for row in emptied if row.get("removed"))):
-        for row in source:
-            for side in ("reference", "candidate"):
-                if not isinstance(row.get(side), str):
-                    raise InputError(
-                        f"{directory}: a line of {stage} has no {side}: {shorten(row)}"
-                    )
-            yield row
+def _pairs(directory: Path, stage: str) -> Iterator[ShownPair]:
+    yield from stream_stage(directory, stage, ShownPair)
+    if stage == STAGES[0]:
+        emptied = stream_stage(directory, stage, ShownPair, ".quarantine.jsonl")
+        yield from (pair for pair in emptied if pair.removed)

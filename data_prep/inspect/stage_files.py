@@ -5,11 +5,13 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 from data_prep.json_files import read_object
-from data_prep.stage import Row
+from data_prep.schema.line import LineT, check_fields, stream_lines
+from data_prep.schema.stages import RecordCounts
 from stepdiff_jax.errors import InputError
-from stepdiff_jax.jsonl import shorten, stream_jsonl
+from stepdiff_jax.jsonl import shorten
 
 ORDER = (
     "clips",
@@ -48,17 +50,19 @@ class StageCounts:
         return dict(sorted(found.items(), key=lambda item: -item[1]))
 
 
-def stream_stage(directory: Path, name: str, suffix: str = ".jsonl") -> Iterator[Row]:
-    """The lines of a stage's file, or of its shards one after the other; none where none is.
+def stream_stage(
+    directory: Path, name: str, kind: type[LineT], suffix: str = ".jsonl"
+) -> Iterator[LineT]:
+    """The lines of a stage's file, or of its shards one after the other; none if there is no file.
 
     Raises:
-        InputError: a file cannot be read, or a line is not a JSON object.
+        InputError: a file cannot be read, or a line is wrong.
     """
     whole = directory / f"{name}{suffix}"
     paths = [whole] if whole.exists() else [path for path, _, _ in _shards(directory, name, suffix)]
     for path in paths:
         if path.stat().st_size:
-            yield from (dict(line.fields) for line in stream_jsonl(path))
+            yield from (record for _, record in stream_lines(path, kind))
 
 
 def read_counts(directory: Path) -> dict[str, StageCounts]:
@@ -98,15 +102,13 @@ def _shards(directory: Path, name: str, suffix: str) -> list[tuple[Path, int, in
 
 
 def _add(total: StageCounts, path: Path) -> None:
-    summary = read_object(path)
-    for name in ("in", "out"):
-        if type(summary.get(name)) is not int:
-            raise InputError(f"{path}: field {name!r} must be an integer, got {summary.get(name)}")
-    total.entered += summary["in"]
-    total.left += summary["out"]
+    def wrong(field: str, problem: str, value: object) -> NoReturn:
+        found = value if isinstance(value, str) else shorten(value)
+        raise InputError(f"{path}: field {field!r} {problem}, got {found}")
+
+    summary = check_fields(read_object(path), RecordCounts, wrong)
+    total.entered += summary.entered
+    total.left += summary.left
     total.shards += 1
-    for name, counter in (("dropped", total.dropped), ("counts", total.counts)):
-        numbers = summary.get(name, {})
-        if not isinstance(numbers, dict) or not all(type(n) is int for n in numbers.values()):
-            raise InputError(f"{path}: field {name!r} must hold counts, got {shorten(numbers)}")
-        counter.update(numbers)
+    total.dropped.update(summary.dropped)
+    total.counts.update(summary.counts)

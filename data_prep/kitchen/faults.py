@@ -17,7 +17,8 @@ import numpy as np
 from data_prep.kitchen import language
 from data_prep.kitchen.oracle import TrueClip, paired_questions
 from data_prep.kitchen.world import ATTRIBUTES, CATEGORIES, VALUES, Scene, sample_scene
-from data_prep.text.filter.rules import Asked, Thresholds, objections
+from data_prep.text.filter.asked import Asked, Thresholds
+from data_prep.text.filter.registry import objections
 from stepdiff_jax.arguments import parse_arguments
 from stepdiff_jax.jsonl import write_jsonl
 

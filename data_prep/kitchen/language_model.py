@@ -1,19 +1,37 @@
-"""The kitchen's oracle behind the protocol of a language model: it knows the scenes; ours."""
+"""The kitchen's oracle behind the protocol of a language model: it knows the scenes; ours.
+
+A plug-in of the text stages: `--model.kind data_prep.kitchen.language_model:oracle
+--model.options truth=WORLD/truth.jsonl`.
+"""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from data_prep.kitchen import language
-from data_prep.kitchen.oracle import ERROR_RATE, TrueClip, ask
+from data_prep.kitchen.oracle import ERROR_RATE, TrueClip, ask, read_truth
 from data_prep.text.language_models.base import Completion, LanguageModelError, Prompt
+from data_prep.text.language_models.options import ModelOptions
 
 
 class OracleLanguageModel:
-    """Describes a clip, or asks about a pair, from the scenes; seeded by clip, not by order."""
+    """Describes a clip, or asks about a pair, from the scenes; seeded by clip, not by order.
 
-    def __init__(self, clips: Sequence[TrueClip], *, seed: int = 0, error_rate: float = ERROR_RATE):
+    settings: what a stage records of it.
+    """
+
+    def __init__(
+        self,
+        clips: Sequence[TrueClip],
+        *,
+        settings: Mapping[str, Any],
+        seed: int = 0,
+        error_rate: float = ERROR_RATE,
+    ):
+        self.settings = settings
         self._scenes = {clip.clip: clip.scene for clip in clips}
         self._seed, self._error_rate = seed, error_rate
 
@@ -38,3 +56,15 @@ class OracleLanguageModel:
                 for number, item in enumerate(asked, start=1)
             )
         )
+
+
+def oracle(options: ModelOptions, *, truth: str) -> OracleLanguageModel:
+    """The oracle of a rendered world.
+
+    Args:
+        truth: the world's truth.jsonl. Where it lies is not recorded: its clips are, by their ids.
+    Raises:
+        InputError: the file cannot be read.
+    """
+    settings = options.settings() | {"kind": "oracle"}
+    return OracleLanguageModel(read_truth(Path(truth)), settings=settings)

@@ -15,8 +15,10 @@ import numpy as np
 
 from data_prep.kitchen import language
 from data_prep.kitchen.world import ATTRIBUTES, CATEGORIES, VALUES, Scene, score
+from data_prep.schema.differences import Difference
+from data_prep.schema.kitchen import Truth
+from data_prep.schema.line import stream_lines
 from stepdiff_jax.errors import InputError
-from stepdiff_jax.jsonl import read_jsonl
 
 ERROR_RATE = 0.05
 """Share of answers that get a value wrong, as a language model's do ("LLM-generated data is
@@ -41,14 +43,13 @@ class TrueClip:
 def read_truth(path: Path, split: str = "") -> list[TrueClip]:
     """The clips of one split, or of all, from a world's `truth.jsonl`.
 
-    Raises InputError where the file cannot be read, or the split has no clip.
+    Raises InputError if the file cannot be read, or the split has no clip.
     """
     clips = []
-    for line in read_jsonl(path):
-        row = line.fields
-        if split in ("", row["split"]):
-            values = tuple(VALUES[name].index(row["values"][name]) for name in ATTRIBUTES)
-            clips.append(TrueClip(row["clip"], Scene(row["keystep"], values)))
+    for _, truth in stream_lines(path, Truth):
+        if split in ("", truth.split):
+            values = tuple(VALUES[name].index(truth.values[name]) for name in ATTRIBUTES)
+            clips.append(TrueClip(truth.clip, Scene(truth.keystep, values)))
     if not clips:
         raise InputError(f"{path}: field 'split': no clip of {split!r}")
     return clips
@@ -136,19 +137,18 @@ def annotated_differences(
             for category in CATEGORIES:
                 similarity = score(reference.scene, candidate.scene, category)
                 contrasts = language.CONTRASTS[:2] if similarity < 5 else ()
-                yield {
-                    "reference": reference.clip,
-                    "candidate": candidate.clip,
-                    "keystep": reference.scene.keystep,
-                    "category": category,
-                    "captions": [
-                        language.difference_caption(
-                            reference.scene, candidate.scene, category, contrast
-                        )
-                        for contrast in contrasts
-                    ],
-                    "score": similarity,
-                }
+                captions = (
+                    language.difference_caption(reference.scene, candidate.scene, category, one)
+                    for one in contrasts
+                )
+                yield Difference(
+                    reference=reference.clip,
+                    candidate=candidate.clip,
+                    keystep=reference.scene.keystep,
+                    category=category,
+                    captions=list(captions),
+                    score=similarity,
+                ).row()
 
 
 def _by_keystep(clips: Sequence[TrueClip]) -> dict[int, list[TrueClip]]:

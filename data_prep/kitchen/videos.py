@@ -9,6 +9,7 @@ import numpy as np
 
 from data_prep.kitchen.render import SIZE, render_counter, render_frames
 from data_prep.kitchen.world import Scene
+from stepdiff_jax.files import replacing
 
 FRAMES_PER_SECOND = 4
 HALF_FRAME = 0.5 / FRAMES_PER_SECOND
@@ -55,8 +56,10 @@ def write_h264(path: Path, frames: Iterable[np.ndarray], rate: int = FRAMES_PER_
 
     One thread, so that the bytes are the same on any machine with the same libx264.
     """
-    partial = path.with_suffix(".partial")
-    with av.open(partial, "w", format="mp4") as container:
+    with (
+        replacing(path, writer="kitchen") as unfinished,
+        av.open(unfinished, "w", format="mp4") as container,
+    ):
         options = {"crf": "16", "preset": "veryfast", "threads": "1", "g": "20"}
         stream = container.add_stream("libx264", rate=rate, options=options)
         stream.width = stream.height = SIZE
@@ -64,7 +67,6 @@ def write_h264(path: Path, frames: Iterable[np.ndarray], rate: int = FRAMES_PER_
         for image in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode())
-    partial.replace(path)
 
 
 def make_video(plan: VideoPlan, directory: Path) -> None:

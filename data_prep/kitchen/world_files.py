@@ -27,7 +27,9 @@ from data_prep.kitchen.world import (
     Scene,
     sample_scene,
 )
+from data_prep.schema.kitchen import Truth
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.files import write_text
 
 ACTIVITY = "Cook in the Kitchen"
 TAXONOMY_COLUMNS = (
@@ -76,9 +78,7 @@ def make_world(
     (directory / "videos").mkdir(parents=True, exist_ok=True)
     _render([plan for group in plans.values() for plan in group], directory / "videos", processes)
     for name, text in world_texts(plans).items():
-        partial = directory / f"{name}.partial"
-        partial.write_text(text)
-        partial.replace(directory / name)
+        write_text(directory / name, text)
 
 
 def plan_video(split: str, index: int, keysteps: int, seed: int) -> VideoPlan:
@@ -205,12 +205,12 @@ def _taxonomy() -> str:
 def _truth(split: str, plan: VideoPlan) -> str:
     return "".join(
         json.dumps(
-            {
-                "clip": clip_id(plan.video, segment),
-                "keystep": segment.scene.keystep,
-                "values": {name: segment.scene.word(name) for name in ATTRIBUTES},
-                "split": split,
-            }
+            Truth(
+                clip=clip_id(plan.video, segment),
+                keystep=segment.scene.keystep,
+                values={name: segment.scene.word(name) for name in ATTRIBUTES},
+                split=split,
+            ).row()
         )
         + "\n"
         for segment in plan.segments

@@ -20,8 +20,9 @@ from rich.console import Console
 from rich.progress import Progress
 from tensorflow_datasets.core.dataset_builder import FileReaderBuilder
 
-from data_prep.records.files import RecordFiles, read_record_files
-from data_prep.records.pack_shards import FEATURES, Shard, by_split, write_shard
+from data_prep.records.dataset.files import RecordFiles, read_record_files
+from data_prep.records.dataset.shards import FEATURES, RecordShard, by_split, write_shard
+from data_prep.schema.stages import Summary
 from data_prep.stage import write_summary
 from stepdiff_jax.data import records
 from stepdiff_jax.errors import InputError
@@ -32,7 +33,7 @@ WITHOUT_FRAMES = "a clip without frames"
 SHARD_RECORDS = 1024
 """Records of a shard: 140 MB for clips of 8 frames."""
 
-WriteShards = Callable[[Sequence[Shard], RecordFiles, Callable[[int], None]], None]
+WriteShards = Callable[[Sequence[RecordShard], RecordFiles, Callable[[int], None]], None]
 """Writes every shard, of these files, and tells of every so many records."""
 
 
@@ -53,7 +54,7 @@ def pack(
     """
 
     def write_shards(
-        shards: Sequence[Shard], files: RecordFiles, advance: Callable[[int], None]
+        shards: Sequence[RecordShard], files: RecordFiles, advance: Callable[[int], None]
     ) -> None:
         for shard in shards:
             write_shard(shard, files, advance)
@@ -92,19 +93,20 @@ def pack_kinds(
 
 def _writer(
     write_shards: WriteShards, files: RecordFiles, advance: Callable[[int], None]
-) -> Callable[[Sequence[Shard]], None]:
+) -> Callable[[Sequence[RecordShard]], None]:
     return lambda shards: write_shards(shards, files, advance)
 
 
 def _summary(files: RecordFiles, counts: Mapping[str, int]) -> dict[str, Any]:
     """In, out and dropped of each kind, and what the frames were decoded by."""
-    return {
-        "in": {kind: counts[kind] + files.dropped[kind] for kind in counts},
-        "out": dict(counts),
-        "dropped": {WITHOUT_FRAMES: {kind: files.dropped[kind] for kind in counts}},
-        "decoders": _decoders(files),
-        "input": files.digests,
-    }
+    dropped = {kind: files.dropped[kind] for kind in counts}
+    return Summary(
+        entered={kind: counts[kind] + dropped[kind] for kind in counts},
+        left=dict(counts),
+        dropped={WITHOUT_FRAMES: dropped},
+        decoders=_decoders(files),
+        input=files.digests,
+    ).row()
 
 
 def _decoders(files: RecordFiles) -> list[str]:
@@ -123,7 +125,7 @@ class StepdiffPairs(FileReaderBuilder):
         source: Path,
         files: RecordFiles,
         shard_records: int,
-        write_shards: Callable[[Sequence[Shard]], None],
+        write_shards: Callable[[Sequence[RecordShard]], None],
         **arguments: Any,
     ):
         self._source, self._files = source, files
@@ -158,12 +160,12 @@ class StepdiffPairs(FileReaderBuilder):
     def _kind(self) -> str:
         return self.builder_config.name
 
-    def _shards(self, split: str) -> list[Shard]:
+    def _shards(self, split: str) -> list[RecordShard]:
         number = len(by_split(self._files, self._kind)[split])
         starts = range(0, number, self._shard_records)
         names = self._get_filename_template(split)
         return [
-            Shard(
+            RecordShard(
                 self._source,
                 self._files.digests[self._kind],
                 self._kind,
@@ -175,7 +177,7 @@ class StepdiffPairs(FileReaderBuilder):
             for index, start in enumerate(starts)
         ]
 
-    def _split_info(self, split: str, shards: Sequence[Shard]) -> tfds.core.SplitInfo:
+    def _split_info(self, split: str, shards: Sequence[RecordShard]) -> tfds.core.SplitInfo:
         return tfds.core.SplitInfo(
             name=split,
             shard_lengths=[shard.stop - shard.start for shard in shards],

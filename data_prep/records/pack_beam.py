@@ -15,9 +15,9 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.runner import PipelineRunner, PipelineState, create_runner
 
-from data_prep.records.files import RecordFiles, read_record_files
+from data_prep.records.dataset.files import RecordFiles, read_record_files
+from data_prep.records.dataset.shards import RecordShard, write_shard
 from data_prep.records.pack import SHARD_RECORDS, pack_kinds
-from data_prep.records.pack_shards import Shard, write_shard
 from stepdiff_jax.errors import InputError
 
 FAILURE = ".failure"
@@ -75,7 +75,7 @@ def _options(options: Sequence[str]) -> PipelineOptions:
 
 
 def _write_shards(
-    shards: Sequence[Shard],
+    shards: Sequence[RecordShard],
     files: RecordFiles,
     advance: Callable[[int], None],
     *,
@@ -98,7 +98,7 @@ def _write_shards(
             raise InputError(f"{shard.path}: not written; do all workers share this directory?")
 
 
-def write_on_worker(shard: Shard) -> None:
+def write_on_worker(shard: RecordShard) -> None:
     """Write one shard; what is wrong with the source is written beside it.
 
     An error of the input is not raised: a runner would try the shard again, in vain, and it would
@@ -120,12 +120,12 @@ def _files(source: Path, kind: str, digest: str) -> RecordFiles:
     return files
 
 
-def _failure(shard: Shard) -> Path:
+def _failure(shard: RecordShard) -> Path:
     return shard.path.with_name(shard.path.name + FAILURE)
 
 
 @contextmanager
-def _written(shards: Sequence[Shard], advance: Callable[[int], None]) -> Iterator[None]:
+def _written(shards: Sequence[RecordShard], advance: Callable[[int], None]) -> Iterator[None]:
     """Tells of shards as their files appear: runners tell nothing before they end."""
     ended = threading.Event()
 

@@ -23,7 +23,7 @@ def open_similarity(kind: Similarity, name: str) -> "Embed":
     Args:
         name: of "internvideo" a CONFIG, of "transformers" a directory or a name.
     Raises:
-        InputError: a name that is missing, of no use, or cannot be loaded.
+        InputError: the name is missing, not needed, or names what cannot be loaded.
     """
     if kind == "words":
         if name:
@@ -39,10 +39,10 @@ def open_similarity(kind: Similarity, name: str) -> "Embed":
 
         return SentenceModel.load(name)
     from data_prep.similarity.internvideo import internvideo_embedding
-    from data_prep.similarity.text_tower import open_encoder
+    from stepdiff_jax.config_files import load_experiment
+    from stepdiff_jax.inference.encoder import open_encoder
 
-    encoder = open_encoder(name)
-    return internvideo_embedding(encoder.model, encoder.tokenize)
+    return internvideo_embedding(open_encoder(load_experiment(name)))
 
 
 def similarity_bounds(

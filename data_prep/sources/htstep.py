@@ -2,12 +2,14 @@
 `video_splits.json`, as released)."""
 
 import csv
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from data_prep.json_files import fail, is_time, read_object
-from data_prep.stage import Rejected, Row
+from data_prep.schema.line import Row
+from data_prep.sources.base import Annotated, Segment, video_files
+from data_prep.stage import Rejected
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.jsonl import shorten
 
@@ -18,56 +20,57 @@ PAST_THE_END = 1.0
 """Seconds that a segment may end after the video's duration, which the release rounds (ours)."""
 
 
-@dataclass(frozen=True)
 class HtStep:
-    """The three files: every segment as it is annotated, keysteps by id, splits by video.
+    """The three files of a directory: every segment as it is annotated; a `Source`."""
 
-    A segment has video, place (its number in the video), id, segment, partial, activity and
-    duration; what the file does not have is None.
-    """
+    settings = {"past the end": PAST_THE_END}  # noqa: RUF012
 
-    segments: list[Row]
-    keysteps: dict[int, str]
-    splits: dict[str, str]
+    def __init__(self, directory: Path):
+        """
+        Raises:
+            InputError: a file is missing or of another form, or a video is in two splits.
+        """
+        self._annotations = read_object(directory / "annotations.json")
+        self._keysteps = _read_taxonomy(directory / "taxonomy.csv")
+        self._splits = _read_splits(directory / "video_splits.json")
 
+    def annotations(self) -> Iterator[Annotated]:
+        """Video after video in the file's order; what a row does not have is None."""
+        for video, fields in self._annotations.items():
+            for row in _segments(video, fields):
+                yield Annotated(row, video_files(video), self._segment(row))
 
-def read_htstep(directory: Path) -> HtStep:
-    """All annotated segments, unchecked, video after video in the file's order.
-
-    Raises:
-        InputError: a file is missing or of another form, or a video is in two splits.
-    """
-    annotations = read_object(directory / "annotations.json")
-    return HtStep(
-        [row for video, fields in annotations.items() for row in _segments(video, fields)],
-        _read_taxonomy(directory / "taxonomy.csv"),
-        _read_splits(directory / "video_splits.json"),
-    )
-
-
-def segment_problem(row: Row, htstep: HtStep) -> Rejected | None:
-    """What is wrong with an annotated segment, if anything is."""
-    if row["segment"] is None:
-        return Rejected("annotation is of another form", shorten(row["found"]))
-    if type(row["id"]) is not int or row["id"] not in htstep.keysteps:
-        return Rejected("unknown keystep id", shorten(row["id"]))
-    segment = row["segment"]
-    if not isinstance(segment, list) or len(segment) != 2 or not all(map(is_time, segment)):
-        return Rejected("segment is not [start, end] in seconds", shorten(segment))
-    start, end = segment
-    if not 0 <= start < end:
-        return Rejected("segment does not end after it starts", shorten(segment))
-    if not is_time(row["duration"]):
-        return Rejected("duration is not a number of seconds", shorten(row["duration"]))
-    if end > row["duration"] + PAST_THE_END:
-        return Rejected("segment past the end", f"{end} s of {row['duration']} s")
-    if row["partial"] not in MATCHES:
-        return Rejected("unknown match", shorten(row["partial"]))
-    if not isinstance(row["activity"], str):
-        return Rejected("activity is not a name", shorten(row["activity"]))
-    if row["video"] not in htstep.splits:
-        return Rejected("video of no split", row["video"])
-    return None
+    def _segment(self, row: Row) -> Segment | Rejected:
+        if row["segment"] is None:
+            return Rejected("annotation is of another form", shorten(row["found"]))
+        if type(row["id"]) is not int or row["id"] not in self._keysteps:
+            return Rejected("unknown keystep id", shorten(row["id"]))
+        segment = row["segment"]
+        if not isinstance(segment, list) or len(segment) != 2 or not all(map(is_time, segment)):
+            return Rejected("segment is not [start, end] in seconds", shorten(segment))
+        start, end = segment
+        if not 0 <= start < end:
+            return Rejected("segment does not end after it starts", shorten(segment))
+        if not is_time(row["duration"]):
+            return Rejected("duration is not a number of seconds", shorten(row["duration"]))
+        if end > row["duration"] + PAST_THE_END:
+            return Rejected("segment past the end", f"{end} s of {row['duration']} s")
+        if row["partial"] not in MATCHES:
+            return Rejected("unknown match", shorten(row["partial"]))
+        if not isinstance(row["activity"], str):
+            return Rejected("activity is not a name", shorten(row["activity"]))
+        if row["video"] not in self._splits:
+            return Rejected("video of no split", row["video"])
+        return Segment(
+            video=row["video"],
+            start=start,
+            end=end,
+            keystep=self._keysteps[row["id"]],
+            step=row["id"],
+            activity=row["activity"],
+            split=self._splits[row["video"]],
+            match=MATCHES[row["partial"]],
+        )
 
 
 def _segments(video: str, fields: Any) -> list[Row]:

@@ -11,19 +11,23 @@ The last line is ours, and may be absent: the spans in seconds, and what else is
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path, PurePath
+from typing import Any, BinaryIO, NamedTuple
+
+import ijson
+from msgspec import UNSET
 
 from data_prep.json_files import is_time
-from data_prep.schema import SPLIT_NAME
-from data_prep.stage import Rejected, Row
+from data_prep.schema.clips import TEXTS, KnownTexts, is_split, known_of, span_of
+from data_prep.schema.line import Row
+from data_prep.schema.text import ExchangedQuestion, ExportedPair
+from data_prep.stage import Rejected
+from stepdiff_jax.errors import InputError
 from stepdiff_jax.jsonl import shorten
 
 SLOT = "<video>"
-TEXTS = ("keystep", "activity", "narration")
-"""What is known of a clip; empty where an item does not say it."""
-
 OTHER_FORM = "item is of another form"
 _SLOTS_AROUND = re.compile(rf"^(?:\s*{SLOT})*|(?:{SLOT}\s*)*$")
 
@@ -38,53 +42,100 @@ class WrongItem(Exception):
 
 @dataclass(frozen=True)
 class Span:
-    """A video's name in the item, its part in seconds (None: all of it), and the clip's fields."""
+    """A video's name in the item, its part in seconds (None: all of it), and the clip's fields.
+
+    clip: its id; "" if the item does not give it.
+    """
 
     video: str
     segment: tuple[float, float] | None
     fields: Row
+    clip: str
+
+    @property
+    def texts(self) -> KnownTexts:
+        """Keystep, activity and narration."""
+        return KnownTexts.of(self.fields)
+
+    def clip_id(self, start: float, end: float) -> str:
+        """The clip's own id, or one made of the video's name."""
+        # Slashes would not do in an id, and two directories may have a video of one name.
+        parts = PurePath(self.video).with_suffix("").parts
+        stem = "-".join(part for part in parts if part not in ("..", "/"))
+        return self.clip or f"{stem}_{start}_{end}"
 
 
 @dataclass(frozen=True)
 class Item:
-    """What an item says; `questions` as in pairs.jsonl."""
+    """What an item says."""
 
     id: str | int | None
     spans: tuple[Span, Span]
     split: str
-    questions: list[Row]
+    questions: list[ExchangedQuestion]
 
 
-def item_of(pair: Row, clips: Sequence[Row], videos: Sequence[str]) -> Row:
+class Known(NamedTuple):
+    """A line of clips.jsonl as it stands there, and the name that an item gives its video."""
+
+    row: Row
+    video: str
+
+
+def item_of(pair: ExportedPair, reference: Known, candidate: Known) -> Row:
     """The item of a line of pairs.jsonl.
 
-    Args:
-        clips: the lines of clips.jsonl of reference and candidate.
-        videos: names of their files.
     Raises:
         WrongItem: no questions, or what an item cannot hold.
     """
     conversations = []
     weights = []
-    for number, question in enumerate(pair.get("questions") or ()):
-        asked, answer = (_text(question, name) for name in ("question", "answer"))
+    for number, question in enumerate(pair.questions or ()):
+        asked = _text("question", question.question)
         slots = f"{SLOT}\n{SLOT}\n" if number == 0 else ""
         conversations += [
             {"from": "human", "value": slots + asked},
-            {"from": "gpt", "value": answer},
+            {"from": "gpt", "value": _text("answer", question.answer)},
         ]
-        weights.append(_weight(question.get("weight", 1.0)))
+        weights.append(1.0 if question.weight is UNSET else _weight(question.weight))
     if not conversations:
         raise WrongItem("pair has no questions", "")
+    clips = [reference.row, candidate.row]
     item = {
-        "id": pair.get("id", f"{pair['reference']} {pair['candidate']}"),
-        "video": list(videos),
+        "id": pair.key if pair.id is UNSET else pair.id,
+        "video": [reference.video, candidate.video],
         "conversations": conversations,
-        "segments": [[clip["start"], clip["end"]] for clip in clips],
-        "split": pair["split"],
-        "clips": [_known(clip) for clip in clips],
+        "segments": [span_of(clip) for clip in clips],
+        "split": pair.split,
+        "clips": [known_of(clip) for clip in clips],
     }
     return item if set(weights) == {1.0} else {**item, "weights": weights}
+
+
+def stream_items(path: Path) -> Iterator[Any]:
+    """The values of a JSON list, one at a time.
+
+    Raises:
+        InputError: the file cannot be read, or holds no JSON list.
+    """
+    try:
+        with path.open("rb") as file:
+            if _first_byte(file) != b"[":
+                raise InputError(f"{path}: must hold a JSON list")
+            yield from ijson.items(file, "item", use_float=True)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (ijson.JSONError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: is not JSON: {' '.join(str(error).split())}") from error
+
+
+def _first_byte(file: BinaryIO) -> bytes:
+    """The first byte that is no white space; the file is then back at its start."""
+    byte = file.read(1)
+    while byte.isspace():
+        byte = file.read(1)
+    file.seek(0)
+    return byte
 
 
 def parse_item(value: Any, split: str) -> Item:
@@ -99,17 +150,19 @@ def parse_item(value: Any, split: str) -> Item:
     if not isinstance(name, str | int | None):
         raise WrongItem(OTHER_FORM, f"id must be a string or a number, got {shorten(name)}")
     split = value.get("split", split)
-    if not isinstance(split, str) or not SPLIT_NAME.fullmatch(split) or split.lower() == "all":
+    if not isinstance(split, str) or not is_split(split):
         raise WrongItem(OTHER_FORM, f"split must be a word, and not 'all', got {shorten(split)}")
     questions = _questions(value.get("conversations"))
     if "weights" in value:
-        for question, weight in zip(questions, _list(value, "weights", len(questions))):
-            question["weight"] = _weight(weight)
+        questions = [
+            ExchangedQuestion(one.question, one.answer, _weight(weight))
+            for one, weight in zip(questions, _list(value, "weights", len(questions)))
+        ]
     return Item(name, _spans(value), split, questions)
 
 
-def _text(question: Mapping[str, Any], name: str) -> str:
-    text = str(question[name]).strip()
+def _text(name: str, text: str) -> str:
+    text = text.strip()
     if not text:
         raise WrongItem(f"{name} is empty", "")
     if SLOT in text:
@@ -123,13 +176,6 @@ def _weight(value: Any) -> float:
     return float(value)
 
 
-def _known(clip: Row) -> Row:
-    """All that clips.jsonl says of a clip and the item's other fields do not."""
-    first = ("clip", *TEXTS)
-    rest = [name for name in clip if name not in (*first, "video", "start", "end", "split")]
-    return {name: clip[name] for name in (*first, *rest)}
-
-
 def _spans(value: Row) -> tuple[Span, Span]:
     videos = value.get("video")
     videos = videos if isinstance(videos, list) else [videos]
@@ -141,7 +187,7 @@ def _spans(value: Row) -> tuple[Span, Span]:
     segments = _list(value, "segments", 2) if value.get("segments") is not None else [None, None]
     fields = _list(value, "clips", 2) if value.get("clips") is not None else [{}, {}]
     first, second = (
-        Span(video, _segment(segment), _fields(known))
+        Span(video, _segment(segment), _fields(known), known.get("clip", ""))
         for video, segment, known in zip(videos, segments, fields)
     )
     return first, second
@@ -163,7 +209,9 @@ def _fields(known: Any) -> Row:
     for name in ("clip", *TEXTS):
         if not isinstance(known.get(name, ""), str):
             raise WrongItem(OTHER_FORM, f"{name} must be a string, got {shorten(known[name])}")
-    return {name: text for name, text in known.items() if name not in ("video", "start", "end")}
+    return {
+        name: text for name, text in known.items() if name not in ("clip", "video", "start", "end")
+    }
 
 
 def _list(value: Row, field: str, length: int) -> list[Any]:
@@ -173,7 +221,7 @@ def _list(value: Row, field: str, length: int) -> list[Any]:
     return found
 
 
-def _questions(turns: Any) -> list[Row]:
+def _questions(turns: Any) -> list[ExchangedQuestion]:
     if not isinstance(turns, list) or not turns:
         raise WrongItem(OTHER_FORM, f"conversations must be a list, got {shorten(turns)}")
     texts = [_turn(turn) for turn in turns]
@@ -188,13 +236,9 @@ def _questions(turns: Any) -> list[Row]:
     if slots[0] != 2 or any(slots[1:]):
         detail = f"{slots[0]} in the first turn, {sum(slots[1:])} in others, for 2 videos"
         raise WrongItem(f"wrong number of {SLOT}", detail)
-    pairs = zip(texts[::2], texts[1::2])
     return [
-        {
-            "question": _text({"question": _SLOTS_AROUND.sub("", asked)}, "question"),
-            "answer": _text({"answer": answer}, "answer"),
-        }
-        for (_, asked), (_, answer) in pairs
+        ExchangedQuestion(_text("question", _SLOTS_AROUND.sub("", asked)), _text("answer", answer))
+        for (_, asked), (_, answer) in zip(texts[::2], texts[1::2])
     ]
 
 

@@ -1,9 +1,9 @@
 """Peak memory of exporting a run over a made-up 5 GB Llama in bfloat16; prints one line of JSON.
 
-    PYTHONPATH=tests python launch/bench/export_memory.py --directory /tmp/llama --to /tmp/exported
+    python -m launch.bench.export_memory --directory LLAMA --to EXPORTED
 
-The Llama is that of launch/bench/loading_memory.py, which writes it where it is not there; the
-encoder and the records are those of the tests' tiny experiment.
+The Llama is that of `launch.bench.loading_memory`, which is written if it is not there; the encoder
+is the kitchen's, and the trained weights are random.
 """
 
 import argparse
@@ -31,20 +31,10 @@ def main() -> None:
         )
         subprocess.run([sys.executable, "-c", program, options.directory], check=True)
 
-    from stepdiff_jax.checkpoint import CheckpointMetadata
     from stepdiff_jax.weights.export.torch_export import export_torch
-    from tiny_experiment import write_tiny_experiment
-    from weights.test_torch_export import write_run
 
     with tempfile.TemporaryDirectory() as root:
-        experiment = write_tiny_experiment(Path(root) / "tiny")
-        experiment = dataclasses.replace(
-            experiment,
-            llama=CONFIG,
-            weights=dataclasses.replace(experiment.weights, llama=str(options.directory)),
-        )
-        metadata = CheckpointMetadata("", dataclasses.asdict(experiment.resampler), "")
-        run = write_run(experiment, Path(root) / "run", metadata)
+        run = write_run(options.directory, Path(root) / "run")
         before, started = peak(), time.perf_counter()
         export_torch(run, options.to, llm="include")
         seconds = time.perf_counter() - started
@@ -60,6 +50,41 @@ def main() -> None:
         "files": sorted(path.name for path in options.to.glob("*.safetensors")),
     }
     print(json.dumps(figures))
+
+
+def write_run(llama: Path, run: Path) -> Path:
+    """A run directory of the kitchen's experiment with the large Llama, as if it were trained."""
+    import numpy as np
+    from flax import nnx
+
+    from configs import kitchen
+    from stepdiff_jax.checkpoint import CheckpointMetadata, TrainedWeights, write_trained
+    from stepdiff_jax.config_files import CONFIG_FILE, to_dict
+    from stepdiff_jax.models.resampler import Resampler
+    from stepdiff_jax.weights.load import named_leaves
+
+    experiment = kitchen.experiment()
+    weights = dataclasses.replace(experiment.weights, llama=str(llama))
+    experiment = dataclasses.replace(experiment, llama=CONFIG, weights=weights)
+    shapes = nnx.eval_shape(
+        lambda: Resampler(
+            experiment.resampler,
+            input_width=experiment.encoder.width,
+            output_width=CONFIG.width,
+            frames=experiment.encoder.frames,
+            rngs=nnx.Rngs(0),
+        )
+    )
+    random = np.random.default_rng(0)
+    arrays = {
+        f"resampler.{name}": random.normal(0, 0.02, leaf.shape).astype(leaf.dtype)
+        for name, leaf in named_leaves(nnx.state(shapes)).items()
+    }
+    run.mkdir(parents=True)
+    (run / CONFIG_FILE).write_text(json.dumps(to_dict(experiment)))
+    metadata = CheckpointMetadata("", dataclasses.asdict(experiment.resampler), "")
+    write_trained(run, TrainedWeights(1, metadata, arrays))
+    return run
 
 
 if __name__ == "__main__":

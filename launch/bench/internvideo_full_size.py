@@ -1,13 +1,16 @@
 """InternVideo and CLIP at the shapes of L/14, random weights, once by hand.
 
-    PYTHONPATH=tests python launch/bench/internvideo_full_size.py --directory /tmp/l14
+    python -m launch.bench.internvideo_full_size --directory DIR \\
+        [--tensors tests/fixtures/internvideo/iv_l14_keys.tsv]
 
-Writes a Lightning checkpoint of every published tensor, rewrites it with `stepdiff convert
-internvideo` and runs the result; then the same for transformers' CLIPModel, whose tokens and
-features are compared. Prints times, and the peak memory of each process.
+Writes a Lightning checkpoint (of the tensors in a list of names and shapes, by default those that
+the encoder reads), rewrites it with `stepdiff convert internvideo` and runs the result; then the
+same for transformers' CLIPModel, whose tokens and features are compared. Needs the extra [torch]
+and GNU time. Prints times, and the peak memory of each process.
 """
 
 import argparse
+import ast
 import subprocess
 import sys
 import time
@@ -19,19 +22,25 @@ import numpy as np
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--directory", type=Path, required=True)
-    parser.add_argument("--part", choices=["write", "internvideo", "clip"])
+    parser.add_argument("--tensors", type=Path, help="lines of NAME, tab, SHAPE")
+    parser.add_argument("--part", choices=["write", "internvideo", "clip"], help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.part == "write":
+        write(options.directory, options.tensors)
+        return
     if options.part is not None:
         PARTS[options.part](options.directory)
         return
     options.directory.mkdir(parents=True, exist_ok=True)
     here = options.directory
-    run("write", [sys.executable, __file__, "--directory", here, "--part", "write"])
+    part = [sys.executable, "-m", "launch.bench.internvideo_full_size", "--directory", here]
+    listed = [] if options.tensors is None else ["--tensors", options.tensors]
+    run("write", [*part, *listed, "--part", "write"])
     convert = [sys.executable, "-m", "launch", "convert"]
     run("convert internvideo", [*convert, "internvideo", here / "iv.ckpt", "--to", here / "iv"])
     run("convert clip", [*convert, "clip", here / "clip", "--to", here / "clip-encoder"])
-    for part in ("internvideo", "clip"):
-        run(part, [sys.executable, __file__, "--directory", here, "--part", part])
+    for name in PARTS:
+        run(name, [*part, "--part", name])
 
 
 def run(name: str, command: list) -> None:
@@ -40,17 +49,29 @@ def run(name: str, command: list) -> None:
     subprocess.run(words, check=True)
 
 
-def write(directory: Path) -> None:
+def shapes_of(tensors: Path | None) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of a list, or of what the encoder of L/14 reads."""
+    if tensors is not None:
+        lines = (line.split("\t") for line in tensors.read_text().splitlines())
+        return {name: ast.literal_eval(shape) for name, shape in lines}
+    from stepdiff_jax.config import EncoderConfig
+    from stepdiff_jax.weights.published.internvideo_names import INTERNVIDEO, source_table
+
+    table = source_table(EncoderConfig(), INTERNVIDEO).values()
+    return {
+        one.key: one.shape
+        for sources in table
+        for one in (sources if isinstance(sources, list) else [sources])
+    }
+
+
+def write(directory: Path, tensors: Path | None) -> None:
+    """The checkpoint, and a CLIPModel of transformers, with random weights."""
     import torch
     from transformers import CLIPConfig, CLIPModel
 
-    from references.internvideo import published_shapes
-
     torch.manual_seed(0)
-    state = {
-        f"clip.{key}": torch.randn(shape) * 0.02
-        for key, shape in published_shapes("iv_l14_keys").items()
-    }
+    state = {f"clip.{key}": torch.randn(shape) * 0.02 for key, shape in shapes_of(tensors).items()}
     torch.save({"state_dict": state}, directory / "iv.ckpt")
     config = CLIPConfig(
         projection_dim=768,
@@ -120,7 +141,7 @@ def clip(directory: Path) -> None:
     )
 
 
-PARTS = {"write": write, "internvideo": internvideo, "clip": clip}
+PARTS = {"internvideo": internvideo, "clip": clip}
 
 if __name__ == "__main__":
     main()

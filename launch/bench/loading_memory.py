@@ -1,6 +1,6 @@
 """Peak memory of loading a made-up 5 GB Llama in bfloat16; prints one line of JSON a process.
 
-    python launch/bench/loading_memory.py --directory /tmp/llama [--processes 2]
+    python -m launch.bench.loading_memory --directory DIR [--processes 2] [--quantization int8]
 
 It writes the checkpoint first, in 8 safetensors files. One process has 8 virtual devices, two have
 4 each; the weights are sharded over all 8. Every process runs by itself, so that its peak is its
@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import ml_dtypes
@@ -48,9 +49,10 @@ def main() -> None:
         "JAX_PLATFORMS": "cpu",
         "XLA_FLAGS": f"--xla_force_host_platform_device_count={DEVICES // options.processes}",
     }
+    command = [sys.executable, "-m", "launch.bench.loading_memory", *sys.argv[1:]]
     children = [
         subprocess.Popen(
-            [sys.executable, *sys.argv, "--process", str(process), "--address", address],
+            [*command, "--process", str(process), "--address", address],
             env=environment,
         )
         for process in range(options.processes)
@@ -66,7 +68,7 @@ def write(directory: Path) -> None:
     tensors = sorted(
         checkpoint_tensors(CONFIG), key=lambda tensor: (tensor.layer or 0, tensor.name)
     )
-    table = {}
+    table: dict[str, str] = {}
     share = -(-len(tensors) // FILES)
     for number in range(FILES):
         name = f"model-{number + 1:05}-of-{FILES:05}.safetensors"
@@ -100,8 +102,6 @@ def load(options: argparse.Namespace) -> None:
     if options.processes > 1:
         jax.config.update("jax_cpu_collectives_implementation", "gloo")
         jax.distributed.initialize(options.address, options.processes, options.process)
-    from dataclasses import replace
-
     config = replace(CONFIG, quantization=options.quantization)
     mesh = make_mesh(MeshConfig(fsdp=DEVICES))
     before = peak()

@@ -1,4 +1,4 @@
-"""What int8 and int4 cost: `python launch/bench/quantization_error.py` prints it (a few minutes).
+"""What int8 and int4 cost: `python -m launch.bench.quantization_error` prints it (a few minutes).
 
 The random stack has the true shapes of 7B in float32, so that all of the error is quantisation's;
 the kitchen's language model reads dialogues that it was not trained on. With a quickstart's
@@ -10,7 +10,7 @@ import tempfile
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import jax
 import jax.numpy as jnp
@@ -36,7 +36,8 @@ from stepdiff_jax.quantize import dequantize, quantize_weight
 from stepdiff_jax.weights.build import build_model
 from stepdiff_jax.weights.modules import load_weights
 
-QUANTIZATIONS = ("", "int8", "int4")
+Quantization = Literal["", "int8", "int4"]
+QUANTIZATIONS: tuple[Quantization, ...] = ("", "int8", "int4")
 LAYERS, LENGTH, SEED = 2, 32, 1001
 
 
@@ -45,14 +46,12 @@ def report_7b() -> None:
     graph, state = nnx.split(Llama(config, rngs=nnx.Rngs(0)))
     random = np.random.default_rng(0)
     inputs, way = random.normal(size=(2, 1, LENGTH, config.width)).astype(np.float32)
-    mask = np.tri(LENGTH, dtype=bool)[None]
+    positions, mask = jnp.arange(LENGTH)[None], jnp.tri(LENGTH, dtype=bool)[None]
 
     @jax.jit
     def run(state: nnx.State) -> tuple[jax.Array, jax.Array]:
         model = nnx.merge(graph, state)
-        hidden, backward = jax.vjp(
-            lambda inputs: model(inputs, np.arange(LENGTH)[None], mask)[0], inputs
-        )
+        hidden, backward = jax.vjp(lambda inputs: model(inputs, positions, mask)[0], inputs)
         return hidden, backward(way)[0]
 
     full = run(state)
@@ -83,9 +82,11 @@ def report_kitchen() -> None:
         end=tokenizer.eos,
     )
 
+    zero = jnp.zeros(())
+
     @jax.jit
     def loss(model: Llama):
-        return measured(model, (rows, 0.0, 0.0), jax.random.key(0))
+        return measured(model, (rows, zero, zero), jax.random.key(0))
 
     for quantization in QUANTIZATIONS:
         config = replace(experiment.llama, quantization=quantization)

@@ -1,6 +1,6 @@
 """Kills a training run with SIGKILL at random steps, again and again, and compares the end.
 
-    python launch/bench/random_kills.py CONFIG --directory DIR [--kills 5] [-- --field value ...]
+    python -m launch.bench.random_kills CONFIG --directory DIR [--kills 5] [-- --field value ...]
 
 Trains CONFIG undisturbed in DIR/undisturbed, then in DIR/killed, where each time the process is
 killed at a random step and started again. Prints the steps, and whether every trained array and
@@ -8,6 +8,7 @@ every logged loss are bitwise the same.
 """
 
 import argparse
+import json
 import os
 import random
 import signal
@@ -19,7 +20,6 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from launching import metrics
 from stepdiff_jax.checkpoint import load_trained
 from stepdiff_jax.config_files import read_experiment
 from stepdiff_jax.training.program import build_program
@@ -35,7 +35,7 @@ def main() -> None:
     flags = [flag for flag in flags if flag != "--"]
     undisturbed, killed = options.directory / "undisturbed", options.directory / "killed"
     assert start(options.config, undisturbed, flags).wait() == 0
-    last = metrics(undisturbed)[-1]["step"]
+    last = newest(undisturbed)
     draw = random.Random(options.seed)
     for step in sorted(draw.sample(range(1, last), options.kills)):
         process = start(options.config, killed, flags)
@@ -48,11 +48,9 @@ def main() -> None:
     _, fresh, _ = build_program(read_experiment(undisturbed))
     weights = [load_trained(run, fresh) for run in (undisturbed, killed)]
     same = jax.tree.map(np.array_equal, *(jax.tree.map(np.asarray, one) for one in weights))
-    losses = [[(row["step"], row["loss"]) for row in metrics(run)] for run in (undisturbed, killed)]
-    print(
-        f"trained arrays bitwise equal: {sum(jax.tree.leaves(same))} of", len(jax.tree.leaves(same))
-    )
-    print(f"losses of {last} steps bitwise equal: {losses[0] == losses[1]}")
+    equal = jax.tree.leaves(same)
+    print(f"trained arrays bitwise equal: {sum(equal)} of {len(equal)}")
+    print(f"losses of {last} steps bitwise equal: {losses(undisturbed) == losses(killed)}")
 
 
 def start(config: str, run: Path, flags: list[str]) -> subprocess.Popen:
@@ -64,10 +62,19 @@ def start(config: str, run: Path, flags: list[str]) -> subprocess.Popen:
     )
 
 
+def losses(run: Path) -> dict[int, float]:
+    """Step -> logged loss; a last line that was cut off is left out."""
+    path = run / "metrics.jsonl"
+    if not path.exists():
+        return {}
+    *lines, _ = path.read_text().split("\n")
+    rows = map(json.loads, lines)
+    return {row["step"]: row["loss"] for row in rows}
+
+
 def newest(run: Path) -> int:
     """The last logged step; 0 before the first."""
-    path = run / "metrics.jsonl"
-    return max((row["step"] for row in metrics(run)), default=0) if path.exists() else 0
+    return max(losses(run), default=0)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Asks the kitchen benchmark of an exported model in PyTorch and of ours, and compares.
 
     stepdiff convert torch runs/quickstart/stepdiff/seed0 --to DIR --llm include
-    python launch/bench/torch_on_kitchen.py --quickstart runs/quickstart --exported DIR
+    python -m launch.bench.torch_on_kitchen --quickstart runs/quickstart --exported DIR
 
 Run it where the quickstart was made. Prints the largest difference of DiffMCQ's log-likelihoods,
 both accuracies, and how many of 100 greedy answers are the same text.
@@ -22,7 +22,7 @@ from stepdiff_jax.data.records import clip_ids, open_records
 from stepdiff_jax.data.visual import ClipFrames
 from stepdiff_jax.evaluation.benchmark_files import read_diffcap, read_diffmcq
 from stepdiff_jax.evaluation.run import benchmark_path
-from stepdiff_jax.systems.trained import trained_system
+from stepdiff_jax.systems.trained import Trained
 
 
 def main() -> None:
@@ -40,7 +40,7 @@ def main() -> None:
     # The cache of features is in float16; both encode the frames.
     data = dataclasses.replace(experiment.data, visual_input="frames")
     experiment = dataclasses.replace(experiment, data=data)
-    system = trained_system(experiment, "test")
+    system = Trained().open(experiment, "test", clips=())
     directory = experiment.data.directory
     frames = ClipFrames(open_records(directory, "clips", "test"), experiment.encoder)
     place = {clip: number for number, clip in enumerate(clip_ids(directory, "test"))}

@@ -6,13 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.benchmark.write import Difference, write_benchmark
+from data_prep.benchmark.write import write_benchmark
 from data_prep.frames.stage import write_frames
 from data_prep.kitchen.oracle import annotated_differences, paired_questions, read_truth
 from data_prep.kitchen.world import SPLITS
 from data_prep.records.features import cache_split
-from data_prep.records.sequences import SEQUENCES_FILE, write_sequences
+from data_prep.records.sequences.stage import write_sequences
+from data_prep.schema.differences import Difference
+from data_prep.schema.records import SEQUENCES_FILE
 from data_prep.sources.clips import write_clips
+from data_prep.sources.htstep import HtStep
 from stepdiff_jax.config import EncoderConfig
 from stepdiff_jax.data.records import clip_ids
 from stepdiff_jax.errors import InputError
@@ -28,7 +31,7 @@ def write_records(world: Path, records: Path, *, partners: int, seed: int) -> di
     """
     # What an earlier world left would be refused by the stages.
     shutil.rmtree(records, ignore_errors=True)
-    clips = write_clips(world, world / "raw_caption.json", world / "videos", records)["out"]
+    clips = write_clips(HtStep(world), world / "raw_caption.json", world / "videos", records)["out"]
     pairs = [
         {**row, "split": split}
         for number, split in enumerate(("train", "validation"))
@@ -68,7 +71,7 @@ def write_benchmarks(
         truth = read_truth(world / "truth.jsonl", split)
         rows = list(annotated_differences(truth, references=number, seed=seed))
         write_jsonl(directory / split / "differences.jsonl", rows)
-        differences = [Difference(**{**row, "captions": tuple(row["captions"])}) for row in rows]
+        differences = [Difference.of(row) for row in rows]
         counts[split] = write_benchmark(differences, directory / split, limit=limit, seed=seed)
     return counts
 

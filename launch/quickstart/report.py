@@ -21,6 +21,7 @@ from launch.quickstart.report_rows import (
     rows_of,
 )
 from launch.quickstart.samples import samples_html
+from stepdiff_jax.files import write_text
 from stepdiff_jax.report.curves import loss_curves
 from stepdiff_jax.report.page import Html, element, figures_table, join, page
 from stepdiff_jax.report.tables import (
@@ -94,9 +95,7 @@ def write_report(results: Mapping[str, Any], directory: Path) -> Path:
         _run(results),
     )
     path = directory / "report.html"
-    unfinished = path.with_suffix(".partial")
-    unfinished.write_text(document, encoding="utf-8")
-    unfinished.replace(path)
+    write_text(path, document)
     return path
 
 

@@ -7,13 +7,11 @@ writes a table, `results.json` and `report.html`. Stages that are done are not d
 import dataclasses
 import hashlib
 import json
-import platform
 import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +19,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 from launch.quickstart.stages import Stages
-
-PACKAGES = ("jax", "flax", "optax", "orbax-checkpoint", "grain", "tensorflow-datasets", "av")
+from stepdiff_jax.files import write_json
+from stepdiff_jax.ran_on import machine, packages
 
 
 @dataclass(frozen=True)
@@ -69,12 +67,12 @@ def run(options: Quickstart) -> dict[str, Any]:
         "counts": counts,
         "seeds": list(range(options.seeds)),
         "seconds": stages.seconds,
-        "versions": {name: version(name) for name in PACKAGES},
-        "machine": {"python": platform.python_version(), "processor": platform.machine()},
+        "versions": packages(),
+        "machine": machine(),
         "options": json.loads(json.dumps(dataclasses.asdict(options), default=str)),
     }
     path = directory / "results.json"
-    path.write_text(json.dumps(results, indent=1) + "\n")
+    write_json(path, results, indent=1)
 
     from launch.quickstart.report import print_table, write_report
 
@@ -224,9 +222,7 @@ def _evaluate(options: Quickstart, names: list[str], seed: int) -> dict[str, Any
         "Untrained": lambda: table.video_system(untrained, tokenizer, data, split),
         "Interleaved": lambda: table.video_system(trained("interleaved"), tokenizer, data, split),
         "StepDiff": lambda: table.video_system(trained("stepdiff"), tokenizer, data, split),
-        "VLEmbed (InternVideo)": lambda: table.embedding_system(
-            untrained, experiment, tokenizer, data, split
-        ),
+        "VLEmbed (InternVideo)": lambda: table.embedding_system(untrained, experiment, data, split),
         "Ceiling (true descriptions)": lambda: table.true_descriptions(
             untrained, tokenizer, world, split
         ),

@@ -8,6 +8,8 @@ from typing import Any
 
 from rich.console import Console
 
+from stepdiff_jax.files import write_json
+
 
 class Stages:
     """Finished stages and the seconds they took, in `stages.json`."""
@@ -42,8 +44,6 @@ class Stages:
         result = work()
         seconds = round(time.monotonic() - start, 1)
         self.finished[name] = {"key": key, "seconds": seconds, "result": result}
-        partial = self.path.with_suffix(".partial")
-        partial.write_text(json.dumps(self.finished, indent=1))
-        partial.replace(self.path)
+        write_json(self.path, self.finished, indent=1)
         self.console.print(f"{name}: {seconds:.0f} s")
         return result

@@ -10,16 +10,17 @@ import numpy as np
 from data_prep.kitchen import language
 from data_prep.kitchen.oracle import TrueClip, read_truth
 from data_prep.kitchen.world import Scene
-from data_prep.similarity.text_tower import text_ids
 from launch.quickstart.prepare import pooled_path
 from stepdiff_jax.config import Experiment
 from stepdiff_jax.data.features import FeatureCache
+from stepdiff_jax.data.text_tokens import open_text_tokenizer
 from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.evaluation.benchmark_files import read_diffcap
 from stepdiff_jax.evaluation.run import benchmark_path, evaluate
 from stepdiff_jax.evaluation.system import System
-from stepdiff_jax.inference.encode import encode_texts, latent_table
-from stepdiff_jax.inference.requests import DescriptionTable
+from stepdiff_jax.inference.clips import DescriptionTable
+from stepdiff_jax.inference.encode import latent_table
+from stepdiff_jax.inference.encoder import Encoder
 from stepdiff_jax.models.vclm import VCLM
 from stepdiff_jax.systems.language import LanguageSystem
 from stepdiff_jax.systems.vlembed import VLEmbed
@@ -37,23 +38,15 @@ def true_descriptions(model: VCLM, tokenizer: Tokenizer, world: Path, split: str
     """Socratic with perfect step descriptions: the language model's own ceiling."""
     clips = read_truth(world / "truth.jsonl", split)
     descriptions = {one.clip: language.describe(one.scene) for one in clips}
-    width = model.llama.config.width
-    return LanguageSystem(model, tokenizer, DescriptionTable(descriptions, width))
+    return LanguageSystem(model, tokenizer, DescriptionTable(descriptions))
 
 
-def embedding_system(
-    model: VCLM, experiment: Experiment, tokenizer: Tokenizer, data: Path, split: str
-) -> VLEmbed:
-    """VLEmbed with the kitchen's InternVideo."""
+def embedding_system(model: VCLM, experiment: Experiment, data: Path, split: str) -> VLEmbed:
+    """VLEmbed with the kitchen's InternVideo, whose features of the clips are stored."""
     stored = np.load(pooled_path(data, split))
     videos = dict(zip(stored["ids"].tolist(), stored["features"]))
-    config = experiment.encoder.text
-
-    def texts(sentences: Sequence[str]) -> np.ndarray:
-        ids = text_ids([tokenizer.encode(one) for one in sentences], config)
-        return encode_texts(model.encoder, ids)
-
-    return VLEmbed(videos, texts)
+    encoder = Encoder(model.encoder, experiment.encoder, open_text_tokenizer(experiment))
+    return VLEmbed(videos, encoder.text_features)
 
 
 def measure(

@@ -5,7 +5,6 @@ Beside the datasets: `features/<split>.npy`, float16 [clips, tokens, width], and
 """
 
 import json
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.files import replacing, write_json
 
 FEATURES_DIRECTORY = "features"
 _DTYPE = np.dtype(np.float16)
@@ -84,19 +84,12 @@ def write_features(
             float16 cannot hold.
     """
     path, header_path = _paths(Path(directory), split)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = [file.with_name(f".{file.name}.{os.getpid()}.tmp") for file in (path, header_path)]
-    try:
-        shape = _write_array(unfinished[0], clip_ids, arrays)
-        header = {"fingerprint": fingerprint, "shape": shape, "clip_ids": list(clip_ids)}
-        unfinished[1].write_text(json.dumps(header))
+    with replacing(path) as unfinished:
+        shape = _write_array(unfinished, clip_ids, arrays)
         # Without a header the array does not count, so an old header never meets a new array.
         header_path.unlink(missing_ok=True)
-        unfinished[0].replace(path)
-        unfinished[1].replace(header_path)
-    finally:
-        for file in unfinished:
-            file.unlink(missing_ok=True)
+    header = {"fingerprint": fingerprint, "shape": shape, "clip_ids": list(clip_ids)}
+    write_json(header_path, header)
     return path
 
 

@@ -1,7 +1,6 @@
 """What every record of a set needs of a row, computed once and kept beside the dataset."""
 
 import hashlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from stepdiff_jax.data.records import (
     dataset_digest,
 )
 from stepdiff_jax.data.tokenizer import Tokenizer
+from stepdiff_jax.files import replacing
 
 LENGTHS_DIRECTORY = "lengths"
 
@@ -76,12 +76,9 @@ def _key(
 
 
 def _keep(path: Path, table: np.ndarray) -> None:
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with unfinished.open("wb") as file:
+        with replacing(path) as unfinished, unfinished.open("wb") as file:
             np.save(file, table)
-        unfinished.replace(path)
     except OSError:
         # Datasets may lie where one cannot write; the lengths are then computed at every start.
         return

@@ -21,6 +21,27 @@ def benchmark_path(benchmark: Path, task: Task) -> Path:
     return benchmark / f"{task}_dataset.jsonl"
 
 
+def asked_clips(benchmark: Path, tasks: Sequence[Task] = TASKS) -> tuple[str, ...]:
+    """Ids of the clips that the tasks ask about, each once.
+
+    Raises:
+        InputError: a file is missing or not a benchmark's.
+    """
+    clips: list[str] = []
+    for task in tasks:
+        path = benchmark_path(benchmark, task)
+        if task == "diffcap":
+            for caption in read_diffcap(path):
+                clips += (caption.reference, caption.candidate)
+        elif task == "diffmcq":
+            for choice in read_diffmcq(path):
+                clips += (clip for pair in choice.options for clip in pair)
+        else:
+            for ranking in read_diffrank(path):
+                clips += (ranking.reference, *ranking.targets)
+    return tuple(dict.fromkeys(clips))
+
+
 def evaluate(
     system: System, benchmark: Path, predictions: Path, tasks: Sequence[Task] = TASKS
 ) -> dict[str, dict[str, Any]]:

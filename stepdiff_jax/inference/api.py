@@ -14,9 +14,10 @@ from stepdiff_jax.data.prompts import CATEGORIES, difference_question, ranking_q
 from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.data.video import sample_frames
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.inference.clips import LatentTable
 from stepdiff_jax.inference.encode import latent_table
 from stepdiff_jax.inference.generate import generate
-from stepdiff_jax.inference.requests import LatentTable, Request
+from stepdiff_jax.inference.requests import pair_request
 from stepdiff_jax.inference.score import log_likelihoods
 from stepdiff_jax.inference.trained import trained_model
 from stepdiff_jax.models.vclm import VCLM
@@ -35,7 +36,7 @@ class VideoSpan:
 def parse_video(text: str) -> VideoSpan:
     """`path` or `path@start-end`, seconds.
 
-    Raises InputError where what follows the last @ of a path that does not exist is no span.
+    Raises InputError if the path does not exist and what follows its last @ is not a span.
     """
     if Path(text).exists() or "@" not in text:
         return VideoSpan(Path(text))
@@ -60,8 +61,8 @@ class StepDiff:
     def load(cls, directory: str | Path, *, allow_other_frozen_weights: bool = False) -> "StepDiff":
         """From a run directory.
 
-        Raises InputError where it has no configuration or no trained weights, or where the
-        frozen weights are not those that it was trained with and this is not allowed.
+        Raises InputError if it has no configuration or no trained weights, or if the frozen
+        weights are not those that it was trained with and this is not allowed.
         """
         experiment = read_experiment(Path(directory))
         model = trained_model(
@@ -76,11 +77,16 @@ class StepDiff:
     ) -> str:
         """The greedy answer to a question about two videos (`path` or `path@start-end`)."""
         table = self._table([reference, candidate])
-        request = Request(reference, candidate, question)
+        request = pair_request(table, reference, candidate, question)
         (answer,) = generate(
-            self.model, self.tokenizer, table, [request], new_tokens=new_tokens, batch_rows=1
+            self.model,
+            self.tokenizer,
+            [request],
+            table.latents,
+            new_tokens=new_tokens,
+            batch_rows=1,
         )
-        return answer
+        return answer.text
 
     def differences(
         self, reference: str, candidate: str, categories: Sequence[str] = CATEGORIES
@@ -88,17 +94,18 @@ class StepDiff:
         """Category -> the main difference (DiffCap, section 3.4)."""
         table = self._table([reference, candidate])
         requests = [
-            Request(reference, candidate, difference_question(category)) for category in categories
+            pair_request(table, reference, candidate, difference_question(category))
+            for category in categories
         ]
         answers = generate(
             self.model,
             self.tokenizer,
-            table,
             requests,
+            table.latents,
             batch_rows=1,
             branches=len(requests),
         )
-        return dict(zip(categories, answers))
+        return {category: answer.text for category, answer in zip(categories, answers)}
 
     def rank(
         self, reference: str, candidates: Sequence[str], *, category: str
@@ -106,14 +113,19 @@ class StepDiff:
         """Candidates with p("YES"), most similar to the reference first (DiffRank, section 3.4)."""
         table = self._table([reference, *candidates])
         requests = [
-            Request(reference, candidate, ranking_question(category), "YES")
+            pair_request(table, reference, candidate, ranking_question(category), "YES")
             for candidate in candidates
         ]
         scores = log_likelihoods(
-            self.model, self.tokenizer, table, requests, batch_rows=len(requests), branches=1
+            self.model,
+            self.tokenizer,
+            requests,
+            table.latents,
+            batch_rows=len(requests),
+            branches=1,
         )
         order = np.argsort(-scores, kind="stable")
-        return [(candidates[place], float(math.exp(scores[place]))) for place in order]
+        return [(candidates[index], float(math.exp(scores[index]))) for index in order]
 
     def _table(self, videos: Sequence[str]) -> LatentTable:
         names = list(dict.fromkeys(videos))

@@ -9,7 +9,7 @@ import numpy as np
 
 from stepdiff_jax.data.preprocess import normalize
 from stepdiff_jax.data.visual import VisualSource
-from stepdiff_jax.inference.requests import LatentTable
+from stepdiff_jax.inference.clips import LatentTable
 from stepdiff_jax.models.internvideo import InternVideo
 from stepdiff_jax.models.vclm import VCLM
 from stepdiff_jax.sharding import constrain, on_its_mesh

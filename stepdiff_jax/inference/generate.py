@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from stepdiff_jax.data.tokenizer import Tokenizer
-from stepdiff_jax.inference.requests import ClipTable, Request, batch_requests
+from stepdiff_jax.inference.requests import Request, batch_requests
 from stepdiff_jax.layout import Array, PackedRows, attention_mask, segments_visible
 from stepdiff_jax.models.llama import KeyValues, empty_cache
 from stepdiff_jax.models.vclm import VCLM
@@ -105,35 +105,65 @@ def generate_tokens(
     return constrain(jax.lax.while_loop(unfinished, advance, record(start, logits)).output)
 
 
+class Answer(NamedTuple):
+    """What a model wrote, and what it read and wrote for it.
+
+    prompt_tokens: of the conversation up to the answer, latents included.
+    new_tokens: of the answer, without the end token.
+    """
+
+    text: str
+    prompt_tokens: int
+    new_tokens: int
+
+
 def generate(
     model: VCLM,
     tokenizer: Tokenizer,
-    table: ClipTable,
     requests: Sequence[Request],
+    latents: jax.Array | None = None,
     *,
     new_tokens: int = 64,
     batch_rows: int = 16,
     branches: int = 4,
-) -> list[str]:
-    """The greedy answer to each request; at most `new_tokens` tokens."""
-    answers = [""] * len(requests)
+) -> list[Answer]:
+    """The greedy answer to each request, in order; at most `new_tokens` tokens.
+
+    Args:
+        latents: [clips, latents, E] of the clips that the requests show; None for text alone.
+        batch_rows: rows of a batch; branches: requests of equal prefix that share a row at most.
+    Raises:
+        InputError: a request shows a clip that there are no latents of.
+    """
+    answers: dict[int, Answer] = {}
     ends = np.array(tokenizer.stops, np.int32)
-    batches = batch_requests(requests, table, tokenizer, batch_rows=batch_rows, branches=branches)
-    for batch in batches:
+    for batch in batch_requests(
+        requests,
+        tokenizer,
+        latents,
+        width=model.llama.config.width,
+        batch_rows=batch_rows,
+        branches=branches,
+    ):
         tokens = np.asarray(
             generate_tokens(
                 model,
                 batch.rows,
-                table.latents[batch.clips],
+                batch.latents,
                 branches=branches,
                 new_tokens=new_tokens,
                 ends=ends,
             )
         )
-        for number, ids in zip(batch.requests.ravel(), tokens.reshape(-1, new_tokens)):
-            if number >= 0:
-                answers[number] = tokenizer.decode(ids[: _length(ids, ends)].tolist()).strip()
-    return answers
+        for row, branch in np.argwhere(batch.requests >= 0):
+            ids = tokens[row, branch]
+            ids = ids[: _length(ids, ends)]
+            # Segment 1 is the prefix; the branches follow.
+            read = np.isin(batch.rows.segment[row], (1, branch + 2))
+            answers[batch.requests[row, branch]] = Answer(
+                tokenizer.decode(ids.tolist()).strip(), int(read.sum()), len(ids)
+            )
+    return [answers[number] for number in range(len(requests))]
 
 
 def _length(ids: np.ndarray, ends: np.ndarray) -> int:

@@ -1,24 +1,17 @@
-"""Questions about pairs of clips, grouped so that each pair's prefix is run once."""
+"""Questions about any number of videos, or none, batched so that a shared prefix is run once."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from stepdiff_jax.data.packing import Example, RowShape, lay_out, pack_row
-from stepdiff_jax.data.prompts import (
-    Conversation,
-    Segment,
-    Text,
-    Video,
-    pair_prefix,
-    question_branch,
-)
+from stepdiff_jax.data.prompts import Conversation, Segment, Text, pair_prefix, question_branch
 from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.inference.clips import ClipTable
 from stepdiff_jax.layout import PackedRows
 
 LENGTH_STEP = 64
@@ -27,122 +20,116 @@ LENGTH_STEP = 64
 
 @dataclass(frozen=True)
 class Request:
-    """One question about a pair of clips; `answer` is the text whose likelihood is asked."""
+    """What a model is asked: a conversation with one branch, which ends where the answer begins.
 
-    reference: str
-    candidate: str
-    question: str
-    answer: str = ""
+    Its videos are indices into the latents that a function takes with the requests. `answer` is the
+    text whose likelihood is asked; it stays empty where the model writes one.
 
-
-class ClipTable(Protocol):
-    """What stands in a clip's slot: a video's latents, or a text that stands in for it."""
-
-    @property
-    def latents(self) -> jax.Array:
-        """[clips, latents, E]; one clip of zeros where slots hold text."""
-        ...
-
-    def segment(self, clip: str) -> Segment: ...
-
-
-@dataclass(frozen=True)
-class LatentTable:
-    """Clips by their latents, which are computed once per clip.
-
-    ids: clip ids; latents: [clips, latents, E] in the same order.
+    Raises ValueError if the conversation has not exactly one branch.
     """
 
-    ids: dict[str, int]
-    latents: jax.Array
+    conversation: Conversation
+    answer: str = ""
 
-    def segment(self, clip: str) -> Segment:
-        if clip not in self.ids:
-            raise InputError(f"clip {clip!r} is not among the {len(self.ids)} clips of the data")
-        return Video(self.ids[clip])
-
-
-@dataclass(frozen=True)
-class DescriptionTable:
-    """Clips by a text (Socratic models); `width` is the language model's."""
-
-    descriptions: dict[str, str]
-    width: int
+    def __post_init__(self) -> None:
+        if len(self.conversation.branches) != 1:
+            branches = len(self.conversation.branches)
+            raise ValueError(f"a request needs a conversation with one branch, not {branches}")
 
     @property
-    def latents(self) -> jax.Array:
-        return jnp.zeros((1, 1, self.width))
+    def branch(self) -> tuple[Segment, ...]:
+        """The question, and behind it the answer whose likelihood is asked."""
+        (asked,) = self.conversation.branches
+        return (*asked, Text(self.answer, 1.0)) if self.answer else asked
 
-    def segment(self, clip: str) -> Segment:
-        if clip not in self.descriptions:
-            raise InputError(f"clip {clip!r} has no description")
-        return Text(self.descriptions[clip])
+
+def pair_request(
+    table: ClipTable, reference: str, candidate: str, question: str, answer: str = ""
+) -> Request:
+    """A question about two clips of a table, in the paper's words (section 3.3).
+
+    Raises InputError if the table lacks a clip.
+    """
+    prefix = pair_prefix(table.segment(reference), table.segment(candidate))
+    return Request(Conversation(prefix, (question_branch(question),)), answer)
 
 
 @dataclass(frozen=True)
 class RequestBatch:
     """Rows of one conversation each, ready for a model.
 
-    rows: PackedRows [B, L]; clips: int32 [B, videos], indices into the table's latents.
+    rows: PackedRows [B, L]; latents: [B, videos, latents, E].
     requests: int [B, S], the request that each branch answers, -1 where there is none.
     """
 
     rows: PackedRows
-    clips: np.ndarray
+    latents: jax.Array
     requests: np.ndarray
 
 
 def batch_requests(
     requests: Sequence[Request],
-    table: ClipTable,
     tokenizer: Tokenizer,
+    latents: jax.Array | None,
     *,
+    width: int,
     batch_rows: int,
     branches: int,
 ) -> Iterator[RequestBatch]:
-    """Group requests by pair, at most `branches` a row, and batch rows of similar length."""
-    pairs: dict[tuple[str, str], list[int]] = {}
+    """Requests of equal prefix in one row, at most `branches` of them; rows of similar length.
+
+    Args:
+        latents: [clips, latents, E] of the clips that the requests show; None for text alone.
+        width: E, the language model's.
+    Raises:
+        InputError: a request shows a clip that there are no latents of.
+    """
+    clips = 0 if latents is None else len(latents)
+    if latents is None:  # rows need something to gather from
+        latents = jnp.zeros((1, 1, width))
+    laid_out = [
+        (_lay_out([requests[number] for number in group], tokenizer, latents.shape[1]), group)
+        for group in _groups(requests, branches)
+    ]
+    for example, _ in laid_out:
+        if max(example.clips, default=-1) >= clips:
+            raise InputError(f"a request shows clip {max(example.clips)} of {clips} clips")
+    laid_out.sort(key=lambda pair: pair[0].length)
+    videos = max([1, *(len(example.clips) for example, _ in laid_out)])
+    for start in range(0, len(laid_out), batch_rows):
+        batch = laid_out[start : start + batch_rows]
+        rows, shown = _rows([example for example, _ in batch], batch_rows, videos, latents.shape[1])
+        numbers = np.full((batch_rows, branches), -1)
+        for row, (_, group) in zip(numbers, batch):
+            row[: len(group)] = group
+        yield RequestBatch(rows, latents[shown], numbers)
+
+
+def _groups(requests: Sequence[Request], branches: int) -> list[list[int]]:
+    """Indices of the requests of each row."""
+    prefixes: dict[tuple[Segment, ...], list[int]] = {}
     for number, request in enumerate(requests):
-        pairs.setdefault((request.reference, request.candidate), []).append(number)
-    groups = [
+        prefixes.setdefault(request.conversation.prefix, []).append(number)
+    return [
         numbers[start : start + branches]
-        for numbers in pairs.values()
+        for numbers in prefixes.values()
         for start in range(0, len(numbers), branches)
     ]
-    latents = table.latents.shape[1]
-    laid_out = [(_lay_out(group, requests, table, tokenizer, latents), group) for group in groups]
-    laid_out.sort(key=lambda pair: pair[0].length)
-    for start in range(0, len(laid_out), batch_rows):
-        yield _batch(laid_out[start : start + batch_rows], batch_rows, branches, latents)
 
 
-def _lay_out(
-    group: Sequence[int],
-    requests: Sequence[Request],
-    table: ClipTable,
-    tokenizer: Tokenizer,
-    latents: int,
-) -> Example:
-    first = requests[group[0]]
-    prefix = pair_prefix(table.segment(first.reference), table.segment(first.candidate))
-    asked = (requests[number] for number in group)
-    answered = [
-        question_branch(one.question, Text(one.answer, 1.0) if one.answer else None)
-        for one in asked
-    ]
-    return lay_out(Conversation(prefix, tuple(answered)), tokenizer, latents)
+def _lay_out(group: Sequence[Request], tokenizer: Tokenizer, latents: int) -> Example:
+    branches = tuple(request.branch for request in group)
+    return lay_out(Conversation(group[0].conversation.prefix, branches), tokenizer, latents)
 
 
-def _batch(
-    laid_out: Sequence[tuple[Example, list[int]]], batch_rows: int, branches: int, latents: int
-) -> RequestBatch:
-    longest = max(example.length for example, _ in laid_out)
+def _rows(
+    examples: Sequence[Example], batch_rows: int, videos: int, latents: int
+) -> tuple[PackedRows, np.ndarray]:
+    """A row for each example, and empty ones; and the clips that each shows, int32 [B, videos]."""
+    longest = max(example.length for example in examples)
     length = -(-longest // LENGTH_STEP) * LENGTH_STEP
-    shape = RowShape(length, videos=2, answers=length)
-    packed = [pack_row([example], shape, latents) for example, _ in laid_out]
+    shape = RowShape(length, videos=videos, answers=length)
+    packed = [pack_row([example], shape, latents) for example in examples]
     packed += [pack_row([], shape, latents)] * (batch_rows - len(packed))
-    numbers = np.full((batch_rows, branches), -1)
-    for row, (_, group) in zip(numbers, laid_out):
-        row[: len(group)] = group
     rows = PackedRows(*(np.stack(column) for column in zip(*(row for row, _ in packed))))
-    return RequestBatch(rows, np.maximum(np.stack([clips for _, clips in packed]), 0), numbers)
+    return rows, np.maximum(np.stack([clips for _, clips in packed]), 0)

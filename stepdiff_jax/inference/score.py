@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from stepdiff_jax.data.tokenizer import Tokenizer
-from stepdiff_jax.inference.requests import ClipTable, Request, batch_requests
+from stepdiff_jax.inference.requests import Request, batch_requests
 from stepdiff_jax.layout import PackedRows
 from stepdiff_jax.models.vclm import VCLM, answer_tokens
 from stepdiff_jax.sharding import constrain, on_its_mesh
@@ -41,24 +41,35 @@ def segment_log_likelihoods(
 def log_likelihoods(
     model: VCLM,
     tokenizer: Tokenizer,
-    table: ClipTable,
     requests: Sequence[Request],
+    latents: jax.Array | None = None,
     *,
     batch_rows: int = 16,
     branches: int = 4,
 ) -> np.ndarray:
-    """log p(answer | pair, question) of each request, in nats, without the end token.
+    """log p(answer | conversation) of each request, in nats, without the end token.
 
+    Args:
+        latents: [clips, latents, E] of the clips that the requests show; None for text alone.
+        batch_rows: rows of a batch; branches: requests of equal prefix that share a row at most.
     Returns:
         float32 [requests]; the sum over all tokens of the answer.
+    Raises:
+        InputError: a request shows a clip that there are no latents of.
     """
     scores = np.zeros(len(requests), np.float32)
-    batches = batch_requests(requests, table, tokenizer, batch_rows=batch_rows, branches=branches)
-    for batch in batches:
+    for batch in batch_requests(
+        requests,
+        tokenizer,
+        latents,
+        width=model.llama.config.width,
+        batch_rows=batch_rows,
+        branches=branches,
+    ):
         most = int(np.count_nonzero(batch.rows.loss_mask, axis=1).max())
         answers = max(1, -(-most // ANSWER_STEP)) * ANSWER_STEP
         by_segment = segment_log_likelihoods(
-            model, batch.rows, table.latents[batch.clips], branches + 1, answers
+            model, batch.rows, batch.latents, branches + 1, answers
         )
         asked = batch.requests >= 0
         scores[batch.requests[asked]] = np.asarray(by_segment)[:, 1:][asked]

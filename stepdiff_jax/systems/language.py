@@ -8,8 +8,9 @@ import numpy as np
 from stepdiff_jax.data.prompts import difference_question, ranking_question
 from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.evaluation.benchmark_files import DiffCap, DiffMCQ, DiffRank
+from stepdiff_jax.inference.clips import ClipTable
 from stepdiff_jax.inference.generate import generate
-from stepdiff_jax.inference.requests import ClipTable, Request
+from stepdiff_jax.inference.requests import Request, pair_request
 from stepdiff_jax.inference.score import log_likelihoods
 from stepdiff_jax.models.vclm import VCLM
 
@@ -28,17 +29,26 @@ class LanguageSystem:
     def caption(self, instances: Sequence[DiffCap]) -> list[str]:
         """Greedy answers to the difference question (section 4.1)."""
         requests = [
-            Request(one.reference, one.candidate, difference_question(one.category))
+            pair_request(
+                self.table, one.reference, one.candidate, difference_question(one.category)
+            )
             for one in instances
         ]
-        return generate(
-            self.model, self.tokenizer, self.table, requests, new_tokens=self.new_tokens
+        answers = generate(
+            self.model, self.tokenizer, requests, self.table.latents, new_tokens=self.new_tokens
         )
+        return [answer.text for answer in answers]
 
     def choose(self, instances: Sequence[DiffMCQ]) -> np.ndarray:
         """log p(difference | pair, question) of each option (section 4.2), [N, 4]."""
         requests = [
-            Request(reference, candidate, difference_question(one.category), one.difference)
+            pair_request(
+                self.table,
+                reference,
+                candidate,
+                difference_question(one.category),
+                one.difference,
+            )
             for one in instances
             for reference, candidate in one.options
         ]
@@ -47,12 +57,12 @@ class LanguageSystem:
     def rank(self, instances: Sequence[DiffRank]) -> np.ndarray:
         """log p("YES" | pair, question) of each target (section 4.3), [N, 4], in float32."""
         requests = [
-            Request(one.reference, target, ranking_question(one.category), YES)
+            pair_request(self.table, one.reference, target, ranking_question(one.category), YES)
             for one in instances
             for target in one.targets
         ]
         return self._likelihoods(requests)
 
     def _likelihoods(self, requests: Sequence[Request]) -> np.ndarray:
-        scores = log_likelihoods(self.model, self.tokenizer, self.table, requests)
+        scores = log_likelihoods(self.model, self.tokenizer, requests, self.table.latents)
         return scores.reshape(-1, 4)

@@ -1,12 +1,17 @@
 """VLEmbed: videos and texts in one embedding space (paper, section 4, baselines)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from stepdiff_jax.config import Experiment
+from stepdiff_jax.data.records import clip_ids, open_records
+from stepdiff_jax.data.visual import ClipFrames
 from stepdiff_jax.evaluation.benchmark_files import DiffCap, DiffMCQ, DiffRank
-from stepdiff_jax.inference.encode import unit_length
+from stepdiff_jax.inference.encode import encode_clips, unit_length
+from stepdiff_jax.inference.encoder import open_encoder
+from stepdiff_jax.systems.options import SystemOptions, require_clips
 
 
 @dataclass(frozen=True)
@@ -16,7 +21,7 @@ class VLEmbed:
     videos: clip id -> feature [D]; texts: from N texts to features [N, D]; any scale.
     """
 
-    videos: dict[str, np.ndarray]
+    videos: Mapping[str, np.ndarray]
     texts: Callable[[Sequence[str]], np.ndarray]
 
     def caption(self, instances: Sequence[DiffCap]) -> None:
@@ -38,3 +43,18 @@ class VLEmbed:
 
     def _video(self, clip: str) -> np.ndarray:
         return unit_length(self.videos[clip])
+
+
+@dataclass(frozen=True)
+class InternVideoEmbeddings(SystemOptions):
+    """VLEmbed with the experiment's encoder, frozen: nothing is trained."""
+
+    def open(self, experiment: Experiment, split: str, clips: Collection[str]) -> VLEmbed:
+        """See `SystemOptions`; every clip of the split is encoded from its frames."""
+        directory = experiment.data.directory
+        ids = clip_ids(directory, split)
+        require_clips(clips, ids, f"{directory}, split {split}")
+        encoder = open_encoder(experiment)
+        frames = ClipFrames(open_records(directory, "clips", split), encoder.config)
+        features = [feature for _, feature in encode_clips(encoder.model, frames)]
+        return VLEmbed(dict(zip(ids, features, strict=True)), encoder.text_features)

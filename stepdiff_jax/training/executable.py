@@ -9,6 +9,7 @@ import jax
 from jax.experimental import serialize_executable
 
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.files import write_bytes
 
 
 def save_executable(compiled: jax.stages.Compiled, path: Path, *, config_hash: str) -> None:
@@ -18,11 +19,8 @@ def save_executable(compiled: jax.stages.Compiled, path: Path, *, config_hash: s
         config_hash: of the experiment, mesh included (`program_hash`).
     """
     payload, _, _ = serialize_executable.serialize(compiled)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.partial")
     header = {"config_hash": config_hash, "jax": jax.__version__}
-    unfinished.write_bytes(json.dumps(header).encode() + b"\n" + payload)
-    unfinished.replace(path)
+    write_bytes(path, json.dumps(header).encode() + b"\n" + payload)
 
 
 def load_executable(path: Path, arguments: tuple, step: Any, *, config_hash: str) -> Any:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from stepdiff_jax.checkpoint import CHECKPOINTS
 from stepdiff_jax.config import Experiment
 from stepdiff_jax.config_files import CONFIG_FILE, flatten, read_experiment, to_dict
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.files import write_json
 from stepdiff_jax.jsonl import shorten
 from stepdiff_jax.weights.build import weight_reports
 
@@ -66,10 +66,7 @@ def claim_run_directory(directory: Path, experiment: Experiment) -> None:
     if path.exists() and any((directory / CHECKPOINTS).glob("[0-9]*")):
         _compare(path, experiment)
     if jax.process_index() == 0:
-        directory.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        unfinished.write_text(json.dumps(to_dict(experiment), indent=2) + "\n")
-        unfinished.replace(path)
+        write_json(path, to_dict(experiment), indent=2)
 
 
 def write_weight_reports(directory: Path, experiment: Experiment) -> None:
@@ -80,7 +77,7 @@ def write_weight_reports(directory: Path, experiment: Experiment) -> None:
     reports = weight_reports(experiment)
     if jax.process_index() == 0:
         table = {name: report.to_json() for name, report in reports.items()}
-        (directory / WEIGHTS_FILE).write_text(json.dumps(table, indent=1) + "\n")
+        write_json(directory / WEIGHTS_FILE, table, indent=1)
         for report in reports.values():
             print(report.summary(), file=sys.stderr)
 

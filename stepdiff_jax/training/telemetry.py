@@ -3,7 +3,6 @@
 import hashlib
 import importlib.util
 import json
-import os
 import sys
 import time
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.files import write_text
 
 PLAIN_LINE_SECONDS = 15.0
 """Without a terminal a line is printed at most this often."""
@@ -127,9 +127,7 @@ def _drop_lines_after(path: Path, step: int) -> None:
     if not path.exists():
         return
     kept = [line for line in path.read_text(encoding="utf-8").splitlines() if _step(line) <= step]
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    unfinished.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
-    unfinished.replace(path)
+    write_text(path, "".join(f"{line}\n" for line in kept))
 
 
 def _step(line: str) -> float:

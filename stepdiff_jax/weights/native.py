@@ -13,6 +13,7 @@ from safetensors.numpy import save_file
 
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.families.common.base import Tensor
+from stepdiff_jax.files import replacing
 from stepdiff_jax.weights.load import named_leaves, weight_name
 
 
@@ -32,8 +33,10 @@ def save_arrays(
     arrays: Mapping[str, np.ndarray], path: Path, metadata: Mapping[str, Any] | None = None
 ) -> None:
     """Write arrays by the names that `native_tensors` expects, in their own dtypes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(dict(arrays), path, {key: str(value) for key, value in (metadata or {}).items()})
+    with replacing(path) as unfinished:
+        save_file(
+            dict(arrays), unfinished, {key: str(value) for key, value in (metadata or {}).items()}
+        )
 
 
 def native_tensors(leaves: Mapping[str, Any]) -> tuple[Tensor, ...]:

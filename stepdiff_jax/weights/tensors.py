@@ -1,7 +1,8 @@
 """Which stored tensor each array of a model comes from, checked before anything is read."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from stepdiff_jax.errors import InputError
@@ -69,29 +70,49 @@ class Report:
 
 
 def check(files: TensorFiles, tensors: Iterable[Tensor], ignored: Sequence[Ignored] = ()) -> None:
-    """InputError on one line that names what is missing, unknown or misshapen, and its file."""
-    expected = {tensor.name: tensor.shape for tensor in tensors}
-    known = expected.keys() | {one.key for one in ignored}
-    problems = [f"missing tensor {name}" for name in expected if name not in files.tensors]
-    for name, stored in files.tensors.items():
-        if name not in known:
-            problems.append(f"unknown tensor {name}{_where(files, name)}")
-        elif name in expected and stored.shape != expected[name]:
-            problems.append(
-                f"{name}{_where(files, name)} has shape {stored.shape}, the model {expected[name]}"
-            )
+    """As `check_shapes`, of files and what a model takes from them."""
+    skipped = {one.key for one in ignored}
+    check_shapes(
+        files.path,
+        {tensor.name: tensor.shape for tensor in tensors},
+        {name: one.shape for name, one in files.tensors.items() if name not in skipped},
+        {name: one.file for name, one in files.tensors.items()},
+    )
+
+
+def check_shapes(
+    path: Path,
+    expected: Mapping[str, tuple[int, ...]],
+    found: Mapping[str, tuple[int, ...]],
+    files: Mapping[str, Path] | None = None,
+) -> None:
+    """Compare a checkpoint with a model: every tensor is there, in its shape, and no other.
+
+    Args:
+        path: of the checkpoint, for the message.
+        expected, found: name -> shape, in the model and in the checkpoint.
+        files: name -> the file of the checkpoint that holds it, if there are several.
+    Raises:
+        InputError: one line that names what is missing, unknown or misshapen, and its file.
+    """
+
+    def where(name: str) -> str:
+        file = (files or {}).get(name, path)
+        return "" if file == path else f" in {file.name}"
+
+    problems = [f"missing tensor {name}" for name in expected if name not in found]
+    for name, shape in found.items():
+        if name not in expected:
+            problems.append(f"unknown tensor {name}{where(name)}")
+        elif shape != expected[name]:
+            problems.append(f"{name}{where(name)} has shape {shape}, the model {expected[name]}")
     if problems:
         more = len(problems) - NAMED_PROBLEMS
         raise InputError(
-            f"{files.path}: "
+            f"{path}: "
             + "; ".join(problems[:NAMED_PROBLEMS])
             + (f"; and {more} more" if more > 0 else "")
         )
-
-
-def _where(files: TensorFiles, name: str) -> str:
-    file = files.tensors[name].file
-    return "" if file == files.path else f" in {file.name}"
 
 
 def report(

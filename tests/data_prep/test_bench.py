@@ -8,7 +8,7 @@ import numpy as np
 from data_prep.bench.made_up import write_described_clips
 from data_prep.bench.measure import rate_in_new_process
 from data_prep.kitchen.stand_ins import DIRECTORY as STAND_INS
-from data_prep.text.question import question_prompt
+from data_prep.text.question.stage import question_prompt
 from launch.cli import main
 from stepdiff_jax.data.tokenizer import Tokenizer
 

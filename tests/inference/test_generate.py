@@ -8,8 +8,9 @@ import pytest
 from references.models import RESAMPLER, tokenizer, vclm
 from stepdiff_jax.data.packing import RowShape, lay_out, pack_row
 from stepdiff_jax.data.prompts import Conversation, pair_conversation
+from stepdiff_jax.inference.clips import LatentTable
 from stepdiff_jax.inference.generate import generate, generate_tokens
-from stepdiff_jax.inference.requests import LatentTable, Request
+from stepdiff_jax.inference.requests import pair_request
 from stepdiff_jax.layout import PackedRows
 from stepdiff_jax.models.vclm import VCLM
 
@@ -103,22 +104,25 @@ def test_any_of_several_end_tokens_stops_a_branch(expected):
 
 
 def test_answers_come_back_in_the_order_of_the_requests(expected):
-    ids = {name: number for number, name in enumerate("abc")}
+    table = LatentTable({name: number for number, name in enumerate("abc")}, jnp.asarray(LATENTS))
     requests = [
-        Request("c", "a", "what is the main difference"),
-        Request("a", "b", "what is chopped"),
-        Request("a", "b", "YES or NO"),
-        Request("a", "b", "what"),
+        pair_request(table, "c", "a", "what is the main difference"),
+        pair_request(table, "a", "b", "what is chopped"),
+        pair_request(table, "a", "b", "YES or NO"),
+        pair_request(table, "a", "b", "what"),
     ]
     answers = generate(
         MODEL,
         tokenizer(),
-        LatentTable(ids, jnp.asarray(LATENTS)),
         requests,
+        table.latents,
         new_tokens=NEW_TOKENS,
         batch_rows=2,
         branches=2,
     )
     by_pair = [tokenizer().decode(one).strip() for one in expected]
     assert not any(tokenizer().eos in one for one in expected)
-    assert answers == [by_pair[3], *by_pair[:3]]
+    assert [one.text for one in answers] == [by_pair[3], *by_pair[:3]]
+    for request, answer in zip(requests, answers):
+        laid_out = lay_out(request.conversation, tokenizer(), RESAMPLER.latents)
+        assert (answer.prompt_tokens, answer.new_tokens) == (laid_out.length, NEW_TOKENS)

@@ -7,24 +7,25 @@ import pytest
 
 from references.models import RESAMPLER, tokenizer, vclm
 from stepdiff_jax.data.packing import RowShape, lay_out, pack_row
-from stepdiff_jax.data.prompts import Conversation, Text, Video, pair_prefix, question_branch
+from stepdiff_jax.data.prompts import Conversation, Text, Video, single_conversation
 from stepdiff_jax.errors import InputError
-from stepdiff_jax.inference.requests import DescriptionTable, LatentTable, Request
+from stepdiff_jax.inference.clips import ClipTable, DescriptionTable, LatentTable
+from stepdiff_jax.inference.requests import Request, batch_requests, pair_request
 from stepdiff_jax.inference.score import log_likelihoods
 from stepdiff_jax.layout import PackedRows
 from stepdiff_jax.models.vclm import VCLM
 
 MODEL = vclm()
 LATENTS = np.random.default_rng(0).normal(0, 1.5, (3, RESAMPLER.latents, 32)).astype(np.float32)
-IDS = {"a": 0, "b": 1, "c": 2}
-SHAPE = RowShape(length=192, videos=2, answers=0)
-REQUESTS = [
-    Request("a", "b", "the same?", "YES"),
-    Request("c", "a", "what is the difference", "a red onion instead of a green one"),
-    Request("a", "b", "what is the difference", "a red onion"),
-    Request("b", "a", "the same?", "YES"),
-    Request("a", "b", "what is the difference", "the person"),
-    Request("a", "b", "the same?", "YES"),
+VIDEOS = LatentTable({"a": 0, "b": 1, "c": 2}, jnp.asarray(LATENTS))
+SHAPE = RowShape(length=192, videos=3, answers=0)
+ASKED = [
+    ("a", "b", "the same?", "YES"),
+    ("c", "a", "what is the difference", "a red onion instead of a green one"),
+    ("a", "b", "what is the difference", "a red onion"),
+    ("b", "a", "the same?", "YES"),
+    ("a", "b", "what is the difference", "the person"),
+    ("a", "b", "the same?", "YES"),
 ]
 
 
@@ -35,10 +36,9 @@ def log_probabilities(model: VCLM, rows: PackedRows, latents: jax.Array) -> jax.
     return jnp.take_along_axis(everywhere[0, :-1], rows.tokens[0, 1:, None], -1)[:, 0]
 
 
-def alone(request: Request, reference, candidate) -> float:
+def alone(request: Request) -> float:
     """One request as one row, by a full forward pass over all positions."""
-    branch = question_branch(request.question, Text(request.answer, 1.0))
-    conversation = Conversation(pair_prefix(reference, candidate), (branch,))
+    conversation = Conversation(request.conversation.prefix, (request.branch,))
     row, clips = pack_row([lay_out(conversation, tokenizer(), RESAMPLER.latents)], SHAPE, 3)
     rows = PackedRows(*(column[None] for column in row))
     length = int(np.count_nonzero(row.segment))
@@ -47,28 +47,69 @@ def alone(request: Request, reference, candidate) -> float:
     return float(np.sum(per_token[length - 1 - answer : length - 1]))
 
 
+def scored(requests: list[Request], table: ClipTable, **options: int) -> np.ndarray:
+    return log_likelihoods(MODEL, tokenizer(), requests, table.latents, **options)
+
+
 @pytest.mark.parametrize("branches", [1, 3])
-def test_videos(branches):
-    table = LatentTable(IDS, jnp.asarray(LATENTS))
-    scores = log_likelihoods(MODEL, tokenizer(), table, REQUESTS, batch_rows=3, branches=branches)
-    expected = [
-        alone(one, Video(IDS[one.reference]), Video(IDS[one.candidate])) for one in REQUESTS
-    ]
+def test_pairs_of_videos(branches):
+    requests = [pair_request(VIDEOS, *one) for one in ASKED]
+    scores = scored(requests, VIDEOS, batch_rows=3, branches=branches)
+    expected = [alone(one) for one in requests]
     np.testing.assert_allclose(scores, expected, rtol=0, atol=3e-5)
     assert len(set(np.round(expected, 3))) == 5  # the last repeats the first
     assert scores.dtype == np.float32
 
 
+def test_any_number_of_videos_in_one_batch():
+    """None, one in AnyMAL's words, two, and three between plain text."""
+    several = (Text("Videos:"), Video(2), Text("and"), Video(0), Text("and"), Video(1))
+    asked = [
+        Conversation((Text("a helpful assistant"),), ((Text("what is chopped?"),),)),
+        single_conversation(1, [("what is chopped?", None)]),
+        pair_request(VIDEOS, "b", "a", "what is chopped?").conversation,
+        Conversation(several, ((Text("what is chopped?"),),)),
+    ]
+    requests = [Request(one, "a red onion") for one in asked]
+    requests += [Request(one, "the person") for one in asked]
+    scores = scored(requests, VIDEOS, batch_rows=2, branches=2)
+    expected = [alone(one) for one in requests]
+    np.testing.assert_allclose(scores, expected, rtol=0, atol=3e-5)
+    assert len(set(np.round(expected, 3))) == 8
+
+
+def test_requests_of_equal_prefix_share_a_row():
+    requests = [pair_request(VIDEOS, *one) for one in ASKED]
+    batches = batch_requests(
+        requests, tokenizer(), VIDEOS.latents, width=32, batch_rows=4, branches=3
+    )
+    rows = [list(row[row >= 0]) for batch in batches for row in batch.requests if row[0] >= 0]
+    assert sorted(rows) == [[0, 2, 4], [1], [3], [5]]
+
+
+def test_text_alone_needs_no_latents():
+    conversation = Conversation((Text("a helpful assistant"),), ((Text("which?"),),))
+    requests = [Request(conversation, "a red onion")]
+    scores = log_likelihoods(MODEL, tokenizer(), requests, batch_rows=1, branches=1)
+    np.testing.assert_allclose(scores, [alone(requests[0])], rtol=0, atol=3e-5)
+
+
 def test_descriptions_in_the_place_of_videos():
-    texts = {"a": "the person chops", "b": "onion"}
-    table = DescriptionTable(texts, width=32)
-    scores = log_likelihoods(MODEL, tokenizer(), table, REQUESTS[:1], batch_rows=1, branches=1)
-    expected = alone(REQUESTS[0], Text(texts["a"]), Text(texts["b"]))
-    np.testing.assert_allclose(scores, [expected], rtol=0, atol=3e-5)
+    table = DescriptionTable({"a": "the person chops", "b": "onion"})
+    requests = [pair_request(table, *ASKED[0])]
+    assert requests[0].conversation.prefix[1] == Text("the person chops")
+    scores = scored(requests, table, batch_rows=1, branches=1)
+    np.testing.assert_allclose(scores, [alone(requests[0])], rtol=0, atol=3e-5)
 
 
-def test_an_unknown_clip_is_named():
+@pytest.mark.parametrize("table", [VIDEOS, DescriptionTable({"a": "the person chops"})])
+def test_an_unknown_clip_is_named(table):
     with pytest.raises(InputError, match="clip 'd'"):
-        requests = [Request("a", "d", "what", "YES")]
-        table = LatentTable(IDS, jnp.asarray(LATENTS))
-        log_likelihoods(MODEL, tokenizer(), table, requests)
+        pair_request(table, "a", "d", "what", "YES")
+
+
+def test_a_video_without_latents_is_refused():
+    request = pair_request(VIDEOS, "a", "c", "what", "YES")
+    for latents, clips in ((None, 0), (VIDEOS.latents[:2], 2)):
+        with pytest.raises(InputError, match=f"shows clip 2 of {clips} clips"):
+            log_likelihoods(MODEL, tokenizer(), [request], latents)

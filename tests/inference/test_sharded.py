@@ -11,7 +11,7 @@ from data_prep.text.language_models.own import OwnLanguageModel
 from stepdiff_jax.config import MeshConfig
 from stepdiff_jax.inference.encode import encode_clips, encode_texts, latent_table
 from stepdiff_jax.inference.generate import generate
-from stepdiff_jax.inference.requests import Request
+from stepdiff_jax.inference.requests import pair_request
 from stepdiff_jax.inference.score import log_likelihoods
 from stepdiff_jax.inference.trained import inference_mesh
 from stepdiff_jax.models.vclm import VCLM
@@ -22,8 +22,8 @@ EXPERIMENT = kitchen.experiment()
 TOKENIZER = load_tokenizer(EXPERIMENT)
 FRAMES = np.random.default_rng(0).integers(0, 255, (3, 8, 64, 64, 3), np.uint8)
 CLIPS = ("a_0_1", "b_0_1", "c_0_1")
-REQUESTS = [
-    Request(reference, candidate, f"what is the {word} here?", "a red onion")
+ASKED = [
+    (reference, candidate, f"what is the {word} here?", "a red onion")
     for reference, candidate in (("a_0_1", "b_0_1"), ("b_0_1", "c_0_1"), ("c_0_1", "a_0_1"))
     for word in ("tool", "difference")
 ]
@@ -63,9 +63,11 @@ def test_the_language_model_writes_the_same(one, sharded):
 def test_answers_and_likelihoods_about_videos_are_the_same(one, sharded):
     def told(model: VCLM) -> tuple[list[str], np.ndarray]:
         table = latent_table(model, CLIPS, FRAMES)
+        requests = [pair_request(table, *one) for one in ASKED]
+        asked = (model, TOKENIZER, requests, table.latents)
         options = {"batch_rows": 3, "branches": 2}  # eight devices do not divide three rows
-        texts = generate(model, TOKENIZER, table, REQUESTS, new_tokens=8, **options)
-        return texts, log_likelihoods(model, TOKENIZER, table, REQUESTS, **options)
+        answers = generate(*asked, new_tokens=8, **options)
+        return [one.text for one in answers], log_likelihoods(*asked, **options)
 
     (texts, scores), (expected, wanted) = told(sharded), told(one)
     assert any(expected)

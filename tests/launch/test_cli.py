@@ -107,7 +107,7 @@ def test_every_field_of_a_config_is_a_flag_with_its_value(capsys):
         (("evaluate", "kitchen"), "Missing from stepdiff evaluate kitchen: --benchmark PATH "),
         (
             ("evaluate", "kitchen", "--benchmark", "nowhere", "--task", "diffmcq"),
-            "nowhere/diffmcq_dataset.jsonl: no such file",
+            "nowhere/diffmcq_dataset.jsonl: cannot be read: No such file",
         ),
         (("score", "--task", "diffcap"), "Missing from stepdiff score: --ground-truth PATH "),
         (

@@ -18,6 +18,7 @@ from data_prep.kitchen.world import CATEGORIES, KEYSTEPS, score
 from data_prep.kitchen.world_files import make_world
 from data_prep.records.pack import pack
 from data_prep.sources.clips import write_clips
+from data_prep.sources.htstep import HtStep
 from launch.quickstart import samples, table
 from launch.quickstart.report import print_table, write_report
 from launch.quickstart.report_rows import CEILING, CEILING_SHOWN, rows_of
@@ -46,7 +47,7 @@ def scenes_and_run(tmp_path_factory):
     world = directory / "world"
     make_world(world, videos={SPLIT: 2}, keysteps_per_video=8, seed=3, processes=1)
     (directory / "records").mkdir()
-    write_clips(world, world / "raw_caption.json", world / "videos", directory / "records")
+    write_clips(HtStep(world), world / "raw_caption.json", world / "videos", directory / "records")
     records = directory / "records"
     write_frames(records / "clips.jsonl", records / "frames.jsonl", processes=1)
     pack(directory / "records", directory / "data")

@@ -14,7 +14,7 @@ from stepdiff_jax.errors import InputError
 from stepdiff_jax.models.internvideo import InternVideo
 from stepdiff_jax.models.uniblock import UniBlock
 from stepdiff_jax.models.variables import Frozen
-from stepdiff_jax.weights.published.internvideo_state import config_from_state_dict
+from stepdiff_jax.weights.published.internvideo_config import config_from_state_dict
 
 SMALL = EncoderConfig(
     image_size=16,

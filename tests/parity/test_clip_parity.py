@@ -6,7 +6,7 @@ import pytest
 
 from references.internvideo import with_weights
 from stepdiff_jax.models.internvideo import InternVideo
-from stepdiff_jax.weights.published.internvideo_state import config_from_state_dict
+from stepdiff_jax.weights.published.internvideo_config import config_from_state_dict
 
 pytestmark = pytest.mark.parity
 

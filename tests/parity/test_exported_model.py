@@ -24,7 +24,7 @@ from stepdiff_jax.data.prompts import (
 )
 from stepdiff_jax.inference.encode import latent_table
 from stepdiff_jax.inference.generate import generate
-from stepdiff_jax.inference.requests import Request
+from stepdiff_jax.inference.requests import pair_request
 from stepdiff_jax.inference.score import log_likelihoods
 from stepdiff_jax.inference.trained import with_trained_weights
 from stepdiff_jax.layout import PackedRows
@@ -137,8 +137,8 @@ def test_likelihoods_and_greedy_answers(run, ours, theirs):
     tokenizer = load_tokenizer(read_experiment(run))
     table = latent_table(ours, NAMES, FRAMES)
     pairs = [(first, second) for first in NAMES for second in NAMES if first != second]
-    requests = [Request(*pair, QUESTION, "the person chops tomatoes") for pair in pairs]
-    scores = log_likelihoods(ours, tokenizer, table, requests)
+    requests = [pair_request(table, *pair, QUESTION, "the person chops tomatoes") for pair in pairs]
+    scores = log_likelihoods(ours, tokenizer, requests, table.latents)
     asked = [
         processor.pair(FRAMES[NAMES.index(first)], FRAMES[NAMES.index(second)], QUESTION)
         for first, second in pairs
@@ -146,8 +146,9 @@ def test_likelihoods_and_greedy_answers(run, ours, theirs):
     answer = processor.answer_ids("the person chops tomatoes")
     found = [model.log_likelihood(answer_ids=answer, **one) for one in asked]
     np.testing.assert_allclose(found, scores, rtol=0, atol=TOLERANCE)
-    questions = [Request(*pair, QUESTION) for pair in pairs]
-    answers = generate(ours, tokenizer, table, questions, new_tokens=50)
+    questions = [pair_request(table, *pair, QUESTION) for pair in pairs]
+    generated = generate(ours, tokenizer, questions, table.latents, new_tokens=50)
+    answers = [one.text for one in generated]
     told = [processor.text(model.generate(**one, max_new_tokens=50)) for one in asked]
     assert told == answers
     assert len(set(answers)) > 1

@@ -13,9 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from references.internvideo_state import from_state_dict
 from stepdiff_jax.config import EncoderConfig
 from stepdiff_jax.models.internvideo import InternVideo
-from stepdiff_jax.weights.published.internvideo_state import config_from_state_dict, from_state_dict
+from stepdiff_jax.weights.published.internvideo_config import config_from_state_dict
 
 DIRECTORY = Path(__file__).parents[1] / "fixtures" / "internvideo"
 HEADS = {"heads": 4, "text_heads": 3}  # not 64 wide, so not to be read from the shapes

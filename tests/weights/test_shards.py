@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.files import new_directory
 from stepdiff_jax.weights.shards import Pending, write_shards
-from stepdiff_jax.weights.target import new_directory
 from stepdiff_jax.weights.tensor_files import INDEX, TensorFiles
 
 DTYPES = [np.float16, np.float32, ml_dtypes.bfloat16]

@@ -21,9 +21,9 @@ from data_prep.kitchen.pretrain.dialogues import narrated
 from data_prep.kitchen.pretrain.fit import Round, fit, fit_rounds
 from data_prep.kitchen.render import render_frames
 from data_prep.kitchen.world import ATTRIBUTES, KEYSTEPS, VALUES, Scene, sample_scene
-from data_prep.similarity.text_tower import text_ids
 from stepdiff_jax.config import EncoderConfig, ResamplerConfig
 from stepdiff_jax.data.preprocess import normalize
+from stepdiff_jax.data.text_tokens import text_ids
 from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.models.internvideo import InternVideo
 from stepdiff_jax.models.resampler import Resampler

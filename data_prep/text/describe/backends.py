@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 
 from data_prep.frames.decode import FRAMES
-from data_prep.stage import Row
+from data_prep.schema.clips import StepClip
 from data_prep.text.describe.base import Captioner, Scorer
 from data_prep.text.describe.files import CaptionsFile, ScoresFile
 from data_prep.text.describe.stage import Sources
-from data_prep.text.language_models.choice import ModelOptions, open_model
+from data_prep.text.language_models.choice import open_model
+from data_prep.text.language_models.options import ModelOptions
 from stepdiff_jax.data.video import sample_frames
 from stepdiff_jax.errors import InputError
 
@@ -46,8 +47,8 @@ def open_sources(
         if file and model:
             raise InputError(f"--{file_name} {file} and --{model_name} {model} exclude each other")
 
-    def frames(row: Row) -> np.ndarray:
-        return sample_frames(root / row["video"], row["start"], row["end"], FRAMES).frames
+    def frames(clip: StepClip) -> np.ndarray:
+        return sample_frames(root / clip.video, clip.start, clip.end, FRAMES).frames
 
     return Sources(
         open_model(language_model),
@@ -62,7 +63,7 @@ def _captioner(name: str) -> Captioner | None:
     if not name:
         return None
     if (Path(name) / CHECKPOINTS).is_dir():
-        from data_prep.text.language_models.own import OwnCaptioner
+        from data_prep.text.describe.own_captioner import OwnCaptioner
 
         return OwnCaptioner.load(Path(name))
     try:
@@ -87,11 +88,11 @@ def _detector(name: str) -> Scorer | None:
 def _grounding(config: str) -> Scorer | None:
     if not config:
         return None
-    from data_prep.similarity.text_tower import open_encoder
     from data_prep.text.describe.grounding import InternVideoGrounding
+    from stepdiff_jax.config_files import load_experiment
+    from stepdiff_jax.inference.encoder import open_encoder
 
-    encoder = open_encoder(config)
-    return InternVideoGrounding(encoder.model, encoder.experiment.encoder, encoder.tokenize)
+    return InternVideoGrounding(open_encoder(load_experiment(config)))
 
 
 def _unloadable(name: str, error: Exception) -> InputError:

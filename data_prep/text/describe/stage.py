@@ -8,11 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from data_prep.stage import Rejected, Row, Shard, run_stage
+from data_prep.schema.clips import StepClip
+from data_prep.schema.line import stream_lines
+from data_prep.schema.text import (
+    Description,
+    DescriptionCost,
+    DescriptionCounts,
+    Dropped,
+    Seen,
+    UnreadableDescription,
+)
+from data_prep.stage import Rejected, Shard, run_stage
 from data_prep.text.describe.base import Captioner, Captions, Clip, Scorer
 from data_prep.text.language_models.base import LanguageModel, LanguageModelError, Prompt
 from stepdiff_jax.errors import InputError
-from stepdiff_jax.jsonl import read_jsonl
 
 PROMPT = (
     "A clip of an instructional video shows the step: {keystep}.\n"
@@ -36,30 +45,30 @@ class Sources:
     captioner: Captioner | None = None
     detector: Scorer | None = None
     grounding: Scorer | None = None
-    frames: Callable[[Row], np.ndarray] | None = None
+    frames: Callable[[StepClip], np.ndarray] | None = None
     """The frames of a line of clips.jsonl, uint8 [T, H, W, 3]."""
 
 
 @dataclass(frozen=True)
-class Limits:
-    """The least scores of what is kept; ours (the paper does not tell its own)."""
+class ScoreLimits:
+    """The least scores of what is kept; ours (the paper does not give its own)."""
 
     object_score: float = 0.1
     action_score: float = 0.2
 
 
 def describe_clips(
-    sources: Sources, limits: Limits, rows: Sequence[Row]
-) -> Iterator[Row | Rejected]:
+    sources: Sources, limits: ScoreLimits, clips: Sequence[StepClip]
+) -> Iterator[Description | Rejected]:
     """One result for each line of clips.jsonl: what was seen, what was dropped, the description."""
-    seen = [_seen(sources, limits, row) for row in rows]
+    seen = [_seen(sources, limits, clip) for clip in clips]
     prompts = [
-        Prompt(_user_text(row, found), facts={"clip": row["clip"]})
-        for row, found in zip(rows, seen)
+        Prompt(_user_text(clip, found), facts={"clip": clip.clip})
+        for clip, found in zip(clips, seen)
         if not isinstance(found, Rejected)
     ]
     replies = sources.language_model.complete(prompts)
-    for row, found in zip(rows, seen):
+    for clip, found in zip(clips, seen):
         if isinstance(found, Rejected):
             yield found
             continue
@@ -67,27 +76,25 @@ def describe_clips(
         if isinstance(reply, LanguageModelError):
             yield Rejected("no answer of the language model", str(reply))
             continue
-        cost = {
-            "calls": 1,
-            "prompt_tokens": reply.prompt_tokens,
-            "completion_tokens": reply.completion_tokens,
-        }
+        cost = DescriptionCost(1, reply.prompt_tokens, reply.completion_tokens)
         description = " ".join(reply.text.split())
         if not 0 < len(description) <= LONGEST_DESCRIPTION:
             yield Rejected(
                 "description is empty or too long",
                 f"{len(description)} characters",
-                {"raw": reply.text, "cost": cost},
+                UnreadableDescription(reply.text, cost),
             )
         else:
-            yield {"clip": row["clip"], "description": description, **found, "cost": cost}
+            yield Description(
+                clip.clip, description, found.actions, found.objects, found.dropped, cost
+            )
 
 
 def write_descriptions(
     clips: Path,
     destination: Path,
     sources: Sources,
-    limits: Limits,
+    limits: ScoreLimits,
     *,
     shard: Shard,
     settings: Mapping[str, Any],
@@ -99,36 +106,27 @@ def write_descriptions(
     Raises:
         InputError: the file cannot be read, or a line lacks a field.
     """
-    rows = []
-    for line in read_jsonl(clips):
-        for name in ("clip", "keystep", "narration"):
-            line.string(name)
-        rows.append(dict(line.fields))
     return run_stage(
-        rows,
-        lambda row: row["clip"],
+        [dict(line.fields) for line, _ in stream_lines(clips, StepClip)],
+        StepClip,
         partial(describe_clips, sources, limits),
         destination,
         shard=shard,
         settings={**settings, **asdict(limits), "prompt": PROMPT},
-        counts=_counts,
+        counts=lambda row: DescriptionCounts.of(row).counts(),
     )
 
 
-def _seen(sources: Sources, limits: Limits, row: Row) -> Row | Rejected:
+def _seen(sources: Sources, limits: ScoreLimits, clip: StepClip) -> Seen | Rejected:
     """Captions that were kept, and what was dropped with its score."""
     try:
-        clip = Clip(row["clip"], sources.frames(row) if sources.frames else None)
-        captions = sources.captioner.caption(clip) if sources.captioner else Captions((), ())
-        actions = _keep(sources.grounding, clip, captions.actions, limits.action_score)
-        objects = _keep(sources.detector, clip, captions.objects, limits.object_score)
+        shown = Clip(clip.clip, sources.frames(clip) if sources.frames else None)
+        captions = sources.captioner.caption(shown) if sources.captioner else Captions((), ())
+        actions = _keep(sources.grounding, shown, captions.actions, limits.action_score)
+        objects = _keep(sources.detector, shown, captions.objects, limits.object_score)
     except InputError as error:
         return Rejected("clip cannot be read", str(error))
-    return {
-        "actions": actions[0],
-        "objects": objects[0],
-        "dropped": {"actions": actions[1], "objects": objects[1]},
-    }
+    return Seen(actions[0], objects[0], Dropped(actions[1], objects[1]))
 
 
 def _keep(
@@ -146,19 +144,10 @@ def _keep(
     }
 
 
-def _user_text(row: Row, seen: Row) -> str:
-    lists = {name: "; ".join(seen[name]) or "none" for name in ("actions", "objects")}
+def _user_text(clip: StepClip, seen: Seen) -> str:
     return PROMPT.format(
-        keystep=row["keystep"], narration=row["narration"].strip() or "nothing", **lists
+        keystep=clip.keystep,
+        narration=clip.narration.strip() or "nothing",
+        actions="; ".join(seen.actions) or "none",
+        objects="; ".join(seen.objects) or "none",
     )
-
-
-def _counts(row: Row) -> dict[str, int]:
-    dropped = row.get("dropped", {"actions": (), "objects": ()})
-    return {
-        "actions kept": len(row.get("actions", ())),
-        "objects kept": len(row.get("objects", ())),
-        "actions dropped": len(dropped["actions"]),
-        "objects dropped": len(dropped["objects"]),
-        **row.get("cost", {}),
-    }

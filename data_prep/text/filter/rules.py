@@ -1,13 +1,8 @@
-"""The filter's rules, each a pure function by name; all of them ours (the paper names none).
-
-A rule returns the words that speak against a question and its answer, or "" where it finds none.
-"""
+"""The filter's rules, each a pure function by name; all of them ours (the paper names none)."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
+from data_prep.text.filter.asked import Asked, Thresholds
 from data_prep.text.filter.claims import (
     BOTH,
     CANDIDATE,
@@ -19,46 +14,6 @@ from data_prep.text.filter.claims import (
 )
 from data_prep.text.filter.topics import Topics, topic_error
 from data_prep.text.filter.words import GENERAL, content, is_number, stem, tokens
-
-
-class Asked(NamedTuple):
-    """A question with its answer, the descriptions of the pair, and what was kept before it."""
-
-    question: str
-    answer: str
-    reference: str
-    """Description of the first video."""
-    candidate: str
-    """Description of the second video."""
-    earlier: tuple[tuple[str, str], ...] = ()
-    """(question, answer) of the same pair."""
-
-    @property
-    def exclusive(self) -> tuple[frozenset[str], frozenset[str]]:
-        """Content stems of the first description only, and of the second only."""
-        first, second = content(self.reference), content(self.candidate)
-        return first - second, second - first
-
-
-@dataclass(frozen=True)
-class Thresholds:
-    """What the rules measure against; all of it ours."""
-
-    unknown_words: int = 0
-    """So many content words of question and answer may stand in neither description."""
-    known_words: tuple[str, ...] = ()
-    """Words that need not stand in a description, such as names of categories."""
-    duplicate_overlap: float = 0.9
-    """Two answers are duplicates from this share of common words on (intersection over union)."""
-    question_words: tuple[int, int] = (3, 60)
-    answer_words: tuple[int, int] = (3, 120)
-    """Least and most words; an answer that starts with yes or no, or only names a video, may be
-    shorter."""
-    topics: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Topic -> its words: lets `contradicts_description` check "the same tool" against them."""
-
-
-Rule = Callable[[Asked, Thresholds], str]
 
 _META = re.compile(
     r"\b(?:descriptions?|transcripts?|transcriptions?|narrations?|captions?|subtitles?"
@@ -179,30 +134,6 @@ def length(asked: Asked, thresholds: Thresholds) -> str:
     if answer[-1] in _OPEN_END or asked.answer.rstrip().endswith((",", ":")):
         return f"ends with {answer[-1]}"
     return ""
-
-
-RULES: dict[str, Rule] = {
-    rule.__name__: rule
-    for rule in (
-        length,
-        mentions_description,
-        not_mentioned,
-        one_video,
-        duplicate,
-        found_nowhere,
-        wrong_order,
-        contradicts_description,
-    )
-}
-"""In the order in which a removal is put down to them."""
-
-
-def objections(
-    asked: Asked, thresholds: Thresholds, rules: Sequence[str] = tuple(RULES)
-) -> dict[str, str]:
-    """Rule -> its words, for every rule that speaks against; the first is the one that counts."""
-    found = {name: RULES[name](asked, thresholds) for name in RULES if name in rules}
-    return {name: words for name, words in found.items() if words}
 
 
 def _found(pattern: re.Pattern[str], *texts: str) -> str:

@@ -1,31 +1,36 @@
 """The filter stage: questions.jsonl -> the pairs that training reads, and what was removed."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from data_prep.stage import Rejected, Row, Shard, pair_key, run_stage
-from data_prep.text.filter.rules import RULES, Asked, Thresholds, objections
+from data_prep.schema.line import Row, stream_lines
+from data_prep.schema.text import AskedPair, FilteredPair, Question, removed_question
+from data_prep.stage import Rejected, Shard, passed_on, run_stage
+from data_prep.text.filter.asked import Asked, Thresholds
+from data_prep.text.filter.registry import RULES, objections
 from stepdiff_jax.errors import InputError
-from stepdiff_jax.jsonl import read_jsonl
 
 
-def filter_questions(row: Row, thresholds: Thresholds, rules: Sequence[str]) -> Row:
-    """The row with the questions that no rule speaks against; the others are its `removed`."""
+def filter_questions(pair: AskedPair, thresholds: Thresholds, rules: Sequence[str]) -> FilteredPair:
+    """The questions that no rule speaks against; the others are `removed`."""
     kept: list[Row] = []
     removed: list[Row] = []
-    descriptions = row["reference_description"], row["candidate_description"]
-    for item in row["questions"]:
-        earlier = tuple((other["question"], other["answer"]) for other in kept)
-        asked = Asked(item["question"], item["answer"], *descriptions, earlier)
-        found = objections(asked, thresholds, rules)
+    earlier: tuple[tuple[str, str], ...] = ()
+    for item in pair.questions:
+        question = Question.of(item)
+        said = question.question, question.answer
+        texts = pair.reference_description, pair.candidate_description
+        found = objections(Asked(*said, *texts, earlier), thresholds, rules)
         if found:
-            removed.append({**item, "rules": found})
+            removed.append(removed_question(item, found))
         else:
             kept.append(item)
-    return {**row, "questions": kept, "removed": removed}
+            earlier += (said,)
+    return FilteredPair(kept, removed)
 
 
 def write_filtered(
@@ -47,40 +52,29 @@ def write_filtered(
     unknown = sorted(set(rules) - set(RULES))
     if unknown:
         raise InputError(f"field 'rules': unknown {unknown}; there are {', '.join(RULES)}")
-    rows = []
-    for line in read_jsonl(questions):
-        for name in ("reference", "candidate", "reference_description", "candidate_description"):
-            line.string(name)
-        for item in line.items("questions"):
-            if not isinstance(item, dict) or not {"question", "answer"} <= item.keys():
-                line.fail("questions", "must hold objects with question and answer", item)
-        rows.append(dict(line.fields))
     return run_stage(
-        rows,
-        pair_key,
+        [dict(line.fields) for line, _ in stream_lines(questions, AskedPair)],
+        AskedPair,
         partial(_work, thresholds, rules),
         destination,
         shard=shard,
         settings={"rules": list(rules), "thresholds": asdict(thresholds)},
-        counts=_counts,
+        counts=lambda row: _counts(FilteredPair.of(row)),
+        lines=passed_on,
     )
 
 
 def _work(
-    thresholds: Thresholds, rules: Sequence[str], rows: Sequence[Row]
-) -> Iterator[Row | Rejected]:
-    for row in rows:
-        result = filter_questions(row, thresholds, rules)
-        if result["questions"]:
+    thresholds: Thresholds, rules: Sequence[str], pairs: Sequence[AskedPair]
+) -> Iterator[FilteredPair | Rejected]:
+    for pair in pairs:
+        result = filter_questions(pair, thresholds, rules)
+        if result.questions:
             yield result
         else:
-            first = [next(iter(item["rules"])) for item in result["removed"]]
-            yield Rejected("no question is left", ", ".join(first), result)
+            yield Rejected("no question is left", ", ".join(result.first_rules()), result)
 
 
-def _counts(row: Row) -> dict[str, int]:
-    counts = {"kept": len(row["questions"]), "removed": len(row["removed"])}
-    for item in row["removed"]:
-        name = f"removed by {next(iter(item['rules']))}"
-        counts[name] = counts.get(name, 0) + 1
-    return counts
+def _counts(pair: FilteredPair) -> dict[str, int]:
+    by_rule = Counter(f"removed by {rule}" for rule in pair.first_rules())
+    return {"kept": len(pair.questions), "removed": len(pair.removed), **by_rule}

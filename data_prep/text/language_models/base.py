@@ -13,8 +13,8 @@ class LanguageModelError(Exception):
 class Prompt:
     """A request's system text and what the user says.
 
-    `facts` names the record ("clip", or "reference" and "candidate"): only the kitchen's oracle,
-    which knows the truth, looks at it.
+    `facts` names the record ("clip", or "reference" and "candidate"), for models that know more of
+    it than the prompt says; the models here look at the texts alone.
     """
 
     user: str
@@ -32,7 +32,11 @@ class Completion:
 
 
 class LanguageModel(Protocol):
-    """Answers prompts; the answer to one prompt does not depend on those around it."""
+    """Answers prompts; the answer to one prompt does not depend on those around it.
+
+    A model may also have an attribute `settings`, a mapping that JSON can hold: what its answers
+    depend on, as a stage's summary records it.
+    """
 
     def complete(self, prompts: Sequence[Prompt]) -> Iterator[Completion | LanguageModelError]:
         """One answer, or the error in its place, for each prompt, in order."""

@@ -1,60 +1,61 @@
-"""Which language model a stage asks, as options of its command."""
+"""The language model that the options of a command name."""
 
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
 
 from data_prep.text.language_models.base import LanguageModel
 from data_prep.text.language_models.endpoint import Endpoint
+from data_prep.text.language_models.options import ModelOptions
+from data_prep.text.language_models.plugin import open_plugin
 from stepdiff_jax.errors import InputError
-
-
-@dataclass(frozen=True)
-class ModelOptions:
-    """The language model, and how it is asked."""
-
-    kind: Literal["endpoint", "own", "oracle"] = "endpoint"
-    """A served model; the frozen language model of a CONFIG; or the kitchen's oracle."""
-    base_url: str = "http://localhost:8000/v1"
-    """Of the endpoint, up to and with /v1."""
-    name: str = ""
-    """The endpoint's model, or the CONFIG."""
-    new_tokens: int = 512
-    temperature: float = 0.0
-    concurrency: int = 8
-    """Requests that are under way at once."""
-    timeout: float = 120.0
-    """Seconds that one request may stay silent."""
-    attempts: int = 5
-    """Requests until an endpoint's failure counts."""
-    truth: Path | None = None
-    """The kitchen's truth.jsonl, for the oracle."""
-
-    def settings(self) -> dict[str, Any]:
-        """What answers depend on: not how fast or how often a model is asked."""
-        fields = {name: getattr(self, name) for name in ("kind", "name", "new_tokens")}
-        return {**fields, "temperature": self.temperature}
 
 
 def open_model(options: ModelOptions) -> LanguageModel:
     """The language model that the options name.
 
     Raises:
-        InputError: the endpoint has no name, the oracle has no truth, or the CONFIG is unknown.
+        InputError: an unknown kind, an endpoint without a name, an unknown CONFIG, or a plug-in
+            that cannot be loaded (see `open_plugin`).
     """
-    if options.kind == "endpoint":
-        if not options.name:
-            raise InputError("field 'name' is missing: the model that the endpoint serves")
-        taken = ("base_url", "new_tokens", "temperature", "concurrency", "timeout", "attempts")
-        fields = {name: value for name, value in asdict(options).items() if name in taken}
-        return Endpoint(model=options.name, **fields)
-    if options.kind == "oracle":
-        if options.truth is None:
-            raise InputError("field 'truth' is missing: the kitchen's truth.jsonl")
-        from data_prep.kitchen.language_model import OracleLanguageModel
-        from data_prep.kitchen.oracle import read_truth
+    if ":" in options.kind:
+        return open_plugin(options)
+    if options.kind not in ("endpoint", "own"):
+        raise InputError(
+            f"--model.kind: must be endpoint, own or MODULE:FUNCTION, got {options.kind!r}"
+        )
+    if options.options:
+        raise InputError(
+            f"--model.options {' '.join(options.options)}: --model.kind {options.kind} has none"
+        )
+    return _open_endpoint(options) if options.kind == "endpoint" else _open_own(options)
 
-        return OracleLanguageModel(read_truth(options.truth))
+
+def model_settings(options: ModelOptions, model: LanguageModel) -> dict[str, Any]:
+    """What a stage records of its language model, and must be the same when it goes on.
+
+    A plug-in's model may have an attribute `settings`, which is recorded in place of the options.
+
+    Raises:
+        InputError: the attribute is not a mapping.
+    """
+    found = getattr(model, "settings", None)
+    if found is None:
+        return options.settings() | ({"options": options.options} if options.options else {})
+    if not isinstance(found, Mapping):
+        raise InputError(f"--model.kind {options.kind}: settings must be a mapping, got {found!r}")
+    return dict(found)
+
+
+def _open_endpoint(options: ModelOptions) -> LanguageModel:
+    if not options.name:
+        raise InputError("field 'name' is missing: the model that the endpoint serves")
+    taken = ("base_url", "new_tokens", "temperature", "concurrency", "timeout", "attempts")
+    fields = {name: value for name, value in asdict(options).items() if name in taken}
+    return Endpoint(model=options.name, **fields)
+
+
+def _open_own(options: ModelOptions) -> LanguageModel:
     from data_prep.text.language_models.own import OwnLanguageModel
     from stepdiff_jax.config_files import load_experiment
     from stepdiff_jax.inference.trained import inference_mesh

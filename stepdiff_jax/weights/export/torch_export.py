@@ -21,6 +21,7 @@ from stepdiff_jax.config_files import CONFIG_FILE, from_dict, read_experiment, t
 from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.families.common.find import find_family
+from stepdiff_jax.files import new_directory
 from stepdiff_jax.weights.build import load_tokenizer
 from stepdiff_jax.weights.export.chat import chat_json
 from stepdiff_jax.weights.export.model_card import model_card
@@ -33,7 +34,6 @@ from stepdiff_jax.weights.export.torch_names import (
 from stepdiff_jax.weights.load import named_leaves
 from stepdiff_jax.weights.modules import load_encoder, load_llama
 from stepdiff_jax.weights.shards import Pending, write_file, write_shards
-from stepdiff_jax.weights.target import new_directory
 from stepdiff_jax.weights.tensor_files import TensorFiles
 
 TEMPLATES = Path(__file__).parent / "torch_model"

@@ -16,12 +16,12 @@ from stepdiff_jax.config import EncoderConfig
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.models.internvideo import InternVideo
 from stepdiff_jax.weights.load import named_leaves
+from stepdiff_jax.weights.published.internvideo_config import config_from_state_dict, naming_of
 from stepdiff_jax.weights.published.internvideo_names import Source, source_table
-from stepdiff_jax.weights.published.internvideo_state import config_from_state_dict, naming_of
 from stepdiff_jax.weights.published.pickles import open_pickle
 from stepdiff_jax.weights.shards import Pending
 from stepdiff_jax.weights.tensor_files import TensorFiles
-from stepdiff_jax.weights.tensors import Ignored, Row
+from stepdiff_jax.weights.tensors import Ignored, Row, check_shapes
 
 PREFIX = "clip."
 """Of the encoder's tensors in the Lightning checkpoint."""
@@ -218,13 +218,7 @@ def _check(table: Mapping, state: Mapping[str, np.ndarray], path: Path) -> None:
         for source in table.values()
         for layer in ([source] if isinstance(source, Source) else source)
     }
-    for name, shape in expected.items():
-        if name not in state:
-            raise InputError(f"{path}: missing tensor {name}")
-        if state[name].shape != shape:
-            raise InputError(f"{path}: {name} has shape {state[name].shape}, the model {shape}")
-    if unknown := sorted(state.keys() - expected.keys()):
-        raise InputError(f"{path}: unknown tensor {unknown[0]}")
+    check_shapes(path, expected, {name: array.shape for name, array in state.items()})
 
 
 def _reason(name: str) -> str:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.families.common.base import Family
+from stepdiff_jax.files import new_directory
 from stepdiff_jax.weights.modules import ENCODER_FILE
 from stepdiff_jax.weights.published.encoder import EncoderSource
 from stepdiff_jax.weights.published.llama import open_llama
 from stepdiff_jax.weights.shards import write_file, write_shards
-from stepdiff_jax.weights.target import new_directory
 from stepdiff_jax.weights.tensors import Report
 
 TOKENIZER_FILES = (

@@ -1,13 +1,12 @@
 """Official benchmark files out of difference annotations, on the kitchen's and on small ones."""
 
 from collections import Counter, defaultdict
-from dataclasses import replace
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from data_prep.benchmark.write import (
-    Difference,
     diffcap,
     diffmcq,
     diffrank,
@@ -16,6 +15,7 @@ from data_prep.benchmark.write import (
 )
 from data_prep.kitchen.oracle import TrueClip, annotated_differences
 from data_prep.kitchen.world import KEYSTEPS, Scene, sample_scene
+from data_prep.schema.differences import Difference
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.evaluation.benchmark_files import (
     TASKS,
@@ -41,7 +41,7 @@ def scenes() -> dict[str, Scene]:
 def differences(scenes) -> list[Difference]:
     clips = [TrueClip(clip, scene) for clip, scene in scenes.items()]
     rows = annotated_differences(clips, references=40, seed=0)
-    return [Difference(**{**row, "captions": tuple(row["captions"])}) for row in rows]
+    return [Difference.of(row) for row in rows]
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def captions(differences) -> dict[tuple[str, str, str], str]:
 def test_diffcap_holds_all_captions_of_every_difference(differences):
     instances = diffcap(differences)
     wanted = {
-        (one.reference, one.candidate, one.category): one.captions
+        (one.reference, one.candidate, one.category): tuple(one.captions)
         for one in differences
         if one.captions
     }
@@ -65,8 +65,8 @@ def test_diffcap_holds_all_captions_of_every_difference(differences):
 
 
 def test_annotators_captions_are_joined():
-    one = Difference("a_0_1", "b_0_1", "mix", "Actions", ("stirs",), 2)
-    other = replace(one, captions=("mixes", "turns"))
+    one = Difference("a_0_1", "b_0_1", "mix", "Actions", ["stirs"], 2)
+    other = replace(one, captions=["mixes", "turns"])
     assert diffcap([one, other]) == [
         DiffCap("a_0_1", "b_0_1", "Actions", ("stirs", "mixes", "turns"))
     ]
@@ -115,7 +115,7 @@ def test_hard_negatives_are_the_nearest_ones():
     texts = [answer, "adds red onions with oil", "adds red onions", "red onions with chili",
              "stirs it", "sings", answer]  # fmt: skip
     rows = [
-        Difference(f"a{number}_0_1", f"b{number}_0_1", "mix", "Actions", (text,), 1)
+        Difference(f"a{number}_0_1", f"b{number}_0_1", "mix", "Actions", [text], 1)
         for number, text in enumerate(texts)
     ]
     first = diffmcq(rows, hard=3, seed=0)[0]
@@ -130,7 +130,7 @@ def test_mcq_leaves_out_what_has_too_few_negatives():
         for number in range(3)
     ]
     assert diffmcq(rows, hard=12, seed=0) == []
-    other_keystep = replace(rows[0], reference="c_0_1", keystep="fry", captions=("text 4",))
+    other_keystep = replace(rows[0], reference="c_0_1", keystep="fry", captions=["text 4"])
     assert diffmcq([*rows, other_keystep], hard=12, seed=0) == []
     same_keystep = replace(other_keystep, keystep="mix")
     assert len(diffmcq([*rows, same_keystep], hard=12, seed=0)) == 4
@@ -206,11 +206,11 @@ def test_of_more_than_four_targets_four_are_drawn_that_tie_at_most_once():
 def test_a_pair_that_is_annotated_again_is_asked_about_once():
     texts = ["one way", "another way", "a third", "a fourth"]
     rows = [
-        Difference(f"a{number}_0_1", f"b{number}_0_1", "mix", "Actions", (text,), 1)
+        Difference(f"a{number}_0_1", f"b{number}_0_1", "mix", "Actions", [text], 1)
         for number, text in enumerate(texts)
     ]
     left_out: Counter[str] = Counter()
-    again = replace(rows[0], captions=("a fifth",))
+    again = replace(rows[0], captions=["a fifth"])
     assert diffmcq([*rows, again], hard=3, seed=0, left_out=left_out) == diffmcq(
         rows, hard=3, seed=0
     )

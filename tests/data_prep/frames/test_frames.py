@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from data.test_video import write_sound, write_video
+from data_prep.frames import decode as clip_frames
 from data_prep.frames.decode import ClipDecoder, Span, Undecodable
 from data_prep.frames.files import read_frames, read_images
-from data_prep.frames.stage import decode as clip_frames
 from data_prep.frames.stage import write_frames
 from data_prep.stage import Shard
 from record_sources import read_lines, write_lines, write_source

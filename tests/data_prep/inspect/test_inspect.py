@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_prep.inspect.sample import choose
+from data_prep.inspect.stage import write_page
 from data_prep.inspect.stage_files import read_counts, stream_stage
-from data_prep.inspect.write import write_page
+from data_prep.schema.pages import ShownClip
 from launch.cli import main
 from record_sources import read_lines, write_lines, write_source
 from stepdiff_jax.data.video import decode_jpeg
@@ -167,7 +168,9 @@ def test_lines_of_shards_stand_for_a_whole_file(source):
     (source / "clips.jsonl").unlink()
     write_lines(source / "clips.1-of-2.jsonl", rows[::2])
     write_lines(source / "clips.2-of-2.jsonl", rows[1::2])
-    assert list(stream_stage(source, "clips")) == rows[::2] + rows[1::2]
+    assert [one.clip for one in stream_stage(source, "clips", ShownClip)] == [
+        row["clip"] for row in rows[::2] + rows[1::2]
+    ]
     assert len(shown(source, sample=2).images) == 32
 
 

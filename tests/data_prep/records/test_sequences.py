@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_prep.kitchen.stand_ins import DIRECTORY as STAND_INS
-from data_prep.records.sequence_groups import cut_at_gaps, split_by_cost, split_evenly
-from data_prep.records.sequences import Limits, write_sequences
+from data_prep.records.sequences.groups import cut_at_gaps, split_by_cost, split_evenly
+from data_prep.records.sequences.stage import SequenceLimits, write_sequences
 from data_prep.stage import Shard
 from launch.cli import main
 from record_sources import read_lines, write_lines
@@ -113,7 +113,7 @@ def test_the_length_of_sequences_is_configurable(tmp_path):
         directory = tmp_path / str(most)
         directory.mkdir()
         write_lines(directory / "clips.jsonl", [clip("a", start) for start in range(5)])
-        write_sequences(directory, Limits(most))
+        write_sequences(directory, SequenceLimits(most))
         assert [len(group) for group in groups(directory / "sequences.jsonl")] == expected
 
 
@@ -129,7 +129,7 @@ def test_no_sequences_leave_no_empty_file(tmp_path):
 def test_no_record_is_longer_than_the_budget_and_nothing_is_lost(tmp_path, tokenizer, budget):
     rows = many_clips()
     write_lines(tmp_path / "clips.jsonl", rows)
-    limits = Limits(None, tokens=budget, latents=LATENTS)
+    limits = SequenceLimits(None, tokens=budget, latents=LATENTS)
     summaries = write_sequences(tmp_path, limits, tokenizer=tokenizer)
     for name, summary in summaries.items():
         lines = read_lines(tmp_path / name)
@@ -157,7 +157,7 @@ def test_a_sequence_may_fill_the_budget_to_the_last_token(tmp_path, tokenizer):
         directory = tmp_path / str(budget)
         directory.mkdir()
         write_lines(directory / "clips.jsonl", rows)
-        limits = Limits(None, tokens=budget, latents=LATENTS)
+        limits = SequenceLimits(None, tokens=budget, latents=LATENTS)
         write_sequences(directory, limits, tokenizer=tokenizer)
         assert [len(group) for group in groups(directory / "sequences.jsonl")] == expected
 
@@ -165,7 +165,7 @@ def test_a_sequence_may_fill_the_budget_to_the_last_token(tmp_path, tokenizer):
 def test_a_single_clip_is_counted_with_its_prompt(tmp_path, tokenizer):
     write_lines(tmp_path / "clips.jsonl", [clip("a", 0), clip("a", 1)])
     single = length({"clips": ["a_0"], "narrations": ["say"]}, tokenizer)
-    limits = Limits(None, tokens=single - 1, latents=LATENTS)
+    limits = SequenceLimits(None, tokens=single - 1, latents=LATENTS)
     summaries = write_sequences(tmp_path, limits, tokenizer=tokenizer)
     assert summaries["sequences.jsonl"]["out"] == 1
     assert summaries["single.jsonl"]["dropped"] == {"clip is longer than the budget": 2}
@@ -180,7 +180,7 @@ def test_a_long_gap_ends_a_sequence_where_that_is_asked(tmp_path):
         directory = tmp_path / str(gap)
         directory.mkdir()
         write_lines(directory / "clips.jsonl", rows)
-        write_sequences(directory, Limits(4, longest_gap=gap))
+        write_sequences(directory, SequenceLimits(4, longest_gap=gap))
         assert groups(directory / "sequences.jsonl") == expected
 
 
@@ -227,7 +227,7 @@ def test_groups_by_cost_are_the_best_of_all(costs, budget, most):
 
 
 def test_shards_together_hold_what_one_run_holds(tmp_path, tokenizer):
-    limits = Limits(4, tokens=80, latents=LATENTS, longest_gap=40)
+    limits = SequenceLimits(4, tokens=80, latents=LATENTS, longest_gap=40)
     write_lines(tmp_path / "clips.jsonl", many_clips())
     write_sequences(tmp_path, limits, tokenizer=tokenizer)
     for number in range(1, 5):
@@ -282,15 +282,15 @@ def test_other_settings_are_an_error_and_the_same_ones_do_nothing(tmp_path, caps
 def test_bad_input_is_named(tmp_path, tokenizer):
     path = tmp_path / "clips.jsonl"
     with pytest.raises(InputError, match="--clips-per-sequence must be at least 2, got 1"):
-        write_sequences(tmp_path, Limits(1))
+        write_sequences(tmp_path, SequenceLimits(1))
     with pytest.raises(InputError, match="--tokens must be positive, got 0"):
-        Limits(tokens=0)
+        SequenceLimits(tokens=0)
     with pytest.raises(InputError, match="--longest-gap must not be negative, got nan"):
-        Limits(longest_gap=float("nan"))
+        SequenceLimits(longest_gap=float("nan"))
     with pytest.raises(InputError, match="--tokens and --tokenizer go together"):
         write_sequences(tmp_path, tokenizer=tokenizer)
     with pytest.raises(InputError, match="sequences need a bound"):
-        Limits(None)
+        SequenceLimits(None)
     with pytest.raises(InputError, match=r"clips\.jsonl: cannot be read"):
         write_sequences(tmp_path)
     write_lines(path, [clip("a", 0, "")])

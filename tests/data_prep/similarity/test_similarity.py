@@ -4,16 +4,12 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-import tokenizers
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import decoders, models, pre_tokenizers
 
 from data_prep.similarity.base import cosines
 from data_prep.similarity.choice import open_similarity
-from data_prep.similarity.text_tower import CLIP_TOKENIZER, open_text_tokenizer
 from data_prep.similarity.words import words_embedding
-from stepdiff_jax.config import EncoderConfig, Experiment, TextTowerConfig, WeightsConfig
 from stepdiff_jax.errors import InputError
 
 WORDS = ("stir", "salt", "spoon", "wooden", "whisk", "pour", "slowly", "twice", "3", "...")
@@ -53,37 +49,3 @@ def test_similarity_by_the_text_tower_of_a_config():
 def test_an_unknown_config_is_bad_input():
     with pytest.raises(InputError, match="nonsense"):
         open_similarity("internvideo", "nonsense")
-
-
-def clip_experiment(directory, vocabulary_size: int) -> Experiment:
-    text = TextTowerConfig(vocabulary_size=vocabulary_size, context=6)
-    tokenizer = "data_prep/kitchen/stand_ins/tokenizer.model"
-    weights = WeightsConfig(encoder=str(directory / "encoder.safetensors"), tokenizer=tokenizer)
-    return Experiment("clip", encoder=EncoderConfig(text=text), weights=weights)
-
-
-def test_clips_own_tokenizer_lies_beside_the_encoder(tmp_path):
-    """Small letters, byte-pair merges and `</w>` as CLIP's, with start and end last."""
-    pieces = ["s", "o", "a", "k</w>", "t</w>", "so", "soa", "soak</w>", "<start>", "<end>"]
-    inner = tokenizers.Tokenizer(
-        models.BPE(
-            {piece: number for number, piece in enumerate(pieces)},
-            [("s", "o"), ("so", "a"), ("soa", "k</w>")],
-            end_of_word_suffix="</w>",
-        )
-    )
-    inner.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    inner.decoder = decoders.BPEDecoder()
-    inner.save(str(tmp_path / CLIP_TOKENIZER))
-    tokenize = open_text_tokenizer(clip_experiment(tmp_path, len(pieces)))
-    np.testing.assert_array_equal(
-        tokenize(["soak", "soak soak soak soak soak soak", ""]),
-        [[8, 7, 9, 0, 0, 0], [8, 7, 7, 7, 7, 9], [8, 9, 0, 0, 0, 0]],
-    )
-    with pytest.raises(InputError, match="a tokenizer of 10 tokens, but"):
-        open_text_tokenizer(clip_experiment(tmp_path, 49408))
-
-
-def test_a_text_tower_without_its_tokenizer_is_bad_input(tmp_path):
-    with pytest.raises(InputError, match=r"tokenizer\.json: no such file: .* 49408 tokens"):
-        open_text_tokenizer(clip_experiment(tmp_path, 49408))

@@ -7,7 +7,9 @@ from collections import Counter
 import pytest
 
 from data_prep.benchmark.held_out import EvaluationClips
-from data_prep.sources.clips import Limits, write_clips
+from data_prep.sources.clips import write_clips
+from data_prep.sources.htstep import HtStep
+from data_prep.sources.limits import ClipLimits
 from htstep_files import ANNOTATIONS, CAPTIONS, SPLITS, write_htstep
 from launch.cli import main
 from record_sources import read_lines
@@ -45,7 +47,7 @@ def annotated(*segments, video="zzz", duration=100.0):
 
 def test_clips_hold_what_both_files_say(tmp_path, captions, videos):
     htstep = write_htstep(tmp_path / "htstep")
-    summary = write_clips(htstep, captions, videos, tmp_path / "out")
+    summary = write_clips(HtStep(htstep), captions, videos, tmp_path / "out")
     assert (summary["in"], summary["out"], summary["dropped"]) == (3, 3, {})
     second, first, third = read_lines(tmp_path / "out/clips.jsonl")
     assert first == {
@@ -94,7 +96,7 @@ def test_every_broken_annotation_is_set_aside_and_nothing_else_lost(tmp_path, ca
     spoken_bytes = spoken.encode("latin-1")[:-1] + b", " + json.dumps(CAPTIONS).encode()[1:]
     captions.write_bytes(spoken_bytes)
     htstep = write_htstep(tmp_path / "htstep", annotations=annotations, splits=splits)
-    summary = write_clips(htstep, captions, videos, tmp_path / "out")
+    summary = write_clips(HtStep(htstep), captions, videos, tmp_path / "out")
     set_aside = read_lines(tmp_path / "out/clips.quarantine.jsonl")
     assert Counter(row["reason"] for row in set_aside) == summary["dropped"]
     assert summary["dropped"] == {
@@ -129,7 +131,7 @@ def test_near_duplicates_are_one_clip_and_the_full_match_stays(tmp_path):
         (11, 10.5, 20, "Partial Match"),  # the very span of another
     )
     htstep = write_htstep(tmp_path / "htstep", annotations=annotations)
-    write_clips(htstep, None, None, tmp_path / "out")
+    write_clips(HtStep(htstep), None, None, tmp_path / "out")
     clips = [row["clip"] for row in read_lines(tmp_path / "out/clips.jsonl")]
     assert [name for name in clips if "zzz" in name] == ["zzz_10.5_20", "zzz_15_25", "zzz_10_20.5"]
     set_aside = read_lines(tmp_path / "out/clips.quarantine.jsonl")
@@ -147,13 +149,13 @@ def test_near_duplicates_are_one_clip_and_the_full_match_stays(tmp_path):
 def test_evaluation_files_are_left_out(tmp_path, by, left):
     exclude = EvaluationClips(frozenset([frozenset(("zzz_0_4.5", "-a_b-c1_3.25_20.125"))]), by)
     htstep = write_htstep(tmp_path / "htstep")
-    summary = write_clips(htstep, None, None, tmp_path, exclude=exclude)
+    summary = write_clips(HtStep(htstep), None, None, tmp_path, exclude=exclude)
     assert {row["clip"] for row in read_lines(tmp_path / "clips.jsonl")} == left
     assert summary["out"] + sum(summary["dropped"].values()) == 3
     # As many other pairs are other settings.
     other = EvaluationClips(frozenset([frozenset(("zzz_0_4.5", "-a_b-c1_30.5_42"))]), by)
     with pytest.raises(InputError, match="was made with evaluation digest"):
-        write_clips(htstep, None, None, tmp_path, exclude=other)
+        write_clips(HtStep(htstep), None, None, tmp_path, exclude=other)
 
 
 def test_the_command_shards_and_is_done_once(tmp_path, captions, videos, capsys):
@@ -182,9 +184,11 @@ def test_the_command_shards_and_is_done_once(tmp_path, captions, videos, capsys)
 )
 def test_impossible_limits(limits, message):
     with pytest.raises(InputError, match=message):
-        Limits(**limits)
+        ClipLimits(**limits)
 
 
 def test_a_missing_directory_of_videos_is_named(tmp_path):
     with pytest.raises(InputError, match="none: no such directory of video files"):
-        write_clips(write_htstep(tmp_path / "htstep"), None, tmp_path / "none", tmp_path / "out")
+        write_clips(
+            HtStep(write_htstep(tmp_path / "htstep")), None, tmp_path / "none", tmp_path / "out"
+        )

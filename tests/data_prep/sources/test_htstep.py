@@ -6,22 +6,33 @@ from pathlib import Path
 
 import pytest
 
-from data_prep.sources.htstep import read_htstep, segment_problem
+from data_prep.sources.base import Segment
+from data_prep.sources.htstep import HtStep
+from data_prep.stage import Rejected
 from htstep_files import ANNOTATIONS, SPLITS, TAXONOMY, write_htstep
 from stepdiff_jax.errors import InputError
 
 HTSTEP = "STEPDIFF_HTSTEP"
 
 
+def problems_of(directory: Path) -> list[str]:
+    """The reason of each annotation that is no segment, "" for the others."""
+    found = [one.found for one in HtStep(directory).annotations()]
+    return [one.kind if isinstance(one, Rejected) else "" for one in found]
+
+
 def test_segments_come_as_they_are_annotated(tmp_path):
-    htstep = read_htstep(write_htstep(tmp_path))
-    assert [(row["video"], row["id"], row["segment"]) for row in htstep.segments] == [
+    annotations = list(HtStep(write_htstep(tmp_path)).annotations())
+    rows = [one.row for one in annotations]
+    assert [(row["video"], row["id"], row["segment"]) for row in rows] == [
         ("-a_b-c1", 11, [30.5, 42]),
         ("-a_b-c1", 7, [3.25, 20.125]),
         ("zzz", 7, [0, 4.5]),
     ]
-    assert htstep.keysteps == {7: "Chop onions, finely.", 11: "Boil water."}
-    assert [segment_problem(row, htstep) for row in htstep.segments] == [None] * 3
+    segments = [one.found for one in annotations]
+    assert all(isinstance(segment, Segment) for segment in segments)
+    chop, boil = "Chop onions, finely.", "Boil water."
+    assert [segment.keystep for segment in segments] == [boil, chop, chop]
 
 
 @pytest.mark.parametrize(
@@ -47,11 +58,8 @@ def test_a_bad_annotation_has_a_reason_and_the_others_stay(tmp_path, change, rea
     item.update(change)
     for field in [name for name, value in change.items() if value is None]:
         del item[field]
-    htstep = read_htstep(write_htstep(tmp_path, annotations=annotations))
-    problems = [segment_problem(row, htstep) for row in htstep.segments]
-    assert problems[:2] == [None, None]
-    assert problems[2] is not None
-    assert problems[2].kind == reason
+    htstep = write_htstep(tmp_path, annotations=annotations)
+    assert problems_of(htstep) == ["", "", reason]
 
 
 @pytest.mark.parametrize(
@@ -65,17 +73,13 @@ def test_a_bad_annotation_has_a_reason_and_the_others_stay(tmp_path, change, rea
 )
 def test_a_bad_video_has_a_reason(tmp_path, fields, reason):
     annotations = {**ANNOTATIONS, "zzz": {**ANNOTATIONS["zzz"], **fields}}
-    htstep = read_htstep(write_htstep(tmp_path, annotations=annotations))
-    (problem,) = (segment_problem(row, htstep) for row in htstep.segments[2:])
-    assert problem is not None
-    assert problem.kind == reason
+    htstep = write_htstep(tmp_path, annotations=annotations)
+    assert problems_of(htstep)[2:] == [reason]
 
 
 def test_a_video_of_no_split_has_a_reason(tmp_path):
-    htstep = read_htstep(write_htstep(tmp_path, splits={"train": ["-a_b-c1"]}))
-    problem = segment_problem(htstep.segments[2], htstep)
-    assert problem is not None
-    assert problem.kind == "video of no split"
+    htstep = write_htstep(tmp_path, splits={"train": ["-a_b-c1"]})
+    assert problems_of(htstep)[2] == "video of no split"
 
 
 @pytest.mark.parametrize(
@@ -91,7 +95,7 @@ def test_a_video_of_no_split_has_a_reason(tmp_path):
 )
 def test_bad_files_are_named(tmp_path, files, message):
     with pytest.raises(InputError, match=message):
-        read_htstep(write_htstep(tmp_path, **files))
+        HtStep(write_htstep(tmp_path, **files))
 
 
 @pytest.mark.parametrize("name", ["annotations.json", "taxonomy.csv", "video_splits.json"])
@@ -99,14 +103,14 @@ def test_a_missing_or_broken_file_is_named(tmp_path, name):
     write_htstep(tmp_path)
     (tmp_path / name).write_text("{")
     with pytest.raises(InputError, match=f"{name}: (is not JSON|has no column|is empty)"):
-        read_htstep(tmp_path)
+        HtStep(tmp_path)
     (tmp_path / name).unlink()
     with pytest.raises(InputError, match=f"{name}: cannot be read: No such file"):
-        read_htstep(tmp_path)
+        HtStep(tmp_path)
 
 
 @pytest.mark.skipif(HTSTEP not in os.environ, reason=f"{HTSTEP} names no HT-Step directory")
 def test_the_released_files():
-    htstep = read_htstep(Path(os.environ[HTSTEP]))
-    assert len(htstep.segments) >= 3441
-    assert not any(segment_problem(row, htstep) for row in htstep.segments)
+    problems = problems_of(Path(os.environ[HTSTEP]))
+    assert len(problems) >= 3441
+    assert not any(problems)

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_prep.frames.stage import write_frames
-from data_prep.records.files import read_record_files
-from data_prep.sources.llava import export_llava, import_llava
+from data_prep.records.dataset.files import read_record_files
+from data_prep.sources.export_llava import export_llava
+from data_prep.sources.import_llava import import_llava
 from launch.cli import main
 from record_sources import SECONDS, read_lines, write_lines, write_source, write_video
 from stepdiff_jax.errors import InputError

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_prep.text.answers import parse_questions
+from data_prep.text.question.answers import parse_questions
 from stepdiff_jax.errors import InputError
 
 PAIRS = [

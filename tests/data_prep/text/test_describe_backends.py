@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from data_prep.text.describe.base import Clip
-from data_prep.text.language_models.own import OwnCaptioner
+from data_prep.text.describe.own_captioner import OwnCaptioner
 from faulty_server import serve
 from launch.cli import main
 from record_sources import write_video

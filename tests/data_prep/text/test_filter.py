@@ -12,7 +12,9 @@ from data_prep.kitchen.faults import (
     removed_shares,
     spoiled_questions,
 )
-from data_prep.text.filter.rules import RULES, Asked, Thresholds, objections
+from data_prep.schema.text import AskedPair
+from data_prep.text.filter.asked import Asked, Thresholds
+from data_prep.text.filter.registry import RULES, objections
 from data_prep.text.filter.stage import filter_questions
 
 FIRST = "chop the onions, a wooden spoon, red onions with salt in a black pan"
@@ -82,12 +84,11 @@ def test_a_rating_compares_only_where_a_comparison_is_asked_for():
 def test_the_earlier_of_two_equal_questions_stays():
     item = {"question": QUESTION, "answer": "a steel whisk instead of a wooden spoon"}
     other = {"question": f"{QUESTION}?".upper(), "answer": item["answer"]}
-    row = {"reference_description": FIRST, "candidate_description": SECOND}
-    row["questions"] = [item, other]
-    result = filter_questions(row, Thresholds(), tuple(RULES))
-    assert result["questions"] == [item]
-    assert set(result["removed"][0]["rules"]) == {"duplicate"}
-    assert filter_questions(row, Thresholds(), ["length"])["questions"] == [item, other]
+    pair = AskedPair("a_0_1", "b_0_1", FIRST, SECOND, [item, other])
+    result = filter_questions(pair, Thresholds(), tuple(RULES))
+    assert result.questions == [item]
+    assert set(result.removed[0]["rules"]) == {"duplicate"}
+    assert filter_questions(pair, Thresholds(), ["length"]).questions == [item, other]
 
 
 def test_topics_check_verdicts():

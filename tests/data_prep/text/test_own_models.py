@@ -4,9 +4,11 @@ import numpy as np
 
 from data_prep.text.describe.base import Clip
 from data_prep.text.describe.grounding import InternVideoGrounding
+from data_prep.text.describe.own_captioner import OwnCaptioner
 from data_prep.text.language_models.base import Completion, Prompt
-from data_prep.text.language_models.own import OwnCaptioner, OwnLanguageModel
+from data_prep.text.language_models.own import OwnLanguageModel
 from references.models import ENCODER, tokenizer, vclm
+from stepdiff_jax.inference.encoder import Encoder
 
 MODEL = vclm()
 CLIP = Clip("v_0_8", np.random.default_rng(0).integers(0, 255, (2, 20, 24, 3), np.uint8))
@@ -35,7 +37,7 @@ def test_grounding_is_the_cosine_of_both_features():
         ids = [[1 + len(text) % 17, 3, 19, 0, 0, 0] for text in texts]
         return np.asarray(ids, np.int32)
 
-    scorer = InternVideoGrounding(MODEL.encoder, ENCODER, tokenize)
+    scorer = InternVideoGrounding(Encoder(MODEL.encoder, ENCODER, tokenize))
     one, two, same = scorer.scores(CLIP, ["stir", "stirring", "fold"])
     assert -1 <= two <= 1
     assert np.isclose(one, same)

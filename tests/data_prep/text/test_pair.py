@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from data_prep.benchmark.held_out import EvaluationClips, read_evaluation_clips
 from data_prep.similarity.words import words_embedding
-from data_prep.text import pair_choice
-from data_prep.text.pair_choice import Described, Limits, choose_pairs
+from data_prep.text.pair import choice as pair_choice
+from data_prep.text.pair.choice import Described, PairLimits, choose_pairs
 from launch.cli import main
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.jsonl import read_jsonl, write_jsonl
@@ -32,7 +32,7 @@ groups = st.lists(st.tuples(st.integers(0, 3), texts), min_size=2, max_size=14).
 @settings(deadline=None, max_examples=80)
 @given(groups, st.integers(1, 3), st.integers(1, 9), st.floats(0, 0.5))
 def test_every_pair_is_taken_or_counted_and_limits_hold(group, per_clip, per_keystep, lowest):
-    limits = Limits(lowest, 0.95, per_clip, per_keystep)
+    limits = PairLimits(lowest, 0.95, per_clip, per_keystep)
     exclude = EvaluationClips(frozenset([frozenset((group[0].clip, group[-1].clip))]))
     dropped: Counter[str] = Counter()
     taken = choose_pairs(group, limits, exclude, words_embedding, dropped)
@@ -90,7 +90,7 @@ def test_blocks_give_what_a_plain_loop_gives(monkeypatch, block, kept, chunk, by
         group = [one._replace(video=one.clip.split("_")[0]) for one in group]
         pairs = [frozenset((group[0].clip, other.clip)) for other in group[1:4]]
         exclude = EvaluationClips(frozenset(pairs), by)
-        limits = Limits(0.2, 0.9, int(rng.integers(1, 5)), int(rng.integers(1, 40)))
+        limits = PairLimits(0.2, 0.9, int(rng.integers(1, 5)), int(rng.integers(1, 40)))
         wanted, found = Counter(), Counter()
         expected = pairs_of_a_plain_loop(group, limits, exclude, wanted)
         assert choose_pairs(group, limits, exclude, words_embedding, found) == expected

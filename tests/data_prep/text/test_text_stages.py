@@ -7,10 +7,12 @@ import pytest
 
 from data_prep.kitchen.faults import random_clips
 from data_prep.kitchen.world import ATTRIBUTES
+from data_prep.schema.text import DescribedPair, QuestionCost, UnreadAnswer
 from data_prep.stage import Rejected, Shard
 from data_prep.text.language_models.endpoint import Endpoint
-from data_prep.text.question import ask_questions
+from data_prep.text.question.stage import ask_questions
 from faulty_server import serve
+from launch.chain import ORACLE
 from launch.cli import main
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.jsonl import read_jsonl, write_jsonl
@@ -49,7 +51,7 @@ def kitchen(tmp_path_factory) -> Path:
 
 
 def oracle(root: Path) -> list[str]:
-    return ["--model.kind", "oracle", "--model.truth", f"{root}/truth.jsonl"]
+    return ["--model.kind", ORACLE, "--model.options", f"truth={root}/truth.jsonl"]
 
 
 def describe(root: Path, destination: Path, *more: str) -> dict:
@@ -118,14 +120,13 @@ def test_what_is_done_is_not_asked_again_nor_written_over(kitchen, tmp_path, cap
 
 def test_a_malformed_answer_is_asked_for_again_with_its_error():
     answers = iter(["I would rather not.", GOOD])
-    row = {"reference": "a", "candidate": "b"}
-    row |= {"reference_description": "a spoon.", "candidate_description": "a whisk."}
+    pair = DescribedPair("a", "b", "a spoon.", "a whisk.")
     with serve(lambda text: next(answers)) as (address, served):
-        (result,) = ask_questions(Endpoint(address, "m"), [row])
+        (result,) = ask_questions(Endpoint(address, "m"), [pair])
     assert not isinstance(result, Rejected)
-    assert len(result["questions"]) == 3
-    assert result["raw"] == GOOD
-    assert result["cost"] == {"prompt_tokens": 14, "completion_tokens": 6, "calls": 2}
+    assert len(result.questions) == 3
+    assert result.raw == GOOD
+    assert result.cost == QuestionCost(prompt_tokens=14, completion_tokens=6, calls=2)
     assert served.prompts[0].startswith(
         "Video 1: a spoon. Video 2: a whisk. Summarize the differences and generate 3 "
         "question-answer pairs comparing the two videos."
@@ -135,13 +136,11 @@ def test_a_malformed_answer_is_asked_for_again_with_its_error():
 
 
 def test_an_answer_that_stays_malformed_is_quarantined_with_its_text():
-    row = {"reference": "a", "candidate": "b"}
-    row |= {"reference_description": "a spoon", "candidate_description": "a whisk"}
+    pair = DescribedPair("a", "b", "a spoon", "a whisk")
     with serve(lambda text: "no") as (address, _):
-        (result,) = ask_questions(Endpoint(address, "m"), [row], attempts=3)
+        (result,) = ask_questions(Endpoint(address, "m"), [pair], attempts=3)
     assert isinstance(result, Rejected)
-    assert result.extra["raw"] == "no"
-    assert result.extra["cost"]["calls"] == 3
+    assert result.extra == UnreadAnswer("no", QuestionCost(14 + 7, 9, 3))
 
 
 @pytest.mark.parametrize("shard", ["0/2", "3/2", "1", "a/b"])

@@ -1,0 +1,132 @@
+"""The stages of `stepdiff prep` that make datasets: sequences, pack, features."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import arg
+
+from data_prep.cli.summary import print_summary
+from stepdiff_jax.arguments import Command, load_config, parse_arguments
+from stepdiff_jax.config import Experiment
+from stepdiff_jax.errors import InputError
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """Write the interleaved sequences and the single clips beside clips.jsonl."""
+
+    directory: Path
+    """Where clips.jsonl lies."""
+    clips_per_sequence: int | None = None
+    """Most clips of a sequence; 3 where no --tokens is given."""
+    tokens: int | None = None
+    """Most tokens of a sequence; counted with --tokenizer."""
+    tokenizer: Path | None = None
+    """tokenizer.model or tokenizer.json."""
+    family: str = "llama2"
+    """The tokenizer's family of language models: llama2, llama3, ..."""
+    latents: int = 32
+    """Tokens of a clip's video: the resampler's latents."""
+    longest_gap: float | None = None
+    """Seconds without a clip that end a sequence; none do by default."""
+    shard: str = "1/1"
+
+
+def sequences(prog: str, arguments: Sequence[str]) -> None:
+    """clips.jsonl -> sequences.jsonl and single.jsonl."""
+    options = parse_arguments(Sequences, arguments, prog=prog)
+    from data_prep.records.sequences.stage import (
+        CLIPS_PER_SEQUENCE,
+        SequenceLimits,
+        write_sequences,
+    )
+    from data_prep.stage import Shard
+    from stepdiff_jax.data.tokenizer import Tokenizer
+
+    most = options.clips_per_sequence
+    if most is None and options.tokens is None:
+        most = CLIPS_PER_SEQUENCE
+    summaries = write_sequences(
+        options.directory,
+        SequenceLimits(most, options.tokens, options.latents, options.longest_gap),
+        tokenizer=Tokenizer(options.tokenizer, options.family) if options.tokenizer else None,
+        shard=Shard.parse(options.shard),
+    )
+    for name, summary in summaries.items():
+        print_summary(options.directory / name, summary)
+
+
+@dataclass(frozen=True)
+class Pack:
+    """Write everything as ArrayRecord datasets."""
+
+    source: Path
+    """Directory of clips.jsonl, frames.jsonl, pairs.jsonl, sequences.jsonl and single.jsonl."""
+    destination: Path
+    shard_records: int = 1024
+    """Records of a file."""
+    beam_runner: str = ""
+    """Instead of this process: DirectRunner or another runner of Apache Beam (extra [beam])."""
+    beam_options: tuple[str, ...] = ()
+    """NAME=VALUE of the runner's options."""
+
+
+def pack(prog: str, arguments: Sequence[str]) -> None:
+    """JSON Lines and frames -> the datasets that training reads."""
+    options = parse_arguments(Pack, arguments, prog=prog)
+    if options.beam_runner:
+        counts = _pack_with_beam(options)
+    elif options.beam_options:
+        raise InputError("--beam-options needs --beam-runner")
+    else:
+        from data_prep.records.pack import pack as pack_records
+
+        counts = pack_records(
+            options.source,
+            options.destination,
+            shard_records=options.shard_records,
+        )
+    for kind, number in counts.items():
+        print(f"{options.destination}: {number} {kind}")
+
+
+def _pack_with_beam(options: Pack) -> dict[str, int]:
+    if find_spec("apache_beam") is None:
+        raise InputError("--beam-runner needs Apache Beam: pip install 'stepdiff-jax[beam]'")
+    from data_prep.records.pack_beam import pack_with_beam
+
+    return pack_with_beam(
+        options.source,
+        options.destination,
+        options.beam_runner,
+        options.beam_options,
+        shard_records=options.shard_records,
+    )
+
+
+@dataclass(frozen=True)
+class Features:
+    """Encode every packed clip once, for experiments whose data.visual_input is "features"."""
+
+    experiment: Annotated[Experiment, arg(name="")]
+    splits: tuple[str, ...] = ("train", "validation", "test")
+
+
+def features(prog: str, arguments: Sequence[str]) -> None:
+    """Datasets -> the encoder's features: CONFIG [--splits SPLIT ...] [--field.sub value ...]."""
+    experiment, prog, rest = load_config(prog, arguments)
+    options = parse_arguments(Features, rest, prog=prog, default=Features(experiment))
+    from data_prep.records.features import cache_features
+
+    for split, number in cache_features(options.experiment, options.splits).items():
+        print(f"{options.experiment.data.directory}: {number} clips of {split}")
+
+
+RECORD_STAGES: dict[str, Command] = {
+    "sequences": sequences,
+    "pack": pack,
+    "features": features,
+}

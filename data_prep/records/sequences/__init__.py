@@ -1,0 +1,1 @@
+"""Interleaved sequences and single clips."""

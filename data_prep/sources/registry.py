@@ -1,0 +1,27 @@
+"""The sources by the names that `stepdiff prep clips --source` takes."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from data_prep.sources.base import Source
+from data_prep.sources.captaincook4d import CaptainCook4D
+from data_prep.sources.htstep import HtStep
+from data_prep.sources.llava import Llava
+from stepdiff_jax.errors import InputError
+
+SOURCES: dict[str, Callable[[Path], Source]] = {
+    "captaincook4d": CaptainCook4D,
+    "htstep": HtStep,
+    "llava": Llava,
+}
+
+
+def open_source(name: str, path: Path) -> Source:
+    """The source of that name, read from its file or directory.
+
+    Raises:
+        InputError: there is no source of that name, or its files are missing or wrong.
+    """
+    if name not in SOURCES:
+        raise InputError(f"--source {name!r}: must be one of {', '.join(sorted(SOURCES))}")
+    return SOURCES[name](path)

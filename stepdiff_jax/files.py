@@ -1,0 +1,92 @@
+"""Files and directories that appear whole or not at all.
+
+Each is written under a hidden name beside its own, and renamed at the end. A process that is killed
+leaves the hidden file, never half of the real one.
+"""
+
+import glob
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from stepdiff_jax.errors import InputError
+
+LONGEST_NAME = 200
+"""Bytes of a name to which more may be added: file systems take 255."""
+
+
+@contextmanager
+def replacing(path: Path, writer: str = "") -> Iterator[Path]:
+    """A path to write a file to, which replaces `path` if the block ends without an exception.
+
+    Parent directories are made. Processes that write the same file at once, on one host or several,
+    do not disturb each other: the last one to finish wins.
+
+    Args:
+        writer: for a file that only one process at a time ever writes: a fixed name, under which
+            what a killed process has left is written over by the next.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{_stem(path)}.{writer or secrets.token_hex(4)}.tmp")
+    try:
+        yield unfinished
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes, writer: str = "") -> None:
+    """Write a file's bytes, whole or not at all; `writer` as `replacing` has it."""
+    with replacing(path, writer) as unfinished:
+        unfinished.write_bytes(content)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file's text as UTF-8, whole or not at all."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path, value: Any, *, indent: int | None = None) -> None:
+    """Write a file of one JSON value and a line end, whole or not at all."""
+    write_text(path, json.dumps(value, indent=indent) + "\n")
+
+
+def remove_unfinished(path: Path) -> None:
+    """Remove what processes that were killed while they wrote `path` have left beside it.
+
+    Only for a file that no other process is writing.
+    """
+    for unfinished in path.parent.glob(f".{glob.escape(_stem(path))}.*.tmp"):
+        unfinished.unlink()
+
+
+@contextmanager
+def new_directory(path: Path) -> Iterator[Path]:
+    """A directory to write into, which becomes `path` if the block ends without an exception.
+
+    Raises:
+        InputError: `path` exists.
+    """
+    if path.exists():
+        raise InputError(f"{path}: exists already; choose another directory, or delete it")
+    unfinished = path.with_name(f".{_stem(path)}.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    try:
+        yield unfinished
+        unfinished.rename(path)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+
+
+def _stem(path: Path) -> str:
+    """The file's name, or a digest of a name so long that nothing could be added to it."""
+    name = os.fsencode(path.name)
+    return path.name if len(name) <= LONGEST_NAME else hashlib.sha256(name).hexdigest()[:32]

@@ -1,0 +1,57 @@
+"""Clips by name, as requests put them into a prompt: their latents, or texts in their place."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import jax
+
+from stepdiff_jax.data.prompts import Segment, Text, Video
+from stepdiff_jax.errors import InputError
+
+
+class ClipTable(Protocol):
+    """What stands in a clip's slot: a video's latents, or a text that stands in for it."""
+
+    @property
+    def latents(self) -> jax.Array | None:
+        """[clips, latents, E]; None where slots hold text."""
+        ...
+
+    def segment(self, clip: str) -> Segment:
+        """What stands in the slot of a clip; InputError if the clip is unknown."""
+        ...
+
+
+@dataclass(frozen=True)
+class LatentTable:
+    """Clips by their latents, which are computed once per clip.
+
+    ids: clip id -> index into `latents`; latents: [clips, latents, E].
+    """
+
+    ids: Mapping[str, int]
+    latents: jax.Array
+
+    def segment(self, clip: str) -> Segment:
+        """See `ClipTable`."""
+        if clip not in self.ids:
+            raise InputError(f"clip {clip!r} is not among the {len(self.ids)} clips of the data")
+        return Video(self.ids[clip])
+
+
+@dataclass(frozen=True)
+class DescriptionTable:
+    """Clips by a text each (Socratic models)."""
+
+    descriptions: Mapping[str, str]
+
+    @property
+    def latents(self) -> None:
+        """See `ClipTable`."""
+
+    def segment(self, clip: str) -> Segment:
+        """See `ClipTable`."""
+        if clip not in self.descriptions:
+            raise InputError(f"clip {clip!r} has no description")
+        return Text(self.descriptions[clip])

@@ -1,0 +1,44 @@
+"""Socratic models: a language model reads descriptions in the place of videos (section 4)."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from stepdiff_jax.config import Experiment
+from stepdiff_jax.inference.clips import DescriptionTable
+from stepdiff_jax.inference.trained import inference_mesh
+from stepdiff_jax.jsonl import read_jsonl
+from stepdiff_jax.systems.language import LanguageSystem
+from stepdiff_jax.systems.options import SystemOptions, require_clips
+from stepdiff_jax.weights.build import build_model, load_tokenizer
+
+
+@dataclass(frozen=True)
+class Socratic(SystemOptions):
+    """The experiment's language model over descriptions; no video is looked at."""
+
+    descriptions: Path
+    """JSON Lines of clip and description, as `stepdiff prep describe` writes them."""
+
+    def open(self, experiment: Experiment, split: str, clips: Collection[str]) -> LanguageSystem:
+        """See `SystemOptions`."""
+        descriptions = read_descriptions(self.descriptions)
+        require_clips(clips, descriptions, str(self.descriptions))
+        tokenizer = load_tokenizer(experiment)
+        model = build_model(experiment, inference_mesh(experiment.mesh))
+        return LanguageSystem(model, tokenizer, DescriptionTable(descriptions))
+
+
+def read_descriptions(path: Path) -> dict[str, str]:
+    """Clip id -> description.
+
+    Raises:
+        InputError: the file cannot be read, a line lacks a field, or a clip comes twice.
+    """
+    descriptions: dict[str, str] = {}
+    for line in read_jsonl(path):
+        clip = line.string("clip")
+        if clip in descriptions:
+            line.fail("clip", "comes twice", clip)
+        descriptions[clip] = line.string("description")
+    return descriptions

@@ -1,0 +1,135 @@
+"""`stepdiff evaluate --system NAME`: the baselines, on tiny data with the kitchen's weights."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from launch.cli import main
+from stepdiff_jax.jsonl import read_jsonl, write_jsonl
+from stepdiff_jax.systems.options import SystemOptions
+from stepdiff_jax.systems.registry import SYSTEMS, system_options
+from tiny_experiment import write_tiny_experiment
+
+CLIPS = [f"train{number}_0_1" for number in range(4)]
+PAIRS = [[CLIPS[0], CLIPS[1]], [CLIPS[1], CLIPS[0]], [CLIPS[2], CLIPS[3]], [CLIPS[3], CLIPS[2]]]
+TEXTS = ("chops a red onion", "chops a red onion", "stirs the soup", "peels carrots")
+BENCHMARK = {
+    "diffcap": {"reference": CLIPS[0], "candidate": CLIPS[2], "category": "Actions", "text": ["a"]},
+    "diffmcq": {
+        "difference": "the person stirs",
+        "category": "Actions",
+        "options": PAIRS,
+        "answer": PAIRS[2],
+    },
+    "diffrank": {
+        "reference": CLIPS[0],
+        "targets": [CLIPS[1], CLIPS[2], CLIPS[3], CLIPS[0]],
+        "category": "Actions",
+        "scores": [1, 2, 3, 5],
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Holds packed clips, a benchmark about them, and their descriptions."""
+    root = tmp_path_factory.mktemp("systems")
+    write_tiny_experiment(root)
+    for task, line in BENCHMARK.items():
+        write_jsonl(root / "benchmark" / f"{task}_dataset.jsonl", [line])
+    write_jsonl(root / "descriptions.jsonl", described(CLIPS))
+    return root
+
+
+def described(clips: list[str]) -> list[dict]:
+    return [{"clip": clip, "description": text} for clip, text in zip(clips, TEXTS)]
+
+
+def evaluate(directory: Path, *flags: str) -> int:
+    words = f"evaluate kitchen --benchmark {directory}/benchmark --data.directory {directory}/data"
+    run = f"--split train --loop.run-directory {directory}/run"
+    return main([*words.split(), *run.split(), *flags])
+
+
+def scores(directory: Path, system: str, task: str) -> np.ndarray:
+    path = directory / "run/systems" / system / "predictions/train" / f"{task}.jsonl"
+    (line,) = read_jsonl(path)
+    return np.array(line.fields["scores"])
+
+
+def test_every_system_has_options_that_say_what_it_is():
+    for name in SYSTEMS:
+        options = system_options(name)
+        assert issubclass(options, SystemOptions)
+        assert options.__doc__ and options.__doc__ != SystemOptions.__doc__
+
+
+def test_vlembed_compares_features(directory, capsys):
+    assert evaluate(directory, "--system", "vlembed") == 0
+    metrics = json.loads(capsys.readouterr().out)
+    assert list(metrics) == ["diffmcq", "diffrank"]  # embeddings cannot write
+    ranked, chosen = (scores(directory, "vlembed", task) for task in ("diffrank", "diffmcq"))
+    assert ranked[3] == pytest.approx(1, abs=1e-5)  # the reference itself
+    assert len(set(ranked.round(6))) == 4
+    assert (abs(ranked) < 1 + 1e-5).all()
+    # The mean of a pair's features does not know which is the reference.
+    np.testing.assert_allclose(chosen[::2], chosen[1::2], atol=1e-6)
+    assert chosen[0] != pytest.approx(chosen[2], abs=1e-6)
+
+
+def test_socratic_reads_descriptions_and_no_video(directory, capsys):
+    flags = ("--system", "socratic", "--descriptions", f"{directory}/descriptions.jsonl")
+    # There is no split of this name: no clip is looked at.
+    assert evaluate(directory, *flags, "--split", "none") == 0
+    metrics = json.loads(capsys.readouterr().out)
+    assert list(metrics) == ["diffcap", "diffmcq", "diffrank"]
+    results = json.loads((directory / "run/systems/socratic/results.json").read_text())
+    assert results["tasks"] == metrics
+    assert results["system"] == {
+        "name": "socratic",
+        "descriptions": f"{directory}/descriptions.jsonl",
+    }
+    assert not (directory / "run/results.json").exists()  # the trained experiment's
+    predictions = directory / "run/systems/socratic/predictions/none"
+    (line,) = read_jsonl(predictions / "diffmcq.jsonl")
+    chosen = line.fields["scores"]
+    assert chosen[0] == chosen[1]  # clips that are described alike
+    assert len(set(chosen)) == 3
+    (line,) = read_jsonl(predictions / "diffcap.jsonl")
+    assert line.fields["generated_text"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ("--system CLIP", "--system: there are trained, vlembed, socratic, got 'CLIP'"),
+        ("--descriptions d.jsonl", "Unrecognized options: --descriptions"),
+        ("--system=vlembed --descriptions d.jsonl", "Unrecognized options: --descriptions"),
+        ("--system socratic", "Missing from stepdiff evaluate kitchen: --descriptions PATH"),
+        ("--system socratic --descriptions nowhere", "nowhere: cannot be read: "),
+        (
+            "--system socratic --descriptions {}/three.jsonl",
+            "{}/three.jsonl: clip 'train3_0_1' is missing; the benchmark asks about 4 clips, 1 of "
+            "them are not there",
+        ),
+        (
+            "--system socratic --descriptions {}/twice.jsonl",
+            "{}/twice.jsonl, line 2: field 'clip' comes twice, got 'train0_0_1'",
+        ),
+        (
+            "--system vlembed --split validation",
+            "{}/data, split validation: clip 'train0_0_1' is missing; ",
+        ),
+        ("--split validation", "{}/data, split validation: clip 'train0_0_1' is missing; "),
+        ("--system vlembed --allow-other-frozen-weights", "Unrecognized options: --allow-other"),
+    ],
+)
+def test_wrong_names_and_combinations_are_one_line(directory, capsys, flags, message):
+    write_jsonl(directory / "three.jsonl", described(CLIPS[:3]))
+    write_jsonl(directory / "twice.jsonl", described([CLIPS[0], CLIPS[0]]))
+    words = flags.format(directory).split()
+    assert evaluate(directory, *words) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"stepdiff: error: {message.format(directory)}")
