@@ -4,6 +4,7 @@ A moment is a number of lines of data_prep and of stepdiff_jax/jsonl.py that hav
 every run, whatever else the machine does, and never within the imports.
 """
 
+import importlib
 import multiprocessing
 import os
 import signal
@@ -19,16 +20,27 @@ from stepdiff_jax import jsonl
 
 OURS = (str(Path(data_prep.__file__).parent) + os.sep, jsonl.__file__)
 
+# Imported here and in the process that commands are forks of, so that no class body runs within a
+# command, of which each then runs the same lines in both.
+IMPORTED = (
+    "launch.chain",
+    "data_prep.frames.stage",
+    "data_prep.inspect.stage",
+    "data_prep.records.pack",
+    "data_prep.records.sequences.stage",
+    "data_prep.sources.clips",
+    "data_prep.sources.registry",
+    "data_prep.text.describe.backends",
+    "data_prep.text.filter.stage",
+    "data_prep.text.pair.stage",
+    "data_prep.text.question.stage",
+)
+for name in IMPORTED:
+    importlib.import_module(name)
+
 # One process imports all, once; each command is a fork of it, and starts at once.
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(
-    [
-        "launch.chain",
-        "data_prep.records.pack",
-        "data_prep.records.sequences.stage",
-        "data_prep.inspect.stage",
-    ]
-)
+PROCESSES.set_forkserver_preload(list(IMPORTED))
 
 
 def killed(words: Sequence[str], directory: Path, moment: int) -> int | None:

@@ -1,6 +1,7 @@
 """A tiny experiment on disk, through the same files and the same code as a large one."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,10 @@ from flax import nnx
 from data_prep.frames.stage import write_frames
 from data_prep.kitchen.stand_ins import DIRECTORY as STAND_INS
 from data_prep.records.pack import pack
+from llama3_files import TEMPLATE_3_1, write_llama3_tokenizer
+from llama_files import write_directory
+from references.llama import weights
+from references.models import SENTENCES
 from stepdiff_jax.config import (
     DataConfig,
     EncoderConfig,
@@ -20,6 +25,7 @@ from stepdiff_jax.config import (
     LoopConfig,
     OptimizerConfig,
     ResamplerConfig,
+    RopeScaling,
     Source,
     TextTowerConfig,
     WeightsConfig,
@@ -30,6 +36,14 @@ from stepdiff_jax.weights.native import save_weights
 
 LLAMA = LlamaConfig(
     vocabulary_size=768, width=16, layers=2, heads=2, kv_heads=1, mlp_width=24, dtype="float32"
+)
+LLAMA_3 = replace(
+    LLAMA,
+    vocabulary_size=440,
+    rope_theta=500_000.0,
+    tied_embeddings=True,
+    family="llama3",
+    rope_scaling=RopeScaling("llama3", factor=32.0),
 )
 ENCODER = EncoderConfig(
     image_size=16,
@@ -78,6 +92,17 @@ def write_tiny_experiment(root: Path) -> Experiment:
             run_directory=str(root / "run"), checkpoint_every=4, log_every=1, evaluate_every=5
         ),
     )
+
+
+def on_llama3(experiment: Experiment, root: Path, *, seed: int = 0) -> Experiment:
+    """The same with a random Llama of 3.2's kind: a directory as transformers saves it."""
+    directory = write_directory(root / "llama3", LLAMA_3, weights(LLAMA_3, seed), files=2)
+    texts = [*SENTENCES, "now chop, now stir", "which is redder? the first one, the second one"]
+    tokenizer = write_llama3_tokenizer(
+        directory, texts, vocabulary_size=LLAMA_3.vocabulary_size, template=TEMPLATE_3_1
+    )
+    places = {"llama": str(directory), "tokenizer": str(tokenizer)}
+    return replace(experiment, llama=LLAMA_3, weights=replace(experiment.weights, **places))
 
 
 def _write_weights(root: Path) -> None:

@@ -1,6 +1,5 @@
 """Tokens of the prompts and answers of the language model stages, on the kitchen's sentences."""
 
-from pathlib import Path
 from statistics import fmean
 
 import numpy as np
@@ -13,13 +12,8 @@ from data_prep.text.question.stage import question_prompt
 from stepdiff_jax.data.tokenizer import Tokenizer
 
 
-def count_tokens(tokenizer: Path, *, samples: int, seed: int) -> dict[str, dict[str, float]]:
-    """Stage -> mean tokens of its prompt and its answer, without the chat's own.
-
-    Raises:
-        InputError: the tokenizer cannot be read.
-    """
-    tokens = Tokenizer(tokenizer)
+def count_tokens(tokens: Tokenizer, *, samples: int, seed: int) -> dict[str, dict[str, float]]:
+    """Stage -> mean tokens of its prompt and its answer, without the chat's own."""
     rng = np.random.default_rng(seed)
     counts: dict[str, tuple[list[int], list[int]]] = {"describe": ([], []), "question": ([], [])}
     for number in range(samples):

@@ -117,6 +117,8 @@ class Prompts:
 
     tokenizer: Path
     """tokenizer.model or tokenizer.json."""
+    family: str = "llama2"
+    """The tokenizer's family of language models: llama2, llama3, ..."""
     samples: int = 300
     seed: int = 0
 
@@ -127,8 +129,10 @@ def prompts(prog: str, arguments: Sequence[str]) -> None:
     if options.samples < 1:
         raise InputError(f"--samples must be at least 1, got {options.samples}")
     from data_prep.bench.prompts import count_tokens
+    from stepdiff_jax.data.tokenizer import Tokenizer
 
-    print(json.dumps(count_tokens(options.tokenizer, samples=options.samples, seed=options.seed)))
+    tokenizer = Tokenizer(options.tokenizer, options.family)
+    print(json.dumps(count_tokens(tokenizer, samples=options.samples, seed=options.seed)))
 
 
 BENCHES: dict[str, Command] = {"prep": prep, "prompts": prompts}

@@ -26,6 +26,8 @@ class Sequences:
     """Most tokens of a sequence; counted with --tokenizer."""
     tokenizer: Path | None = None
     """tokenizer.model or tokenizer.json."""
+    family: str = "llama2"
+    """The tokenizer's family of language models: llama2, llama3, ..."""
     latents: int = 32
     """Tokens of a clip's video: the resampler's latents."""
     longest_gap: float | None = None
@@ -50,7 +52,7 @@ def sequences(prog: str, arguments: Sequence[str]) -> None:
     summaries = write_sequences(
         options.directory,
         SequenceLimits(most, options.tokens, options.latents, options.longest_gap),
-        tokenizer=Tokenizer(options.tokenizer) if options.tokenizer else None,
+        tokenizer=Tokenizer(options.tokenizer, options.family) if options.tokenizer else None,
         shard=Shard.parse(options.shard),
     )
     for name, summary in summaries.items():

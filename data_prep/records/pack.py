@@ -116,6 +116,8 @@ def _decoders(files: RecordFiles) -> list[str]:
 class StepdiffPairs(FileReaderBuilder):
     """The datasets `stepdiff_pairs/{clips,pairs,sequences,single}`."""
 
+    # TFDS writes it into dataset_info.json: the files are the same wherever this module lies.
+    __module__ = "data_prep.pack"
     VERSION = tfds.core.Version(records.VERSION)
     BUILDER_CONFIGS = [tfds.core.BuilderConfig(name=kind) for kind in records.KINDS]  # noqa: RUF012
 

@@ -122,9 +122,12 @@ class CaptainCook4D:
             activity=f"recipe {recording.activity_id}",
             split=self._splits[recording.recording_id],
             errors=tuple(
-                StepError(note.tag, category_of(note.tag, note.description), caption)
+                StepError(
+                    note.tag,
+                    category_of(note.tag, note.description),
+                    plain_words(note.description),
+                )
                 for note in step.errors
-                if (caption := plain_words(note.description))
             ),
         )
 

@@ -115,8 +115,9 @@ def _captions(segment: Segment) -> Mapping[str, list[str]]:
     """Category -> captions of the errors in it."""
     captions: defaultdict[str, list[str]] = defaultdict(list)
     for error in segment.errors or ():
-        if error.category and error.caption not in captions[error.category]:
-            captions[error.category].append(error.caption)
+        known = captions[error.category] if error.category and error.caption else None
+        if known is not None and error.caption not in known:
+            known.append(error.caption)
     return captions
 
 

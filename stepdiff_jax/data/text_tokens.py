@@ -28,7 +28,7 @@ def open_text_tokenizer(experiment: Experiment) -> Tokenize:
     path = (encoder if encoder.is_dir() else encoder.parent) / CLIP_TOKENIZER
     if path.exists():
         return _clip_tokenizer(path, text)
-    own = Tokenizer(experiment.weights.tokenizer)
+    own = Tokenizer(experiment.weights.tokenizer, experiment.llama.family)
     if own.vocabulary_size + 2 != text.vocabulary_size:
         raise InputError(
             f"{path}: no such file: the tokenizer of the text tower's {text.vocabulary_size} "

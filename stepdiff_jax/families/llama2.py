@@ -3,7 +3,9 @@
 The line breaks of the template are Llama-2's own (github.com/meta-llama/llama, generation.py).
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from stepdiff_jax.config import LlamaConfig
 from stepdiff_jax.errors import InputError
@@ -67,6 +69,13 @@ class Llama2(LlamaFamily):
                 f"{path}: a tiktoken vocabulary, as of Llama-3, but llama.family is llama2"
             )
         return SentencePiece(path)
+
+    def read_params(
+        self, path: Path, params: Mapping[str, Any], vocabulary_size: int, mlp_width: int
+    ) -> LlamaConfig:
+        if params.get("use_scaled_rope"):
+            raise InputError(f"{path}: use_scaled_rope is true, but llama.family is llama2")
+        return super().read_params(path, params, vocabulary_size, mlp_width)
 
 
 FAMILY = Llama2()

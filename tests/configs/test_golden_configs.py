@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import configs  # noqa: F401
 import data_prep
 from stepdiff_jax.config_files import (
     CONFIG_ALIASES,

@@ -132,6 +132,6 @@ def test_conversations():
     single = conversation_of(SequenceRecord((7,), ("we stir",)))
     assert single.clips == (7,)
     assert prompts.Text(NARRATION_QUESTION) in single.branches[0]
-    assert single.branches[0][1] == prompts.Text("we stir", loss_weight=1.0, end=True)
+    assert single.branches[0][-1] == prompts.Text("we stir", loss_weight=1.0, end=True)
     sequence = conversation_of(SequenceRecord((7, 8), ("we stir", "we fry")))
     assert sequence == prompts.interleaved_conversation((7, 8), ("we stir", "we fry"))

@@ -151,3 +151,28 @@ def test_a_turn_that_the_template_does_not_have():
     conversation = Conversation((Turn("system"), Text("x"), Turn("assistant")))
     with pytest.raises(InputError, match="Llama-2's chat template has no assistant turn after sys"):
         in_template(conversation, find_family("llama2"))
+
+
+@pytest.mark.parametrize("size", ["1b", "8b", "70b"])
+def test_metas_params_are_completed_from_the_published_size(size, tmp_path):
+    family = find_family("llama3")
+    config = family.sizes[size].config
+    params = {
+        "dim": config.width,
+        "n_layers": config.layers,
+        "n_heads": config.heads,
+        "n_kv_heads": config.kv_heads,
+        "norm_eps": 1e-5,
+        "rope_theta": 500000.0,
+        "use_scaled_rope": True,
+    }
+    path = tmp_path / "params.json"
+    read = (config.vocabulary_size, config.mlp_width)
+    assert family.read_params(path, params, *read) == config
+    plain = family.read_params(path, params | {"use_scaled_rope": False}, *read)
+    assert not plain.rope_scaling.kind and not plain.tied_embeddings
+    with pytest.raises(InputError) as error:
+        family.read_params(path, params | {"n_layers": 7}, *read)
+    assert f"{path}: use_scaled_rope is true, but its sizes are of none of 1b, 3b" in line(error)
+    with pytest.raises(InputError, match=r"use_scaled_rope is true, but llama\.family is llama2"):
+        find_family("llama2").read_params(path, params, *read)

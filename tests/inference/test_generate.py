@@ -62,7 +62,7 @@ def expected() -> list[list[int]]:
     ]
 
 
-def generated(end: int) -> np.ndarray:
+def generated(*ends: int) -> np.ndarray:
     """[2, 3, NEW_TOKENS]: both pairs as one batch; the second row has one branch."""
     rows, latents = zip(*(packed(pair) for pair in PAIRS))
     return np.asarray(
@@ -72,14 +72,14 @@ def generated(end: int) -> np.ndarray:
             np.concatenate(latents),
             branches=3,
             new_tokens=NEW_TOKENS,
-            end=end,
+            ends=np.array(ends, np.int32),
         )
     )
 
 
 def test_all_branches_at_once_equal_each_by_itself_without_a_cache(expected):
     never = -1
-    tokens = generated(end=never)
+    tokens = generated(never)
     np.testing.assert_array_equal(np.concatenate([tokens[0], tokens[1, :1]]), expected)
     assert (tokens[1, 1:] == never).all(), "an absent branch said something"
     assert len({tuple(one) for one in expected}) == 4, "the branches must differ to prove anything"
@@ -89,9 +89,18 @@ def test_a_branch_stops_at_the_end_token_and_the_others_go_on(expected):
     end = expected[0][2]
     stops = [one.index(end) if end in one else NEW_TOKENS for one in expected]
     assert max(stops) == NEW_TOKENS, "no branch goes on"
-    tokens = generated(end=end)
+    tokens = generated(end)
     for ours, full, stop in zip([*tokens[0], tokens[1, 0]], expected, stops):
         np.testing.assert_array_equal(ours, full[:stop] + [end] * (NEW_TOKENS - stop))
+
+
+def test_any_of_several_end_tokens_stops_a_branch(expected):
+    ends = [expected[0][2], expected[1][1], expected[3][4]]
+    tokens = generated(*ends)
+    for ours, full in zip([*tokens[0], tokens[1, 0]], expected):
+        stop = min((full.index(end) for end in ends if end in full), default=NEW_TOKENS)
+        kept = full[: stop + 1]
+        np.testing.assert_array_equal(ours, kept + [ends[0]] * (NEW_TOKENS - len(kept)))
 
 
 def test_answers_come_back_in_the_order_of_the_requests(expected):

@@ -1,5 +1,7 @@
 """A packed row with shared prefixes is its questions run one by one: losses and gradients."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -44,28 +46,32 @@ CONVERSATIONS = (
 FEATURES = (
     np.random.default_rng(3).normal(size=(3, ENCODER.tokens, ENCODER.width)).astype(np.float32)
 )
-MODEL = vclm()
-GRAPH, TRAINED, FROZEN = split_variables(MODEL)
+FAMILIES = ("llama2", "llama3")
+PARTS = {family: split_variables(vclm(family)) for family in FAMILIES}
+Conversations = list[Conversation] | tuple[Conversation, ...]
 
 
-def packed(
-    conversations: list[Conversation] | tuple[Conversation, ...],
-) -> tuple[PackedRows, np.ndarray]:
+@pytest.fixture(scope="module", params=FAMILIES)
+def family(request) -> str:
+    return request.param
+
+
+def packed(family: str, conversations: Conversations) -> tuple[PackedRows, np.ndarray]:
     """One row [1, L] and its features [1, V, N, C]."""
-    examples = [lay_out(one, tokenizer(), LATENTS) for one in conversations]
+    examples = [lay_out(one, tokenizer(family), LATENTS) for one in conversations]
     row, clips = pack_row(examples, SHAPE, LATENTS)
     visual = np.where((clips >= 0)[:, None, None], FEATURES[clips], 0)
     return PackedRows(*(column[None] for column in row)), visual[None]
 
 
-@jax.jit
+@partial(jax.jit, static_argnums=0)
 def losses_and_gradients(
-    trained: nnx.State, frozen: nnx.State, rows: PackedRows, visual: jax.Array
+    graph: nnx.GraphDef, trained: nnx.State, frozen: nnx.State, rows: PackedRows, visual: jax.Array
 ) -> tuple[AnswerTokens, nnx.State]:
     """Every answer token, and the gradient of their weighted sum of losses."""
 
     def total(trained: nnx.State) -> tuple[jax.Array, AnswerTokens]:
-        model: VCLM = nnx.merge(GRAPH, trained, frozen)
+        model: VCLM = nnx.merge(graph, trained, frozen)
         tokens = answer_tokens(model, rows, model.latents(model.features(visual)), SHAPE.answers)
         return -jnp.sum(tokens.weight * tokens.log_probability), tokens
 
@@ -73,20 +79,20 @@ def losses_and_gradients(
     return tokens, gradient
 
 
-def run(conversations) -> tuple[np.ndarray, nnx.State]:
+def run(family: str, conversations: Conversations) -> tuple[np.ndarray, nnx.State]:
     """Losses of the answer tokens in order, and the gradient."""
-    tokens, gradient = losses_and_gradients(TRAINED, FROZEN, *packed(conversations))
+    tokens, gradient = losses_and_gradients(*PARTS[family], *packed(family, conversations))
     return -np.asarray(tokens.log_probability)[np.asarray(tokens.weight) > 0], gradient
 
 
 @pytest.fixture(scope="module")
-def together():
-    return run(CONVERSATIONS)
+def together(family):
+    return run(family, CONVERSATIONS)
 
 
-def test_losses_and_gradients_equal_those_of_single_questions(together):
+def test_losses_and_gradients_equal_those_of_single_questions(family, together):
     alone = [
-        run([Conversation(conversation.prefix, branches)])
+        run(family, [Conversation(conversation.prefix, branches)])
         for conversation in CONVERSATIONS
         for branches in ([(branch,) for branch in conversation.branches] or [()])
     ]
@@ -113,13 +119,13 @@ def test_losses_and_gradients_equal_those_of_single_questions(together):
     [("what is sliced", 0.0), ("what is the difference between the green onions", 1e-6)],
     ids=["same length", "longer"],
 )
-def test_another_text_of_one_question_moves_no_other_loss(together, question, tolerance):
+def test_another_text_of_one_question_moves_no_other_loss(family, together, question, tolerance):
     # The first branch of the first conversation: everything else stands behind it.
     pair = CONVERSATIONS[0]
     changed = pair_conversation(0, 1, [(question, answer_text("a red onion"))])
     branches = (*changed.branches, *pair.branches[1:])
-    losses, _ = run((Conversation(pair.prefix, branches), *CONVERSATIONS[1:]))
-    own = len(tokenizer().encode("a red onion")) + 1
+    losses, _ = run(family, (Conversation(pair.prefix, branches), *CONVERSATIONS[1:]))
+    own = len(tokenizer(family).encode("a red onion")) + 1
     before, _ = together
     assert np.abs(losses[:own] - before[:own]).max() > 1e-3
     np.testing.assert_allclose(losses[own:], before[own:], rtol=tolerance, atol=0)

@@ -15,7 +15,13 @@ from references.llama import weights
 from stepdiff_jax.checkpoint import CheckpointMetadata
 from stepdiff_jax.config_files import read_experiment
 from stepdiff_jax.data.packing import RowShape, lay_out, pack_row
-from stepdiff_jax.data.prompts import Conversation, Text, Video, difference_question
+from stepdiff_jax.data.prompts import (
+    Conversation,
+    Text,
+    Video,
+    difference_question,
+    pair_conversation,
+)
 from stepdiff_jax.inference.encode import latent_table
 from stepdiff_jax.inference.generate import generate
 from stepdiff_jax.inference.requests import pair_request
@@ -24,7 +30,7 @@ from stepdiff_jax.inference.trained import with_trained_weights
 from stepdiff_jax.layout import PackedRows
 from stepdiff_jax.models.vclm import VCLM
 from stepdiff_jax.weights.build import build_model, load_tokenizer
-from tiny_experiment import ENCODER, LLAMA, write_tiny_experiment
+from tiny_experiment import ENCODER, LLAMA, on_llama3, write_tiny_experiment
 from weights.test_torch_export import write_run
 
 torch = pytest.importorskip("torch")
@@ -36,15 +42,18 @@ FRAMES = np.random.default_rng(0).integers(0, 255, (3, 8, 16, 16, 3), np.uint8)
 QUESTION = difference_question("Actions")
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory) -> Path:
+@pytest.fixture(scope="module", params=["llama2", "llama3"])
+def run(request, tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("exported")
     experiment = write_tiny_experiment(root)
     # Larger weights than a fresh model's, so that greedy answers are not all one token.
-    llama = write_directory(root / "hf", LLAMA, weights(LLAMA, seed=3))
-    experiment = dataclasses.replace(
-        experiment, weights=dataclasses.replace(experiment.weights, llama=str(llama))
-    )
+    if request.param == "llama3":
+        experiment = on_llama3(experiment, root, seed=3)
+    else:
+        llama = write_directory(root / "hf", LLAMA, weights(LLAMA, seed=3))
+        experiment = dataclasses.replace(
+            experiment, weights=dataclasses.replace(experiment.weights, llama=str(llama))
+        )
     metadata = CheckpointMetadata("", dataclasses.asdict(experiment.resampler), "hash")
     return write_run(experiment, root / "trained", metadata)
 
@@ -109,6 +118,18 @@ def test_logits_of_a_prompt_with_three_videos(run, ours, theirs):
     wanted = logits(ours)
     assert np.std(wanted) > 0.3
     np.testing.assert_allclose(found, wanted, rtol=0, atol=TOLERANCE)
+
+
+def test_the_processor_gives_the_ids_of_training(run, theirs):
+    _, processor = theirs
+    experiment = read_experiment(run)
+    tokenizer, latents = load_tokenizer(experiment), experiment.resampler.latents
+    for question in (QUESTION, " </s> <|eot_id|>\n", ""):
+        example = lay_out(pair_conversation(0, 1, [(question, None)]), tokenizer, latents)
+        wanted = np.where(example.rows.visual_slot >= 0, -1, example.rows.tokens)
+        found = processor.pair(FRAMES[0], FRAMES[1], question)["input_ids"][0]
+        assert found.tolist() == wanted.tolist()
+    assert processor.stops == list(tokenizer.stops)
 
 
 def test_likelihoods_and_greedy_answers(run, ours, theirs):

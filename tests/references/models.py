@@ -3,6 +3,7 @@
 import functools
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,9 +12,16 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from llama3_files import write_llama3_tokenizer
 from references.llama import weights
 from references.llama_state import from_state_dict
-from stepdiff_jax.config import EncoderConfig, LlamaConfig, ResamplerConfig, TextTowerConfig
+from stepdiff_jax.config import (
+    EncoderConfig,
+    LlamaConfig,
+    ResamplerConfig,
+    RopeScaling,
+    TextTowerConfig,
+)
 from stepdiff_jax.data.tokenizer import Tokenizer, train_tokenizer
 from stepdiff_jax.models.internvideo import InternVideo
 from stepdiff_jax.models.llama import Llama
@@ -46,8 +54,11 @@ SENTENCES = (
 
 
 @functools.cache
-def tokenizer() -> Tokenizer:
+def tokenizer(family: str = "llama2") -> Tokenizer:
     with tempfile.TemporaryDirectory() as directory:
+        if family == "llama3":
+            path = write_llama3_tokenizer(Path(directory), SENTENCES, vocabulary_size=340)
+            return Tokenizer(path, family)
         return train_tokenizer(SENTENCES, Path(directory) / "tiny.model", vocabulary_size=340)
 
 
@@ -67,10 +78,10 @@ def causal_logits(model: Llama, tokens: jax.Array, positions: jax.Array) -> jax.
     return model.logits(hidden)
 
 
-def vclm() -> VCLM:
-    """A video-conditioned language model over `tokenizer()`, all in float32."""
+def vclm(family: str = "llama2") -> VCLM:
+    """A video-conditioned language model over `tokenizer(family)`, all in float32."""
     config = LlamaConfig(
-        vocabulary_size=tokenizer().vocabulary_size,
+        vocabulary_size=tokenizer(family).vocabulary_size,
         width=32,
         layers=2,
         heads=4,
@@ -79,6 +90,9 @@ def vclm() -> VCLM:
         dtype="float32",
         remat=False,
     )
+    if family == "llama3":
+        scaling = RopeScaling("llama3", factor=8.0, original_positions=256)
+        config = replace(config, family=family, tied_embeddings=True, rope_scaling=scaling)
     sizes = {"input_width": ENCODER.width, "output_width": config.width, "frames": ENCODER.frames}
     encoder = filled(lambda: InternVideo(ENCODER, rngs=nnx.Rngs(0)), seed=1)
     resampler = filled(lambda: Resampler(RESAMPLER, **sizes, rngs=nnx.Rngs(0)), seed=2)
