@@ -6,7 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from stepdiff_jax.jsonl import read_jsonl, write_jsonl
+from data_prep.schema.clips import CLIPS_FILE, Clip, ClipSpan
+from data_prep.schema.line import stream_lines
+from data_prep.schema.records import PackedPair
+from data_prep.schema.text import DescribedClip, WeightedQuestion
+from stepdiff_jax.jsonl import write_jsonl
 
 RATE = 30
 CLIP_SECONDS = 10
@@ -67,16 +71,16 @@ def write_video_clips(path: Path, clips: int, *, videos: int, seconds: int) -> N
 
 def clip_row(name: str, keystep: int, video: int, start: float) -> dict[str, Any]:
     """A line of clips.jsonl."""
-    return {
-        "clip": name,
-        "video": f"videos/{video}.mp4",
-        "start": start,
-        "end": start + CLIP_SECONDS,
-        "keystep": f"keystep {keystep}",
-        "activity": "cook",
-        "narration": "now we add a little of this and stir it well before we go on",
-        "split": "train",
-    }
+    return Clip(
+        clip=name,
+        video=f"videos/{video}.mp4",
+        start=start,
+        end=start + CLIP_SECONDS,
+        keystep=f"keystep {keystep}",
+        activity="cook",
+        narration="now we add a little of this and stir it well before we go on",
+        split="train",
+    ).row()
 
 
 def write_described_clips(directory: Path, *, clips: int, keysteps: int, seed: int) -> list[int]:
@@ -101,7 +105,7 @@ def write_described_clips(directory: Path, *, clips: int, keysteps: int, seed: i
 
 def write_questions(directory: Path, pairs: int, *, seed: int) -> None:
     """pairs.jsonl with three questions a pair, about the clips of clips.jsonl beside it."""
-    clips = [line.string("clip") for line in read_jsonl(directory / "clips.jsonl")]
+    clips = [clip.clip for _, clip in stream_lines(directory / CLIPS_FILE, ClipSpan)]
     rng = np.random.default_rng(seed)
     write_jsonl(directory / "pairs.jsonl", (_asked(clips, rng) for _ in range(pairs)))
 
@@ -110,13 +114,8 @@ def _asked(clips: Sequence[str], rng: np.random.Generator) -> dict[str, Any]:
     reference, candidate = rng.choice(len(clips), 2, replace=False)
     answer = "the person uses a wooden spoon in the first video and a whisk in the second"
     question = "what is the main difference between the two videos"
-    questions = [{"question": question, "answer": f"{answer} {n}"} for n in rng.integers(9, size=3)]
-    return {
-        "reference": clips[reference],
-        "candidate": clips[candidate],
-        "questions": questions,
-        "split": "train",
-    }
+    questions = [WeightedQuestion(question, f"{answer} {n}") for n in rng.integers(9, size=3)]
+    return PackedPair(clips[reference], clips[candidate], questions, "train").row()
 
 
 def _descriptions(
@@ -129,4 +128,4 @@ def _descriptions(
         count = rng.integers(12, 26)
         of_keystep = rng.random(count) < 0.9
         chosen = np.where(of_keystep, rng.choice(own, count), rng.choice(VOCABULARY, count))
-        yield {"clip": name, "description": " ".join(words[chosen])}
+        yield DescribedClip(name, " ".join(words[chosen])).row()

@@ -11,6 +11,7 @@ from data_prep.bench.made_up import (
     write_videos,
 )
 from data_prep.bench.measure import Rate, rate_in_new_process
+from data_prep.schema.stages import RecordCounts
 
 FEW = 8
 """Clips whose time is start-up's; the same that a pool of two is given at once."""
@@ -54,13 +55,14 @@ def measure_pair(directory: Path, *, clips: int, keysteps: int, seed: int) -> di
         sizes = write_described_clips(directory / str(number), clips=number, keysteps=of, seed=seed)
     rate = rate_in_new_process(_pair, directory, few=few, many=clips, repeats=1, workers=0)
     summary = json.loads((directory / str(clips) / "pairs2.summary.json").read_text())
-    per_clip = summary["out"] / clips
+    left = RecordCounts.of(summary).left
+    per_clip = left / clips
     compared = sum(size * (size - 1) // 2 for size in sizes)
     return {
         "clips": clips,
         "keysteps": keysteps,
         "largest_keystep": max(sizes),
-        "pairs": summary["out"],
+        "pairs": left,
         "pairs_per_second": rate.per_second * per_clip,
         "compared_per_second": rate.per_second * compared / clips,
         "seconds": clips / rate.per_second,
