@@ -38,7 +38,7 @@ setup(
     ),
     package_data={
         "data_prep.kitchen": ["stand_ins/*"],
-        "stepdiff_jax.weights.published": ["torch_model/*.py"],
+        "stepdiff_jax.weights.export": ["torch_model/*.py"],
     },
     install_requires=[
         "jax>=0.10",
