@@ -10,9 +10,9 @@ from jax.sharding import AbstractMesh, AxisType
 from stepdiff_jax.accelerators import PRESETS
 from stepdiff_jax.config_files import config_names, load_experiment
 from stepdiff_jax.errors import InputError
-from stepdiff_jax.models.vclm import split_variables
+from stepdiff_jax.models.construct import abstract_model
+from stepdiff_jax.models.variables import split_variables
 from stepdiff_jax.sharding import MESH_AXES, SMALL, state_shardings
-from stepdiff_jax.training.abstract import abstract_model
 
 PUBLISHED = [name for name in config_names() if name.rsplit("_")[-1] in ("7b", "13b", "70b")]
 GROUPS = 2
@@ -46,7 +46,7 @@ def test_there_are_published_configs_of_all_stages_and_sizes():
 def test_every_large_frozen_array_is_split_over_its_whole_group(name, accelerator):
     experiment = load_experiment(f"{name}@{accelerator}")
     group = experiment.mesh.fsdp
-    _, _, frozen = split_variables(abstract_model(experiment))
+    _, _, frozen = split_variables(abstract_model(experiment), experiment.trainable)
     sizes = whole_and_shard_bytes(frozen, mesh_of(experiment))
     large = {path: size for path, size in sizes.items() if size[0] > SMALL}
     assert len(large) >= 10

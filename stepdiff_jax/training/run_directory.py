@@ -10,7 +10,7 @@ import jax
 
 from stepdiff_jax.checkpoint import CHECKPOINTS
 from stepdiff_jax.config import Experiment
-from stepdiff_jax.config_files import CONFIG_FILE, flatten, to_dict
+from stepdiff_jax.config_files import CONFIG_FILE, flatten, read_experiment, to_dict
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.jsonl import shorten
 from stepdiff_jax.weights.build import weight_reports
@@ -33,9 +33,19 @@ FREE = (
 computes. A name with a dot at its end stands for all fields below it."""
 
 
+ADDED = ("trainable", "llama.lora.")
+"""Fields that older runs did not have; a name with a dot as in `FREE`. While they have their
+defaults they are left out of the hash, so that an older run keeps its own."""
+
+
 def config_hash(experiment: Experiment) -> str:
     """SHA-256 of what a run computes: the configuration without the fields in `FREE`."""
-    fixed = {key: value for key, value in flatten(to_dict(experiment)).items() if not _is_free(key)}
+    defaults = flatten(to_dict(Experiment("")))
+    fixed = {
+        key: value
+        for key, value in flatten(to_dict(experiment)).items()
+        if not _is_among(key, FREE) and not (_is_among(key, ADDED) and value == defaults[key])
+    }
     return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
 
 
@@ -76,18 +86,16 @@ def write_weight_reports(directory: Path, experiment: Experiment) -> None:
 
 
 def _compare(path: Path, experiment: Experiment) -> None:
-    try:
-        stored = flatten(json.loads(path.read_text()))
-    except (OSError, ValueError, AttributeError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from error
+    # A field that the stored configuration does not have yet counts with its default.
+    stored = flatten(to_dict(read_experiment(path.parent)))
     wanted = flatten(to_dict(experiment))
-    for key in sorted(stored.keys() | wanted.keys()):
-        if not _is_free(key) and stored.get(key) != wanted.get(key):
+    for key in sorted(stored.keys()):
+        if not _is_among(key, FREE) and stored[key] != wanted[key]:
             raise InputError(
-                f"{path}: this run was started with {key} = {shorten(stored.get(key))}, not "
-                f"{shorten(wanted.get(key))}; choose another loop.run_directory"
+                f"{path}: this run was started with {key} = {shorten(stored[key])}, not "
+                f"{shorten(wanted[key])}; choose another loop.run_directory"
             )
 
 
-def _is_free(key: str) -> bool:
-    return any(key == name or (name.endswith(".") and key.startswith(name)) for name in FREE)
+def _is_among(key: str, names: tuple[str, ...]) -> bool:
+    return any(key == name or (name.endswith(".") and key.startswith(name)) for name in names)

@@ -18,6 +18,7 @@ class Tensor:
     name, shape: in the checkpoint.
     path: of our array; layer: its index on that array's first axis, None where it is not stacked.
     transposed: whether ours is the transpose of its last two axes.
+    rows: if only a part of its first axis is ours, the first index and the one behind the last.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Tensor:
     path: tuple[str, ...]
     layer: int | None = None
     transposed: bool = False
+    rows: tuple[int, int] | None = None
 
     @property
     def target(self) -> str:
@@ -122,6 +124,8 @@ def report(
     for tensor in tensors:
         stored = files.tensors[tensor.name]
         place = "" if tensor.layer is None else f"[{tensor.layer}]"
+        if tensor.rows is not None:
+            place = " from rows {}:{}".format(*tensor.rows)
         rows.append(
             Row(tensor.target + place, stored.shape, stored.dtype, stored.file.name, tensor.name)
         )

@@ -15,7 +15,8 @@ from stepdiff_jax.data.prompts import (
     pair_conversation,
 )
 from stepdiff_jax.layout import PackedRows
-from stepdiff_jax.models.vclm import VCLM, AnswerTokens, answer_tokens, split_variables
+from stepdiff_jax.models.variables import split_variables
+from stepdiff_jax.models.vclm import VCLM, AnswerTokens, answer_tokens
 
 LATENTS = RESAMPLER.latents
 SHAPE = RowShape(length=448, videos=5, answers=120)
@@ -45,7 +46,7 @@ FEATURES = (
     np.random.default_rng(3).normal(size=(3, ENCODER.tokens, ENCODER.width)).astype(np.float32)
 )
 MODEL = vclm()
-GRAPH, TRAINED, FROZEN = split_variables(MODEL)
+GRAPH, TRAINED, FROZEN = split_variables(MODEL, ("resampler",))
 
 
 def packed(
