@@ -63,8 +63,11 @@ def test_run_that_saved_nothing_may_change_its_experiment(tmp_path):
     assert json.loads((tmp_path / "config.json").read_text())["name"] == "second"
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "\xff"])
-def test_broken_config_is_an_input_error(run, text):
+@pytest.mark.parametrize(
+    "text, message",
+    [("{", "cannot be read"), ("[]", "it must be Experiment, got"), ("\xff", "cannot be read")],
+)
+def test_broken_config_is_an_input_error(run, text, message):
     (run / "config.json").write_bytes(text.encode("latin-1"))
-    with pytest.raises(InputError, match=rf"{run}/config\.json: cannot be read"):
+    with pytest.raises(InputError, match=rf"{run}/config\.json: {message}"):
         claim_run_directory(run, EXPERIMENT)
