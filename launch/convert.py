@@ -97,6 +97,8 @@ class Torch:
     """Say where the language model's weights are, or write them too, 5 GB a file."""
     base: str | None = None
     """With reference: a Hugging Face name or directory; weights.llama of the run otherwise."""
+    adapters: Literal["apart", "merged"] = "apart"
+    """Of a run with LoRA: in peft's file format beside the model, or added to its weights."""
 
 
 def torch(prog: str, arguments: Sequence[str]) -> None:
@@ -104,7 +106,13 @@ def torch(prog: str, arguments: Sequence[str]) -> None:
     options = parse_arguments(Torch, arguments, prog=prog)
     from stepdiff_jax.weights.export.torch_export import export_torch
 
-    export_torch(options.source, options.to, llm=options.llm, base=options.base)
+    export_torch(
+        options.source,
+        options.to,
+        llm=options.llm,
+        base=options.base,
+        adapters=options.adapters,
+    )
     print(options.to)
 
 

@@ -6,6 +6,7 @@ or an extra array is an error that names it.
 """
 
 import dataclasses
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -133,7 +134,7 @@ class Checkpoints:
             )
         trees = {"trainable": trainable, "opt_state": opt_state}
         abstract = {
-            name: _checked_abstract(self.directory / str(step), name, tree, stored[name])
+            name: _checked_abstract(self.directory / str(step), name, _flatten(tree), stored[name])
             for name, tree in trees.items()
         }
         loaded = self._checkpointer.load_checkpointables(step, {**abstract, "iterator": None})
@@ -157,6 +158,12 @@ def load_trained(run_directory: Path, trainable: Any, *, fingerprint: str | None
         InputError: no complete checkpoint, another fingerprint, or an array that is missing, extra
             or of another shape.
     """
+    return _unflatten(trainable, _load_trained(run_directory, _flatten(trainable), fingerprint))
+
+
+def _load_trained(
+    run_directory: Path, wanted: dict[str, Any], fingerprint: str | None
+) -> dict[str, Any]:
     directory = Path(run_directory) / CHECKPOINTS
     if not directory.is_dir():
         raise InputError(f"{directory}: no such directory, so there are no trained weights")
@@ -170,10 +177,45 @@ def load_trained(run_directory: Path, trainable: Any, *, fingerprint: str | None
                 directory / str(step), "fingerprint", saved.get("fingerprint"), fingerprint
             )
         abstract = _checked_abstract(
-            directory / str(step), "trainable", trainable, stored["trainable"]
+            directory / str(step), "trainable", wanted, stored["trainable"]
         )
-        loaded = checkpointer.load_checkpointables(step, {"trainable": abstract})
-    return _unflatten(trainable, loaded["trainable"])
+        return checkpointer.load_checkpointables(step, {"trainable": abstract})["trainable"]
+
+
+def load_initial(run_directory: Path, fresh: Any, fingerprint: str | None) -> Any:
+    """The newest trained weights of a run as the start of another one, which may train more.
+
+    Arrays of the language model that the run did not train keep their values in `fresh`; standard
+    error has a line about it.
+
+    Args:
+        fresh: the trained tree of the run that starts.
+    Raises:
+        InputError: as `load_trained`.
+    """
+    arrays, stored = _flatten(fresh), trained_names(run_directory)
+    kept = {
+        name: array
+        for name, array in arrays.items()
+        if name.startswith("llama.") and name not in stored
+    }
+    if kept and jax.process_index() == 0:
+        print(
+            f"{run_directory}: did not train {', '.join(kept)}; these start fresh", file=sys.stderr
+        )
+    wanted = {name: array for name, array in arrays.items() if name not in kept}
+    loaded = _load_trained(run_directory, wanted, fingerprint)
+    return _unflatten(fresh, kept | loaded)
+
+
+def trained_names(run_directory: Path) -> set[str]:
+    """The dotted names of a run's newest trained weights; empty if there are none."""
+    directory = Path(run_directory) / CHECKPOINTS
+    if not directory.is_dir():
+        return set()
+    with _open(directory) as checkpointer:
+        found = _newest_complete(checkpointer)
+    return set(found[2]["trainable"]) if found else set()
 
 
 def read_trained(run_directory: Path) -> TrainedWeights:
@@ -252,10 +294,9 @@ def _name(path: tuple) -> str:
 
 
 def _checked_abstract(
-    directory: Path, name: str, tree: Any, stored: dict[str, Any]
+    directory: Path, name: str, wanted: dict[str, Any], stored: dict[str, Any]
 ) -> dict[str, jax.ShapeDtypeStruct]:
     """Abstract arrays to load; raises InputError where stored names or shapes are not theirs."""
-    wanted = _flatten(tree)
     if missing := sorted(wanted.keys() - stored.keys()):
         raise InputError(f"{directory}: field {name}.{missing[0]} is missing, the model has it")
     if extra := sorted(stored.keys() - wanted.keys()):

@@ -64,6 +64,20 @@ class RopeScaling:
 
 
 @dataclass(frozen=True)
+class LoraConfig:
+    """Low-rank adapters on the language model's layers (LoRA, arXiv 2106.09685); rank 0 has none.
+
+    A product `x @ W` becomes `x @ W + alpha / rank * (x @ A) @ B`. `matrices` names the W: "query",
+    "key", "value", "output", "gate", "up", "down"; the default is the LoRA paper's. Adapters are
+    trained only if `Experiment.trainable` names them.
+    """
+
+    rank: int = 0
+    alpha: float = 16.0
+    matrices: tuple[str, ...] = ("query", "value")
+
+
+@dataclass(frozen=True)
 class LlamaConfig:
     """A language model; the defaults are Llama-2 7B. `family` names a file in `families/`."""
 
@@ -87,6 +101,7 @@ class LlamaConfig:
     the logits (ours)."""
     family: str = "llama2"
     rope_scaling: RopeScaling = RopeScaling()
+    lora: LoraConfig = LoraConfig()
 
     @property
     def head_width(self) -> int:
@@ -203,5 +218,10 @@ class Experiment:
     data: DataConfig = DataConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     weights: WeightsConfig = WeightsConfig()
+    trainable: tuple[str, ...] = ("resampler",)
+    """Patterns of the arrays that are trained, over their dotted paths; all others are frozen.
+
+    A pattern is the beginning of a path up to a dot, "*" stands for any characters, and
+    "llama.blocks[-2:]" for the last two layers of the language model (`stepdiff_jax.trainable`)."""
     mesh: MeshConfig = MeshConfig()
     loop: LoopConfig = field(default_factory=LoopConfig)

@@ -10,9 +10,9 @@ from jax.sharding import AbstractMesh, AxisType
 from stepdiff_jax.config_files import load_experiment
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.families.common.find import find_size, size_names
-from stepdiff_jax.models.vclm import split_variables
+from stepdiff_jax.models.construct import abstract_model
+from stepdiff_jax.models.variables import split_variables
 from stepdiff_jax.sharding import MESH_AXES, SMALL, state_shardings
-from stepdiff_jax.training.abstract import abstract_model
 
 STAGES = ("stepdiff", "interleaved", "vclm")
 PUBLISHED = [f"{stage}@{size}" for stage in STAGES for size in size_names()]
@@ -50,7 +50,7 @@ def test_every_published_size_has_a_preset_for_every_accelerator():
 def test_every_large_frozen_array_is_split_over_its_whole_group(name, accelerator):
     experiment = load_experiment(f"{name}@{accelerator}")
     group = experiment.mesh.fsdp
-    _, _, frozen = split_variables(abstract_model(experiment))
+    _, _, frozen = split_variables(abstract_model(experiment), experiment.trainable)
     sizes = whole_and_shard_bytes(frozen, mesh_of(experiment))
     large = {path: size for path, size in sizes.items() if size[0] > SMALL}
     assert len(large) >= 10

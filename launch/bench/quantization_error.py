@@ -31,7 +31,7 @@ from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.evaluation.run import evaluate
 from stepdiff_jax.families.llama2 import LLAMA_2_7B
 from stepdiff_jax.models.llama import Llama
-from stepdiff_jax.models.vclm import split_variables
+from stepdiff_jax.models.variables import split_variables
 from stepdiff_jax.quantize import dequantize, quantize_weight
 from stepdiff_jax.weights.build import build_model
 from stepdiff_jax.weights.modules import load_weights
@@ -105,7 +105,7 @@ def report_choices(quickstart: Path, split: str) -> None:
     for quantization in QUANTIZATIONS:
         llama = replace(experiment.llama, quantization=quantization)
         model = build_model(replace(experiment, llama=llama))
-        graph, trainable, frozen = split_variables(model)
+        graph, trainable, frozen = split_variables(model, experiment.trainable)
         # A quantised model is another model than the one that the checkpoint was trained with.
         trained = load_trained(quickstart / "stepdiff" / "seed0", trainable, fingerprint=None)
         system = table.video_system(

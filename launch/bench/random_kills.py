@@ -22,7 +22,7 @@ import numpy as np
 
 from stepdiff_jax.checkpoint import load_trained
 from stepdiff_jax.config_files import read_experiment
-from stepdiff_jax.training.program import build_program
+from stepdiff_jax.training.experiment_program import build_program
 
 
 def main() -> None:

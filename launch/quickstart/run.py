@@ -216,7 +216,9 @@ def _evaluate(options: Quickstart, names: list[str], seed: int) -> dict[str, Any
     untrained = build_model(experiment)
 
     def trained(run: str) -> Any:
-        return with_trained_weights(untrained, directory / run / f"seed{seed}")
+        return with_trained_weights(
+            untrained, directory / run / f"seed{seed}", experiment.trainable
+        )
 
     systems: dict[str, Callable[[], System]] = {
         "Untrained": lambda: table.video_system(untrained, tokenizer, data, split),

@@ -1,6 +1,7 @@
 """A model with the trained weights of a run, on this machine's devices."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import jax
@@ -10,7 +11,8 @@ from jax.sharding import Mesh
 from stepdiff_jax.checkpoint import load_trained
 from stepdiff_jax.config import Experiment, MeshConfig
 from stepdiff_jax.errors import InputError
-from stepdiff_jax.models.vclm import VCLM, split_variables
+from stepdiff_jax.models.variables import split_variables
+from stepdiff_jax.models.vclm import VCLM
 from stepdiff_jax.sharding import make_mesh
 from stepdiff_jax.weights.build import build_model
 from stepdiff_jax.weights.fingerprint import fingerprint
@@ -27,6 +29,7 @@ def trained_model(
     return with_trained_weights(
         build_model(experiment, inference_mesh(experiment.mesh)),
         run_directory,
+        experiment.trainable,
         allow_other_frozen_weights=allow_other_frozen_weights,
     )
 
@@ -41,14 +44,21 @@ def inference_mesh(config: MeshConfig) -> Mesh:
 
 
 def with_trained_weights(
-    model: VCLM, run_directory: Path, *, allow_other_frozen_weights: bool = False
+    model: VCLM,
+    run_directory: Path,
+    trainable: Sequence[str],
+    *,
+    allow_other_frozen_weights: bool = False,
 ) -> VCLM:
     """A new model with the frozen weights of `model` and a run's newest trained weights.
 
-    Raises InputError where the run has none, or trained them with other frozen weights and this is
-    not allowed.
+    Args:
+        trainable: patterns of the arrays that the run trained, `Experiment.trainable`.
+    Raises:
+        InputError: the run has no trained weights, or trained others, or trained them with other
+            frozen weights and this is not allowed.
     """
-    graph, trainable, frozen = split_variables(model)
+    graph, fresh, frozen = split_variables(model, trainable)
     wanted = None if allow_other_frozen_weights else fingerprint(frozen)
-    trained = load_trained(run_directory, trainable, fingerprint=wanted)
+    trained = load_trained(run_directory, fresh, fingerprint=wanted)
     return nnx.merge(graph, trained, frozen)

@@ -13,7 +13,7 @@ from stepdiff_jax.config import EncoderConfig
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.models.text_tower import TextTower
 from stepdiff_jax.models.uniblock import UniBlock
-from stepdiff_jax.models.variables import Frozen, LogicalAxes, frozen
+from stepdiff_jax.models.variables import LogicalAxes, Weight, make_weight
 from stepdiff_jax.models.vit import Block, LayerNorm, run_blocks, scan_layers, stack
 
 INITIAL_LOGIT_SCALE = 2.6592600  # ln(1 / 0.07), CLIP section 2.5
@@ -58,8 +58,8 @@ class VideoTower(nnx.Module):
         def uniblock(rngs: nnx.Rngs) -> UniBlock:
             return UniBlock(width, config.heads, config.mlp_width, dtype=dtype, rngs=rngs)
 
-        def weight(deviation: float, shape: tuple[int, ...], axes: LogicalAxes) -> Frozen:
-            return frozen(normal(deviation), rngs.params(), shape, dtype, axes)
+        def weight(deviation: float, shape: tuple[int, ...], axes: LogicalAxes) -> Weight:
+            return make_weight(normal(deviation), rngs.params(), shape, dtype, axes)
 
         self.patch_kernel = weight(
             (3 * patch**2) ** -0.5, (patch, patch, 3, width), (None, None, None, "embed")
@@ -72,8 +72,8 @@ class VideoTower(nnx.Module):
         self.upper = stack(upper, block, rngs)
         self.uniblocks = stack(upper, uniblock, rngs)
         if upper:
-            self.temporal_class = frozen(zeros, rngs.params(), (width,), dtype, ("embed",))
-            self.balance = frozen(zeros, rngs.params(), (width,), dtype, ("embed",))
+            self.temporal_class = make_weight(zeros, rngs.params(), (width,), dtype, ("embed",))
+            self.balance = make_weight(zeros, rngs.params(), (width,), dtype, ("embed",))
         self.ln_post = LayerNorm(width, dtype=dtype, rngs=rngs)
         self.projection = weight(scale, (width, config.embedding_width), ("embed", None))
 
@@ -121,7 +121,7 @@ class VideoTower(nnx.Module):
 
 
 class InternVideo(nnx.Module):
-    """The encoder: video and text towers into one space. All weights are `Frozen`.
+    """The encoder: video and text towers into one space.
 
     ``video`` is float ``[N, T, H, W, 3]``, normalised as `stepdiff_jax.data.preprocess` does; T is
     free (T=1 is an image), H and W are ``config.image_size``.
@@ -131,7 +131,9 @@ class InternVideo(nnx.Module):
         check_config(config)
         self.video = VideoTower(config, rngs=rngs)
         self.text = TextTower(config.text, config.embedding_width, dtype=config.dtype, rngs=rngs)
-        self.logit_scale = frozen(constant(INITIAL_LOGIT_SCALE), rngs.params(), (), jnp.float32, ())
+        self.logit_scale = make_weight(
+            constant(INITIAL_LOGIT_SCALE), rngs.params(), (), jnp.float32, ()
+        )
 
     def tokens(self, video: jax.Array) -> jax.Array:
         """``[N, T * patches, width]``, time-major, no class tokens, raw from the last block."""

@@ -1,8 +1,9 @@
-"""Llama-2 and 3 (arXiv 2307.09288, 2407.21783) as a frozen decoder.
+"""Llama-2 and 3 (arXiv 2307.09288, 2407.21783) as a decoder.
 
 It takes embeddings, any mask and a cache.
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import jax
@@ -12,8 +13,9 @@ from jax.nn.initializers import Initializer, lecun_normal, normal, ones
 
 from stepdiff_jax.config import LlamaConfig
 from stepdiff_jax.models.attention import attend, rotary_tables, rotate
+from stepdiff_jax.models.lora import low_rank_adapters
 from stepdiff_jax.models.quantized import QuantizedWeight, project
-from stepdiff_jax.models.variables import Frozen, LogicalAxes, frozen
+from stepdiff_jax.models.variables import LogicalAxes, Weight, make_weight
 from stepdiff_jax.sharding import constrain
 
 
@@ -28,33 +30,52 @@ def rms_norm(x: jax.Array, scale: jax.Array, epsilon: float) -> jax.Array:
     """Root mean square norm over the last axis, in float32 (arXiv 1910.07467)."""
     wide = x.astype(jnp.float32)
     wide *= jax.lax.rsqrt(jnp.mean(jnp.square(wide), axis=-1, keepdims=True) + epsilon)
-    return scale * wide.astype(x.dtype)
+    return scale.astype(x.dtype) * wide.astype(x.dtype)
+
+
+def matrix_shapes(config: LlamaConfig) -> dict[str, tuple[tuple[int, int], LogicalAxes]]:
+    """[inputs, outputs] of each matrix of a layer, with the names of its dimensions."""
+    width, mlp = config.width, config.mlp_width
+    queries, keys = config.heads * config.head_width, config.kv_heads * config.head_width
+    return {
+        "query": ((width, queries), ("embed", "heads")),
+        "key": ((width, keys), ("embed", "heads")),
+        "value": ((width, keys), ("embed", "heads")),
+        "output": ((queries, width), ("heads", "embed")),
+        "gate": ((width, mlp), ("embed", "mlp")),
+        "up": ((width, mlp), ("embed", "mlp")),
+        "down": ((mlp, width), ("mlp", "embed")),
+    }
 
 
 class Block(nnx.Module):
-    """One decoder layer: grouped-query attention and a SwiGLU MLP, both behind an RMS norm."""
+    """One decoder layer: grouped-query attention and a SwiGLU MLP, both behind an RMS norm.
+
+    lora: the adapters, by the name of their matrix; none by default.
+    """
 
     def __init__(self, config: LlamaConfig, *, rngs: nnx.Rngs):
         self.config = config
-        width, head = config.width, config.head_width
         weight, matrix = _weights(rngs, jnp.dtype(config.dtype)), _matrices(rngs, config)
-        self.attention_norm = weight((width,), ("embed",), ones)
-        self.query = matrix((width, config.heads * head), ("embed", "heads"))
-        self.key = matrix((width, config.kv_heads * head), ("embed", "heads"))
-        self.value = matrix((width, config.kv_heads * head), ("embed", "heads"))
-        self.output = matrix((config.heads * head, width), ("heads", "embed"))
-        self.mlp_norm = weight((width,), ("embed",), ones)
-        self.gate = matrix((width, config.mlp_width), ("embed", "mlp"))
-        self.up = matrix((width, config.mlp_width), ("embed", "mlp"))
-        self.down = matrix((config.mlp_width, width), ("mlp", "embed"))
+        shapes = matrix_shapes(config)
+        self.attention_norm = weight((config.width,), ("embed",), ones)
+        self.query = matrix(*shapes["query"])
+        self.key = matrix(*shapes["key"])
+        self.value = matrix(*shapes["value"])
+        self.output = matrix(*shapes["output"])
+        self.mlp_norm = weight((config.width,), ("embed",), ones)
+        self.gate = matrix(*shapes["gate"])
+        self.up = matrix(*shapes["up"])
+        self.down = matrix(*shapes["down"])
+        self.lora = nnx.Dict(low_rank_adapters(config.lora, shapes, rngs=rngs))
 
     def keys_values(
         self, x: jax.Array, tables: tuple[jax.Array, jax.Array]
     ) -> tuple[jax.Array, jax.Array]:
         """Rotated keys and values of a normed input: [B, L, kv_heads, head_width] each."""
         shape = (*x.shape[:-1], self.config.kv_heads, self.config.head_width)
-        key = (project(x, self.key)).reshape(shape)
-        return rotate(key, tables), (project(x, self.value)).reshape(shape)
+        key = project(x, self.key, self.lora.get("key")).reshape(shape)
+        return rotate(key, tables), project(x, self.value, self.lora.get("value")).reshape(shape)
 
     def __call__(
         self,
@@ -66,9 +87,9 @@ class Block(nnx.Module):
         slot: jax.Array | int,
     ) -> tuple[jax.Array, KeyValues | None]:
         """[B, L, E] -> [B, L, E], and the cache with this layer's keys and values at `slot`."""
-        config = self.config
+        config, lora = self.config, self.lora
         normed = rms_norm(x, self.attention_norm[...], config.norm_epsilon)
-        query = (project(normed, self.query)).reshape(
+        query = project(normed, self.query, lora.get("query")).reshape(
             *x.shape[:-1], config.heads, config.head_width
         )
         key, value = self.keys_values(normed, tables)
@@ -84,32 +105,39 @@ class Block(nnx.Module):
             )
         attended = attend(rotate(query, tables), key, value, mask)
         attended = constrain(attended.reshape(*x.shape[:-1], -1), "rows", None, "heads")
-        x = constrain(x + project(attended, self.output), "rows")
+        x = constrain(x + project(attended, self.output, lora.get("output")), "rows")
         normed = rms_norm(x, self.mlp_norm[...], config.norm_epsilon)
-        gated = jax.nn.silu(project(normed, self.gate)) * project(normed, self.up)
-        return x + project(constrain(gated, "rows", None, "mlp"), self.down), cache
+        gate = project(normed, self.gate, lora.get("gate"))
+        gated = jax.nn.silu(gate) * project(normed, self.up, lora.get("up"))
+        gated = constrain(gated, "rows", None, "mlp")
+        return x + project(gated, self.down, lora.get("down")), cache
 
 
 class Llama(nnx.Module):
-    """The decoder. Layers are stacked on a leading axis and scanned: 80 trace as one."""
+    """The decoder. Layers are stacked on a leading axis and scanned: 80 trace as one.
 
-    def __init__(self, config: LlamaConfig, *, rngs: nnx.Rngs):
+    The last layers stand in a stack of their own, `last_blocks`, if they are trained and the others
+    are not: so the gradient of a step has the trained layers' shape, and no stack is cut in it.
+    """
+
+    def __init__(self, config: LlamaConfig, *, last_layers: int = 0, rngs: nnx.Rngs):
+        """`last_layers`: how many layers are in `last_blocks`; these are never quantised."""
         self.config = config
+        self.last_layers = last_layers
         weight = _weights(rngs, jnp.dtype(config.dtype))
         shape = (config.vocabulary_size, config.width)
         self.embedding = weight(shape, ("vocab", "embed"), normal(0.02))
-        make = nnx.vmap(
-            lambda keys: Block(config, rngs=keys),
-            transform_metadata={nnx.PARTITION_NAME: "layers"},
-        )
-        self.blocks = make(rngs.fork(split=config.layers))
+        self.blocks = _stack(config, config.layers - last_layers, rngs)
+        if last_layers:
+            self.last_blocks = _stack(replace(config, quantization=""), last_layers, rngs)
         self.norm = weight((config.width,), ("embed",), ones)
         if not config.tied_embeddings:
             self.head = weight((config.width, config.vocabulary_size), ("embed", "vocab"))
 
     def embed(self, tokens: jax.Array) -> jax.Array:
         """Embeddings [..., E] of token ids [...]."""
-        return constrain(self.embedding[...][tokens], "rows")
+        embeddings = self.embedding[...][tokens].astype(jnp.dtype(self.config.dtype))
+        return constrain(embeddings, "rows")
 
     def __call__(
         self,
@@ -140,14 +168,19 @@ class Llama(nnx.Module):
 
         # A loop keeps the two passes apart by itself, so there is no merging to prevent.
         body = jax.checkpoint(layer, prevent_cse=False) if config.remat else layer
-        layers = (self.blocks, jnp.arange(config.layers))
-        (x, cache), _ = jax.lax.scan(body, (embeddings, cache), layers)
+        first = config.layers - self.last_layers
+        carry = (embeddings, cache)
+        carry, _ = jax.lax.scan(body, carry, (self.blocks, jnp.arange(first)))
+        if self.last_layers:
+            layers = jnp.arange(first, config.layers)
+            carry, _ = jax.lax.scan(body, carry, (self.last_blocks, layers))
+        x, cache = carry
         return rms_norm(x, self.norm[...], config.norm_epsilon), cache
 
     def logits(self, hidden: jax.Array) -> jax.Array:
         """float32 [..., vocabulary] of hidden states [..., E]."""
         head = self.embedding[...].T if self.config.tied_embeddings else self.head[...]
-        return jnp.matmul(hidden, head, preferred_element_type=jnp.float32)
+        return jnp.matmul(hidden, head.astype(hidden.dtype), preferred_element_type=jnp.float32)
 
 
 def empty_cache(config: LlamaConfig, batch: int, capacity: int) -> KeyValues:
@@ -157,11 +190,20 @@ def empty_cache(config: LlamaConfig, batch: int, capacity: int) -> KeyValues:
     return KeyValues(zeros, zeros)
 
 
+def _stack(config: LlamaConfig, layers: int, rngs: nnx.Rngs) -> Block:
+    """Blocks of all layers as one, with a leading axis of layers on every array."""
+    make = nnx.vmap(
+        lambda keys: Block(config, rngs=keys),
+        transform_metadata={nnx.PARTITION_NAME: "layers"},
+    )
+    return make(rngs.fork(split=layers))
+
+
 def _weights(rngs: nnx.Rngs, dtype: jnp.dtype):
     def make(
         shape: tuple[int, ...], axes: LogicalAxes, initializer: Initializer | None = None
-    ) -> Frozen:
-        return frozen(initializer or lecun_normal(), rngs.params(), shape, dtype, axes)
+    ) -> Weight:
+        return make_weight(initializer or lecun_normal(), rngs.params(), shape, dtype, axes)
 
     return make
 
@@ -171,7 +213,7 @@ def _matrices(rngs: nnx.Rngs, config: LlamaConfig):
     dtype = jnp.dtype(config.dtype)
     full = _weights(rngs, dtype)
 
-    def make(shape: tuple[int, int], axes: LogicalAxes) -> Frozen | QuantizedWeight:
+    def make(shape: tuple[int, int], axes: LogicalAxes) -> Weight | QuantizedWeight:
         weight = full(shape, axes)
         if not config.quantization:
             return weight

@@ -1,15 +1,19 @@
-"""A frozen matrix in int8 or int4, as two variables that are sharded by their own axis names."""
+"""Products with matrices, of which frozen ones may be stored in int8 or int4.
+
+Those are two variables each, which are sharded by their own axis names.
+"""
 
 import jax
 from flax import nnx
 from jax.typing import DTypeLike
 
-from stepdiff_jax.models.variables import Frozen, LogicalAxes, frozen_array
+from stepdiff_jax.models.lora import LowRank
+from stepdiff_jax.models.variables import LogicalAxes, Weight, as_weight
 from stepdiff_jax.quantize import dequantize, quantize_weight
 
 
 class QuantizedWeight(nnx.Module):
-    """Stands where a `Frozen` [inputs, outputs] would: `project` takes either.
+    """Stands where a `Weight` [inputs, outputs] would: `project` takes either.
 
     values: int8 or int4 [inputs, outputs], with the names of the weight.
     scales: [tiles, outputs] in the model's dtype. Tiles of an axis "embed" are named "embed_tiles";
@@ -22,15 +26,23 @@ class QuantizedWeight(nnx.Module):
         array = quantize_weight(weight, quantization, dtype)
         inputs, outputs = axes
         tiles = f"{inputs}_tiles" if inputs and quantization == "int4" else None
-        self.values = frozen_array(array.qvalue, axes)
-        self.scales = frozen_array(array.scale, (tiles, outputs))
+        self.values = as_weight(array.qvalue, axes)
+        self.scales = as_weight(array.scale, (tiles, outputs))
 
 
-def project(x: jax.Array, weight: Frozen | QuantizedWeight) -> jax.Array:
-    """`x @ weight`: [..., inputs] to [..., outputs]; a quantised weight is expanded here only."""
+def project(
+    x: jax.Array, weight: Weight | QuantizedWeight, adapter: LowRank | None = None
+) -> jax.Array:
+    """`x @ weight`, plus the adapter's product if there is one; in the dtype of x.
+
+    [..., inputs] to [..., outputs]. A quantised weight is expanded here only, a trained one, which
+    is stored in float32, is cast here.
+    """
     if isinstance(weight, QuantizedWeight):
-        return _project(x, weight.values[...], weight.scales[...])
-    return x @ weight[...]
+        product = _project(x, weight.values[...], weight.scales[...])
+    else:
+        product = x @ weight[...].astype(x.dtype)
+    return product if adapter is None else product + adapter(x)
 
 
 @jax.checkpoint

@@ -15,7 +15,7 @@ from jax.nn.initializers import constant, normal, ones, zeros
 
 from stepdiff_jax.config import ResamplerConfig
 from stepdiff_jax.models.attention import attend
-from stepdiff_jax.models.variables import param
+from stepdiff_jax.models.variables import Weight, make_weight
 from stepdiff_jax.sharding import constrain
 
 EPSILON = 1e-5
@@ -25,8 +25,8 @@ class LayerNorm(nnx.Module):
     """Affine layer norm over the last axis, trained, in float32."""
 
     def __init__(self, width: int, *, rngs: nnx.Rngs):
-        self.scale = param(ones, rngs.params(), (width,), jnp.float32, ("embed",))
-        self.bias = param(zeros, rngs.params(), (width,), jnp.float32, ("embed",))
+        self.scale = make_weight(ones, rngs.params(), (width,), jnp.float32, ("embed",))
+        self.bias = make_weight(zeros, rngs.params(), (width,), jnp.float32, ("embed",))
 
     def __call__(self, x: jax.Array) -> jax.Array:
         x = x.astype(jnp.float32)
@@ -42,9 +42,9 @@ class ResamplerLayer(nnx.Module):
         self.config = config
         inner = config.heads * config.head_width
 
-        def weight(inputs: int, outputs: int, axes: tuple[str, str]) -> nnx.Param:
+        def weight(inputs: int, outputs: int, axes: tuple[str, str]) -> Weight:
             scale = normal(inputs**-0.5)
-            return param(scale, rngs.params(), (inputs, outputs), jnp.float32, axes)
+            return make_weight(scale, rngs.params(), (inputs, outputs), jnp.float32, axes)
 
         self.feature_norm = LayerNorm(width, rngs=rngs)
         self.latent_norm = LayerNorm(width, rngs=rngs)
@@ -87,9 +87,9 @@ class Resampler(nnx.Module):
     ):
         """`output_rms`: of the language model's token embeddings; outputs start at this scale."""
 
-        def array(scale: float, *shape: int) -> nnx.Param:
+        def array(scale: float, *shape: int) -> Weight:
             axes = (None,) * (len(shape) - 1) + ("embed",)
-            return param(normal(scale), rngs.params(), shape, jnp.float32, axes)
+            return make_weight(normal(scale), rngs.params(), shape, jnp.float32, axes)
 
         self.frames = frames
         self.time_embedding = array(0.5, frames, input_width)
@@ -98,7 +98,7 @@ class Resampler(nnx.Module):
             [ResamplerLayer(config, input_width, rngs=rngs) for _ in range(config.layers)]
         )
         self.norm = LayerNorm(input_width, rngs=rngs)
-        self.head = param(
+        self.head = make_weight(
             normal(input_width**-0.5),
             rngs.params(),
             (input_width, output_width),
@@ -106,7 +106,7 @@ class Resampler(nnx.Module):
             ("embed", None),
         )
         # A logarithm, so that a step of the optimizer changes the scale by a small factor.
-        self.log_scale = param(constant(log(output_rms)), rngs.params(), (), jnp.float32, ())
+        self.log_scale = make_weight(constant(log(output_rms)), rngs.params(), (), jnp.float32, ())
 
     def __call__(self, features: jax.Array) -> jax.Array:
         """[N, frames * patches, input_width], time-major -> [N, latents, output_width].

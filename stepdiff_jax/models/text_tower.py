@@ -6,7 +6,7 @@ from flax import nnx
 from jax.nn.initializers import normal
 
 from stepdiff_jax.config import TextTowerConfig
-from stepdiff_jax.models.variables import frozen
+from stepdiff_jax.models.variables import make_weight
 from stepdiff_jax.models.vit import Block, LayerNorm, run_blocks, stack
 
 
@@ -22,15 +22,15 @@ class TextTower(nnx.Module):
             sizes = (width, config.heads, config.mlp_width, config.layers)
             return Block(*sizes, dtype=dtype, rngs=rngs)
 
-        self.token_embedding = frozen(
+        self.token_embedding = make_weight(
             normal(0.02), rngs.params(), (config.vocabulary_size, width), dtype, ("vocab", "embed")
         )
-        self.position_embedding = frozen(
+        self.position_embedding = make_weight(
             normal(0.01), rngs.params(), (config.context, width), dtype, (None, "embed")
         )
         self.blocks = stack(config.layers, block, rngs)
         self.ln_final = LayerNorm(width, dtype=dtype, rngs=rngs)
-        self.projection = frozen(
+        self.projection = make_weight(
             normal(width**-0.5), rngs.params(), (width, embedding_width), dtype, ("embed", None)
         )
 

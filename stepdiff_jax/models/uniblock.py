@@ -13,7 +13,7 @@ from flax import nnx
 from jax.nn.initializers import Initializer, zeros
 
 from stepdiff_jax.models.depthwise import KERNEL, depthwise_conv
-from stepdiff_jax.models.variables import frozen
+from stepdiff_jax.models.variables import make_weight
 from stepdiff_jax.models.vit import Attention, LayerNorm, Mlp
 
 
@@ -34,8 +34,8 @@ class DepthwiseConv(nnx.Module):
     def __init__(self, width: int, *, dtype: Any, rngs: nnx.Rngs):
         init = symmetric_uniform(prod(KERNEL) ** -0.5)
         axes = (None, None, None, "embed")
-        self.kernel = frozen(init, rngs.params(), (*KERNEL, width), dtype, axes)
-        self.bias = frozen(zeros, rngs.params(), (width,), dtype, ("embed",))
+        self.kernel = make_weight(init, rngs.params(), (*KERNEL, width), dtype, axes)
+        self.bias = make_weight(zeros, rngs.params(), (width,), dtype, ("embed",))
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """``[N, T, rows, columns, width]`` to the same shape."""

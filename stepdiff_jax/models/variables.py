@@ -1,44 +1,53 @@
-"""The two kinds of array that a model holds, each with a logical axis name per dimension.
+"""The one kind of array that a model holds, with a logical axis name per dimension.
 
 The names ("embed", "heads", "head_dim", "mlp", "vocab", "layers", or None for a small axis) stand
 in flax's own ``out_sharding`` metadata, where ``nnx.vmap`` adds the stacked axis and
 ``nnx.get_partition_spec`` reads them. ``eager_sharding=False`` keeps flax from asking for a mesh
 when an array is made: one device needs none, elsewhere ``stepdiff_jax.sharding`` decides.
+
+Whether an array is trained is not a matter of its type: `stepdiff_jax.trainable` decides it by the
+array's dotted path.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 from flax import nnx
 from jax.nn.initializers import Initializer
 
+from stepdiff_jax.trainable import is_trained
+
 LogicalAxes = tuple[str | None, ...]
 
 
-class Frozen(nnx.Variable):
-    """A weight that training never differentiates, donates or writes to a checkpoint."""
+class Weight(nnx.Variable):
+    """A weight of a model, trained or frozen."""
 
 
-def frozen(
+def make_weight(
     initializer: Initializer, key: jax.Array, shape: tuple[int, ...], dtype: Any, axes: LogicalAxes
-) -> Frozen:
-    """A frozen weight ``initializer(key, shape, dtype)``; ``axes`` names each dimension."""
-    return frozen_array(initializer(key, shape, dtype), axes)
+) -> Weight:
+    """A weight ``initializer(key, shape, dtype)``; ``axes`` names each dimension."""
+    return as_weight(initializer(key, shape, dtype), axes)
 
 
-def frozen_array(array: jax.Array, axes: LogicalAxes) -> Frozen:
-    """`array` as a frozen weight; ``axes`` names each dimension."""
-    return Frozen(array, **_metadata(array.shape, axes))
+def as_weight(array: jax.Array, axes: LogicalAxes) -> Weight:
+    """`array` as a weight; ``axes`` names each dimension.
+
+    Raises ValueError if there are more or fewer names than dimensions.
+    """
+    if len(axes) != array.ndim:
+        raise ValueError(f"{len(axes)} axis names {axes} for an array of shape {array.shape}")
+    return Weight(array, out_sharding=axes, eager_sharding=False)
 
 
-def param(
-    initializer: Initializer, key: jax.Array, shape: tuple[int, ...], dtype: Any, axes: LogicalAxes
-) -> nnx.Param:
-    """A trained weight ``initializer(key, shape, dtype)``; ``axes`` names each dimension."""
-    return nnx.Param(initializer(key, shape, dtype), **_metadata(shape, axes))
+def split_variables(model: nnx.Module, trainable: Sequence[str]) -> tuple[nnx.GraphDef, Any, Any]:
+    """A model as (graph, trained state, frozen state); `nnx.merge` takes them in this order.
 
-
-def _metadata(shape: tuple[int, ...], axes: LogicalAxes) -> dict[str, Any]:
-    if len(axes) != len(shape):
-        raise ValueError(f"{len(axes)} axis names {axes} for an array of shape {shape}")
-    return {"out_sharding": axes, "eager_sharding": False}
+    Args:
+        trainable: patterns of the trained arrays (`stepdiff_jax.trainable`).
+    """
+    chosen = is_trained(trainable)
+    graph, trained, frozen = nnx.split(model, lambda path, _: chosen(".".join(map(str, path))), ...)
+    return graph, trained, frozen

@@ -1,6 +1,6 @@
-"""Frozen encoder, trained resampler and frozen Llama: the model of equations 1 to 3."""
+"""Encoder, resampler and Llama: the model of equations 1 to 3."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,6 @@ from stepdiff_jax.layout import PackedRows, attention_mask
 from stepdiff_jax.models.internvideo import InternVideo
 from stepdiff_jax.models.llama import Llama
 from stepdiff_jax.models.resampler import Resampler
-from stepdiff_jax.models.variables import Frozen
 from stepdiff_jax.sharding import constrain
 
 
@@ -28,7 +27,7 @@ class VCLM(nnx.Module):
 
         Features (anything but uint8) pass through, cast to the language model's dtype.
         """
-        dtype = self.llama.embedding.dtype
+        dtype = jnp.dtype(self.llama.config.dtype)
         if visual.dtype != jnp.uint8:
             return visual.astype(dtype)
         *leading, frames, height, width, channels = visual.shape
@@ -107,10 +106,3 @@ def answer_loss(
     loss = -jnp.sum(scored.weight * scored.log_probability) / jnp.sum(scored.weight)
     right = jnp.sum(scored.right & present) / jnp.maximum(count, 1)
     return loss, {"answer_accuracy": right, "answer_tokens": count}
-
-
-def split_variables(model: VCLM) -> tuple[nnx.GraphDef, Any, Any]:
-    """The model as (graph, trained state, frozen state); `nnx.merge` takes them in this order."""
-    graph, *states = nnx.split(model, nnx.Param, Frozen)
-    trained, frozen = states
-    return graph, trained, frozen

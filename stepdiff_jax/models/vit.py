@@ -13,7 +13,7 @@ from flax import nnx
 from jax.nn.initializers import Initializer, normal, ones, zeros
 
 from stepdiff_jax.models.attention import attend
-from stepdiff_jax.models.variables import LogicalAxes, frozen
+from stepdiff_jax.models.variables import LogicalAxes, make_weight
 from stepdiff_jax.sharding import constrain
 
 LAYER_NORM_EPSILON = 1e-5
@@ -30,8 +30,8 @@ class LayerNorm(nnx.Module):
     """Affine layer norm over the last axis, computed in float32; returns the input's dtype."""
 
     def __init__(self, width: int, *, dtype: Any, rngs: nnx.Rngs):
-        self.scale = frozen(ones, rngs.params(), (width,), dtype, ("embed",))
-        self.bias = frozen(zeros, rngs.params(), (width,), dtype, ("embed",))
+        self.scale = make_weight(ones, rngs.params(), (width,), dtype, ("embed",))
+        self.bias = make_weight(zeros, rngs.params(), (width,), dtype, ("embed",))
 
     def __call__(self, x: jax.Array) -> jax.Array:
         x32 = x.astype(jnp.float32)
@@ -54,8 +54,8 @@ class Linear(nnx.Module):
         dtype: Any,
         rngs: nnx.Rngs,
     ):
-        self.kernel = frozen(kernel_init, rngs.params(), inputs + outputs, dtype, axes)
-        self.bias = frozen(zeros, rngs.params(), outputs, dtype, axes[len(inputs) :])
+        self.kernel = make_weight(kernel_init, rngs.params(), inputs + outputs, dtype, axes)
+        self.bias = make_weight(zeros, rngs.params(), outputs, dtype, axes[len(inputs) :])
 
     def __call__(self, x: jax.Array) -> jax.Array:
         kernel, bias = self.kernel[...], self.bias[...]

@@ -7,37 +7,17 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
-from flax import nnx
 from jax.sharding import Mesh
 
 from stepdiff_jax.config import Experiment
 from stepdiff_jax.data.pipeline import Batch
 from stepdiff_jax.layout import PackedRows
-from stepdiff_jax.models.internvideo import InternVideo
-from stepdiff_jax.models.llama import Llama
-from stepdiff_jax.models.resampler import Resampler
-from stepdiff_jax.models.vclm import VCLM, answer_loss, split_variables
+from stepdiff_jax.models.construct import abstract_model
+from stepdiff_jax.models.variables import split_variables
+from stepdiff_jax.models.vclm import VCLM, answer_loss
 from stepdiff_jax.sharding import rows_sharding, state_shardings
 from stepdiff_jax.training.optimizer import make_optimizer
 from stepdiff_jax.training.step import make_step
-
-
-def abstract_model(experiment: Experiment) -> VCLM:
-    """The experiment's model, every array a `jax.ShapeDtypeStruct`."""
-
-    def make() -> VCLM:
-        rngs = nnx.Rngs(0)
-        resampler = Resampler(
-            experiment.resampler,
-            input_width=experiment.encoder.width,
-            output_width=experiment.llama.width,
-            frames=experiment.encoder.frames,
-            rngs=rngs,
-        )
-        llama = Llama(experiment.llama, rngs=rngs)
-        return VCLM(InternVideo(experiment.encoder, rngs=rngs), resampler, llama)
-
-    return nnx.eval_shape(make)
 
 
 def abstract_batch(experiment: Experiment, mesh: Mesh) -> Batch:
@@ -107,7 +87,7 @@ def _abstract_state(
     experiment: Experiment, optimizer: optax.GradientTransformation, mesh: Mesh
 ) -> tuple[Any, Any, Any, Any]:
     """The model's graph; then its trained tree, the optimizer's state and the frozen weights."""
-    graph, trainable, frozen = split_variables(abstract_model(experiment))
+    graph, trainable, frozen = split_variables(abstract_model(experiment), experiment.trainable)
     opt_state = jax.eval_shape(optimizer.init, trainable)
     states = (
         jax.tree.map(_with_sharding, state, state_shardings(state, mesh))

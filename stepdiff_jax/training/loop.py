@@ -7,26 +7,19 @@ import dataclasses
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jax
-import numpy as np
-from jax.sharding import Mesh
 
-from stepdiff_jax.checkpoint import CHECKPOINTS, Checkpoints, load_trained
+from stepdiff_jax.checkpoint import CHECKPOINTS, Checkpoints
 from stepdiff_jax.config import Experiment, LoopConfig
-from stepdiff_jax.data.pipeline import Batch
 from stepdiff_jax.errors import InputError
-from stepdiff_jax.sharding import data_shard, put_rows
-from stepdiff_jax.training.flops import step_flops
+from stepdiff_jax.models.construct import abstract_model
+from stepdiff_jax.training.experiment_program import build_program, with_executable
 from stepdiff_jax.training.interruption import Interrupted, watch_signals
 from stepdiff_jax.training.processes import require_agreement
 from stepdiff_jax.training.profile import Profile, Profiler
-from stepdiff_jax.training.program import (
-    build_program,
-    read_batches,
-    validation_loss,
-    with_executable,
-)
+from stepdiff_jax.training.program import Program
 from stepdiff_jax.training.run_directory import claim_run_directory, write_weight_reports
 from stepdiff_jax.training.startup import start_fields
 from stepdiff_jax.training.telemetry import Telemetry
@@ -62,108 +55,136 @@ def train(
         Interrupted: `stop`, SIGTERM or SIGINT ended it early; everything is saved.
     """
     _check(experiment.loop)
+    abstract_model(experiment)  # what `trainable` and `llama.lora` say is checked here
     require_agreement(lambda processes: start_fields(experiment, processes))
-    with watch_signals() as signalled, Watchdog(experiment.loop.watchdog_seconds) as watchdog:
-        return _train(
-            experiment,
-            stop=lambda step: stop(step) or signalled(),
-            compiled=compiled,
-            profile=profile,
-            watchdog=watchdog,
-            allow_other_frozen_weights=allow_other_frozen_weights,
-        )
+    directory = Path(experiment.loop.run_directory)
+
+    def build() -> tuple[Program, Any, Any]:
+        claim_run_directory(directory, experiment)
+        write_weight_reports(directory, experiment)
+        program, *state = build_program(experiment)
+        if compiled is not None:
+            program = with_executable(program, experiment, compiled, *state)
+        return program, *state
+
+    run(
+        build,
+        experiment.loop,
+        stop=stop,
+        profile=profile,
+        allow_other_frozen_weights=allow_other_frozen_weights,
+    )
+    return directory
 
 
-def _train(
-    experiment: Experiment,
+def run(
+    build: Callable[[], tuple[Program, Any, Any]],
+    loop: LoopConfig,
     *,
-    stop: Callable[[int], bool],
-    compiled: Path | None,
-    profile: Profile | None,
-    watchdog: Watchdog,
-    allow_other_frozen_weights: bool,
-) -> Path:
-    loop, steps = experiment.loop, experiment.optimizer.steps
-    directory = Path(loop.run_directory)
-    claim_run_directory(directory, experiment)
-    write_weight_reports(directory, experiment)
-    program, trainable, opt_state = build_program(experiment)
-    if compiled is not None:
-        program = with_executable(program, experiment, compiled, trainable, opt_state)
-    batches = iter(read_batches(experiment, experiment.data.split, program.mesh))
+    stop: Callable[[int], bool] = lambda step: False,
+    profile: Profile | None = None,
+    allow_other_frozen_weights: bool = False,
+) -> Any:
+    """Run a program in `loop.run_directory`, or go on with it from its newest complete checkpoint.
 
-    with Checkpoints(directory / CHECKPOINTS, loop.keep_checkpoints) as checkpoints:
-        start = 0
+    Args:
+        build: makes the program, its fresh trained tree and its optimizer's state; the watchdog is
+            awake.
+        stop, profile, allow_other_frozen_weights: as `train`.
+    Returns:
+        the trained tree, with the last checkpoint complete.
+    Raises:
+        InputError: as `train`.
+        Interrupted: as `train`.
+    """
+    _check(loop)
+    directory = Path(loop.run_directory)
+    with (
+        watch_signals() as signalled,
+        Watchdog(loop.watchdog_seconds) as watchdog,
+    ):
+        program, trainable, opt_state = build()
+        steps, batches = program.steps, iter(program.data.batches)
         wanted = program.metadata
         if allow_other_frozen_weights:
             wanted = dataclasses.replace(wanted, fingerprint=None)
-        restored = checkpoints.restore(trainable, opt_state, wanted)
-        if restored is not None:
-            start, trainable, opt_state, iterator_state = restored
-            batches.set_state(iterator_state)
-        elif experiment.weights.initial_run:
-            trainable = load_trained(
-                Path(experiment.weights.initial_run),
-                trainable,
-                fingerprint=wanted.fingerprint,
-            )
-        with (
-            Telemetry(
+        with Checkpoints(directory / CHECKPOINTS, loop.keep_checkpoints) as checkpoints:
+            start = 0
+            restored = checkpoints.restore(trainable, opt_state, wanted)
+            if restored is not None:
+                start, trainable, opt_state, iterator_state = restored
+                batches.set_state(iterator_state)
+            else:
+                trainable = program.start(trainable, wanted.fingerprint)
+            telemetry = Telemetry(
                 directory,
-                experiment.name,
+                program.name,
                 steps=steps,
                 restored=start if restored else None,
                 wandb_project=loop.wandb_project,
-            ) as telemetry,
-            Profiler(profile, directory) as profiler,
-        ):
-            vote = StopVote(program.mesh)
-            device = jax.local_devices()[0]
-            throughput = Throughput(
-                devices=program.mesh.size,
-                step_flops=step_flops(experiment).useful,
-                peak=peak_flops(device.device_kind),
             )
-            step = start
-            while True:
-                last = step >= steps
-                stopping = not last and vote.ask(stop(step))
-                # What was restored had been evaluated, and is saved.
-                if step > start or restored is None:
-                    with throughput.paused():
-                        if loop.evaluate_every and step % loop.evaluate_every == 0:
-                            loss = validation_loss(experiment, program, trainable)
-                            telemetry.log(step, {"validation_loss": loss})
-                        if last or stopping or (step and step % loop.checkpoint_every == 0):
-                            checkpoints.save(
-                                step, trainable, opt_state, batches.get_state(), program.metadata
-                            )
-                if last:
-                    return directory
-                if stopping:
-                    raise Interrupted
-                asked = time.perf_counter()
-                batch = next(batches)
-                tokens = _tokens(batch, program.mesh)
-                throughput.add(tokens=tokens, waited=time.perf_counter() - asked)
-                on_mesh = put_rows(batch, program.mesh)
-                profiler.before(step)
-                with jax.transfer_guard("disallow"):
-                    trainable, opt_state, metrics = program.step(
-                        trainable, opt_state, program.frozen, on_mesh
-                    )
-                step += 1
-                watchdog.beat(step)
-                if step % loop.log_every == 0 or step == steps:
-                    figures = {key: float(value) for key, value in jax.device_get(metrics).items()}
-                    telemetry.log(step, figures | throughput.figures() | memory_figures(device))
-                telemetry.advance(step)
+            with telemetry, Profiler(profile, directory) as profiler:
+                vote = StopVote(program.mesh)
+                device = jax.local_devices()[0]
+                throughput = Throughput(
+                    devices=program.mesh.size,
+                    step_flops=program.step_flops,
+                    peak=peak_flops(device.device_kind),
+                )
+                step = start
+                while True:
+                    last = step >= steps
+                    stopping = not last and vote.ask(stop(step) or signalled())
+                    # What was restored had been evaluated, and is saved.
+                    if step > start or restored is None:
+                        with throughput.paused():
+                            if loop.evaluate_every and step % loop.evaluate_every == 0:
+                                loss = _validation_loss(program, trainable)
+                                telemetry.log(step, {"validation_loss": loss})
+                            if last or stopping or (step and step % loop.checkpoint_every == 0):
+                                checkpoints.save(
+                                    step,
+                                    trainable,
+                                    opt_state,
+                                    batches.get_state(),
+                                    program.metadata,
+                                )
+                    if last:
+                        return trainable
+                    if stopping:
+                        raise Interrupted
+                    asked = time.perf_counter()
+                    batch = next(batches)
+                    tokens = program.data.tokens(batch)
+                    throughput.add(tokens=tokens, waited=time.perf_counter() - asked)
+                    on_mesh = program.data.put(batch)
+                    profiler.before(step)
+                    with jax.transfer_guard("disallow"):
+                        trainable, opt_state, metrics = program.step(
+                            trainable, opt_state, program.frozen, on_mesh
+                        )
+                    step += 1
+                    watchdog.beat(step)
+                    if step % loop.log_every == 0 or step == steps:
+                        figures = {
+                            key: float(value) for key, value in jax.device_get(metrics).items()
+                        }
+                        figures |= throughput.figures() | memory_figures(device)
+                        telemetry.log(step, figures)
+                    telemetry.advance(step)
 
 
-def _tokens(batch: Batch, mesh: Mesh) -> int:
-    """Tokens of the global batch, padding left out; other shards' parts count as this one's."""
-    _, shards = data_shard(mesh)
-    return int(np.count_nonzero(batch.rows.segment)) * shards
+def _validation_loss(program: Program, trainable: Any) -> float:
+    """Mean over batches of the validation split, weighted by their answer tokens."""
+    if program.data.validation is None:
+        raise InputError(f"loop.evaluate_every: {program.name} has no validation split")
+    total = count = 0.0
+    for batch in program.data.validation():
+        on_mesh = program.data.put(batch)
+        metrics = jax.device_get(program.evaluate(trainable, program.frozen, on_mesh))
+        tokens = float(metrics["answer_tokens"])
+        total, count = total + tokens * float(metrics["loss"]), count + tokens
+    return total / count
 
 
 def _check(loop: LoopConfig) -> None:

@@ -33,7 +33,7 @@ FREE = (
 computes. A name with a dot at its end stands for all fields below it."""
 
 
-ADDED = ("llama.family", "llama.rope_scaling.")
+ADDED = ("llama.family", "llama.rope_scaling.", "llama.lora.", "trainable")
 """Fields that older runs did not have; a name with a dot as in `FREE`. While they have their
 defaults they are left out of the hash, so that an older run keeps its own."""
 

@@ -35,13 +35,13 @@ class Throughput:
     not count, padding does.
     """
 
-    def __init__(self, *, devices: int, step_flops: float = 0.0, peak: float | None = None):
+    def __init__(self, *, devices: int, step_flops: float | None = None, peak: float | None = None):
         """Starts counting.
 
         Args:
             devices: of the whole mesh.
             step_flops: of one step over the whole mesh, without rematerialisation.
-            peak: FLOPs a second of one device; None tells no utilisation.
+            peak: FLOPs a second of one device. Without either there is no utilisation.
         """
         self._devices, self._step_flops, self._peak = devices, step_flops, peak
         self._restart()
@@ -74,7 +74,7 @@ class Throughput:
             "data_wait_seconds": self._waited,
             "seconds": seconds,
         }
-        if self._peak is not None:
+        if self._peak is not None and self._step_flops is not None:
             done = self._steps * self._step_flops / seconds
             figures["mfu_frozen_convention"] = done / (self._devices * self._peak)
         self._restart()

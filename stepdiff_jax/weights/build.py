@@ -10,40 +10,41 @@ from stepdiff_jax.data.chat_file import check_chat_template
 from stepdiff_jax.data.features import FeatureCache
 from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.models.construct import abstract_model, new_resampler
 from stepdiff_jax.models.internvideo import InternVideo
 from stepdiff_jax.models.llama import Llama
-from stepdiff_jax.models.resampler import Resampler
 from stepdiff_jax.models.vclm import VCLM
 from stepdiff_jax.sharding import put_whole, state_shardings
 from stepdiff_jax.weights.fingerprint import fingerprint
-from stepdiff_jax.weights.modules import load_encoder, load_llama, plan_encoder, plan_llama
+from stepdiff_jax.weights.modules import (
+    fill_encoder,
+    fill_llama,
+    plan_encoder,
+    plan_filled_llama,
+)
 from stepdiff_jax.weights.tensors import Report
 
 
 def build_model(experiment: Experiment, mesh: Mesh | None = None) -> VCLM:
-    """Frozen weights from the experiment's files, and a freshly initialised resampler.
+    """Language model and encoder from the experiment's files; resampler and adapters are fresh.
 
     Args:
-        mesh: what the frozen weights are sharded over while they are read: each process reads and
+        mesh: what the loaded weights are sharded over while they are read: each process reads and
             holds the bytes of its own devices only. None: whole on this process's first device.
             The resampler is made on the default device, and then laid out as its rules say.
     Raises:
-        InputError: a file is missing or holds another model.
+        InputError: a file is missing or holds another model; `trainable` does not fit the model.
     """
-    llama = load_llama(experiment.llama, experiment.weights.llama, mesh)
-    encoder = load_encoder(experiment.encoder, experiment.weights.encoder, mesh)
-    resampler = Resampler(
-        experiment.resampler,
-        input_width=experiment.encoder.width,
-        output_width=experiment.llama.width,
-        frames=experiment.encoder.frames,
-        output_rms=embedding_rms(llama),
-        rngs=nnx.Rngs(experiment.loop.seed),
-    )
+    model = abstract_model(experiment)
+    weights, seed = experiment.weights, experiment.loop.seed
+    model.llama = fill_llama(model.llama, weights.llama, mesh, seed=seed)
+    model.encoder = fill_encoder(model.encoder, experiment.encoder, weights.encoder, mesh)
+    rms = embedding_rms(model.llama)
+    model.resampler = new_resampler(experiment, output_rms=rms, rngs=nnx.Rngs(seed))
     if mesh is not None:
-        state = nnx.state(resampler)
-        nnx.update(resampler, put_whole(state, state_shardings(state, mesh)))
-    return VCLM(encoder, resampler, llama)
+        state = nnx.state(model.resampler)
+        nnx.update(model.resampler, put_whole(state, state_shardings(state, mesh)))
+    return model
 
 
 def weight_reports(experiment: Experiment) -> dict[str, Report]:
@@ -51,9 +52,10 @@ def weight_reports(experiment: Experiment) -> dict[str, Report]:
 
     Raises InputError as `build_model`.
     """
+    weights = experiment.weights
     return {
-        "llama": plan_llama(experiment.llama, experiment.weights.llama).report(),
-        "encoder": plan_encoder(experiment.encoder, experiment.weights.encoder).report(),
+        "llama": plan_filled_llama(abstract_model(experiment).llama, weights.llama).report(),
+        "encoder": plan_encoder(experiment.encoder, weights.encoder).report(),
     }
 
 

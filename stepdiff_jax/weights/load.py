@@ -76,7 +76,10 @@ def load_arrays(
         loaded = files.load(stored)
         for tensor in batch:
             parts = _parts(tensor, leaves)
-            array = loaded.pop(tensor.name)
+            if tensor.rows is None:
+                array = loaded.pop(tensor.name)
+            else:  # other rows of the same tensor may be another array's
+                array = loaded[tensor.name][slice(*tensor.rows)]
             if tensor.layer is None:
                 made = _converter(tensor.transposed, parts)(array)
             else:
@@ -117,10 +120,12 @@ def _parts(tensor: Tensor, leaves: Leaves) -> Parts:
 
 
 def _stored(files: TensorFiles, tensor: Tensor, leaves: Leaves) -> jax.ShapeDtypeStruct:
-    """A tensor as it is to be read: sharded as its array is, cast unless it is quantised."""
+    """A tensor as it is to be read: sharded as its array is, and cast, unless it is quantised or
+    parts of it go into arrays of several types."""
     parts = _parts(tensor, leaves)
     (_, leaf), *scales = parts
-    dtype = DTYPES[files.tensors[tensor.name].dtype] if scales else leaf.dtype
+    as_stored = scales or tensor.rows is not None
+    dtype = DTYPES[files.tensors[tensor.name].dtype] if as_stored else leaf.dtype
     sharding = leaf.sharding
     if isinstance(sharding, NamedSharding):
         axes = [*sharding.spec, *(None,) * (leaf.ndim - len(sharding.spec))]
@@ -157,7 +162,8 @@ def _convert(array: jax.Array, transposed: bool, leaves: Sequence[Any]) -> tuple
 def _converter(transposed: bool, parts: Parts) -> Any:
     leaves = tuple(leaf for _, leaf in parts)
     if len(leaves) == 1 and not transposed:
-        return lambda array: (array,)
+        (leaf,) = leaves
+        return lambda array: (array.astype(leaf.dtype),)
     return _compiled_converter(transposed, leaves)
 
 

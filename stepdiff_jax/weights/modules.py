@@ -1,7 +1,7 @@
-"""The frozen modules of an experiment, filled from their files."""
+"""The language model and the encoder of an experiment, filled from their files."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,13 +10,14 @@ import jax.numpy as jnp
 from flax import nnx
 from jax.sharding import Mesh
 
-from stepdiff_jax.config import EncoderConfig, LlamaConfig
+from stepdiff_jax.config import EncoderConfig, LlamaConfig, LoraConfig
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.families.common.base import Tensor
 from stepdiff_jax.families.common.find import find_family
 from stepdiff_jax.families.common.llama_tensors import EMBEDDING, HEAD
 from stepdiff_jax.models.internvideo import InternVideo
 from stepdiff_jax.models.llama import Llama
+from stepdiff_jax.weights.llama_layers import place_layers
 from stepdiff_jax.weights.load import Leaves, abstract_leaves, dotted, load_arrays, named_leaves
 from stepdiff_jax.weights.native import native_tensors
 from stepdiff_jax.weights.tensor_files import TensorFiles
@@ -50,11 +51,22 @@ def load_llama(config: LlamaConfig, path: str | Path, mesh: Mesh | None = None) 
     Raises:
         InputError: a file is missing, broken or of another model: as `plan_llama`.
     """
-    model = _abstract(lambda: Llama(config, rngs=nnx.Rngs(0)))
+    return fill_llama(_abstract(lambda: Llama(config, rngs=nnx.Rngs(0))), path, mesh)
+
+
+def fill_llama(model: Llama, path: str | Path, mesh: Mesh | None = None, *, seed: int = 0) -> Llama:
+    """An abstract language model with its weights, in the dtypes of its arrays.
+
+    Args:
+        path, mesh: as `load_llama`.
+        seed: of the adapters, which no file holds.
+    Raises:
+        InputError: as `load_llama`.
+    """
     leaves = abstract_leaves(nnx.state(model), mesh)
-    plan = plan_llama(config, path)
-    _require_tied(plan, config, leaves)
-    return _fill(model, plan, leaves)
+    plan = plan_filled_llama(model, path)
+    _require_tied(plan, model.config, leaves)
+    return _fill(model, plan, leaves, _initial_adapters(model, leaves, seed))
 
 
 def load_encoder(config: EncoderConfig, path: str | Path, mesh: Mesh | None = None) -> InternVideo:
@@ -67,6 +79,13 @@ def load_encoder(config: EncoderConfig, path: str | Path, mesh: Mesh | None = No
         InputError: a file is missing, broken or of another model: as `plan_encoder`.
     """
     model = _abstract(lambda: InternVideo(config, rngs=nnx.Rngs(0)))
+    return fill_encoder(model, config, path, mesh)
+
+
+def fill_encoder(
+    model: InternVideo, config: EncoderConfig, path: str | Path, mesh: Mesh | None = None
+) -> InternVideo:
+    """An abstract encoder of a config with its weights; otherwise as `load_encoder`."""
     leaves = abstract_leaves(nnx.state(model), mesh)
     return _fill(model, plan_encoder(config, path), leaves)
 
@@ -88,8 +107,16 @@ def plan_llama(config: LlamaConfig, path: str | Path) -> Plan:
         InputError: as `TensorFiles`; config.json is of another model; a tensor is missing, unknown
             or misshapen.
     """
+    return plan_filled_llama(_abstract(lambda: Llama(config, rngs=nnx.Rngs(0))), path)
+
+
+def plan_filled_llama(model: Llama, path: str | Path) -> Plan:
+    """What `fill_llama` would read, from the headers alone; raises InputError as `plan_llama`."""
+    config = model.config
     if Path(path).is_file():
-        return _native_plan(_abstract(lambda: Llama(config, rngs=nnx.Rngs(0))), Path(path))
+        stored = replace(config, lora=LoraConfig())
+        plan = _native_plan(_abstract(lambda: Llama(stored, rngs=nnx.Rngs(0))), Path(path))
+        return replace(plan, tensors=place_layers(model, plan.tensors))
     family = find_family(config.family)
     files = TensorFiles(Path(path))
     family.check_config(Path(path), config)
@@ -100,7 +127,7 @@ def plan_llama(config: LlamaConfig, path: str | Path) -> Plan:
         if (reason := family.left_out(name, config)) is not None
     )
     check(files, tensors, ignored)
-    return Plan(files, tensors, ignored, "Hugging Face Llama")
+    return Plan(files, place_layers(model, tensors), ignored, "Hugging Face Llama")
 
 
 def plan_encoder(config: EncoderConfig, path: str | Path) -> Plan:
@@ -142,8 +169,28 @@ def _abstract(make: Callable[[], Module]) -> Module:
     return nnx.eval_shape(make)
 
 
-def _fill(model: Module, plan: Plan, leaves: Leaves) -> Module:
-    arrays = load_arrays(plan.files, plan.tensors, leaves)
+def _initial_adapters(model: Llama, leaves: Leaves, seed: int) -> dict[str, jax.Array]:
+    """The adapters' initial values by dotted name, made where they lie.
+
+    They are the constructor's; of what else it makes, the compiler leaves everything out.
+    """
+    wanted = {name: leaf for name, leaf in leaves.items() if ".lora." in name}
+    if not wanted:
+        return {}
+
+    def make() -> dict[str, jax.Array]:
+        made = Llama(model.config, last_layers=model.last_layers, rngs=nnx.Rngs(seed))
+        arrays = named_leaves(nnx.state(made))
+        return {name: arrays[name] for name in wanted}
+
+    return jax.jit(make, out_shardings={name: leaf.sharding for name, leaf in wanted.items()})()
+
+
+def _fill(
+    model: Module, plan: Plan, leaves: Leaves, made: Mapping[str, jax.Array] | None = None
+) -> Module:
+    """An abstract model with the arrays of a plan, and those that were `made`."""
+    arrays = load_arrays(plan.files, plan.tensors, leaves) | dict(made or {})
     graph, state = nnx.split(model)
     filled = jax.tree_util.tree_map_with_path(lambda path, _: arrays[dotted(path)], state)
     return nnx.merge(graph, filled)

@@ -123,6 +123,8 @@ def report(
     for tensor in tensors:
         stored = files.tensors[tensor.name]
         place = "" if tensor.layer is None else f"[{tensor.layer}]"
+        if tensor.rows is not None:
+            place = " from rows {}:{}".format(*tensor.rows)
         rows.append(
             Row(tensor.target + place, stored.shape, stored.dtype, stored.file.name, tensor.name)
         )

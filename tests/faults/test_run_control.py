@@ -16,7 +16,7 @@ from launching import children, end, environments, launch, metrics, wait_for_ste
 from stepdiff_jax.checkpoint import load_trained
 from stepdiff_jax.config import Experiment
 from stepdiff_jax.exit_codes import STUCK
-from stepdiff_jax.training.program import build_program
+from stepdiff_jax.training.experiment_program import build_program
 from tiny_experiment import write_tiny_experiment
 
 

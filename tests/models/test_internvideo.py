@@ -13,7 +13,7 @@ from stepdiff_jax.config import EncoderConfig, TextTowerConfig
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.models.internvideo import InternVideo
 from stepdiff_jax.models.uniblock import UniBlock
-from stepdiff_jax.models.variables import Frozen
+from stepdiff_jax.models.variables import Weight
 from stepdiff_jax.weights.published.internvideo_config import config_from_state_dict
 
 SMALL = EncoderConfig(
@@ -167,7 +167,7 @@ def test_every_weight_is_frozen_named_and_reached_by_gradients():
         if path[-2:] != ("key", "bias"):  # adds the same to every score: softmax drops it
             assert jnp.abs(value[...]).max() > 0, path
     for path, variable in nnx.to_flat_state(state):
-        assert type(variable) is Frozen, path
+        assert type(variable) is Weight, path
         assert len(variable.get_metadata("out_sharding")) == variable[...].ndim, path
 
 

@@ -17,7 +17,8 @@ from stepdiff_jax.data.prompts import (
     pair_conversation,
 )
 from stepdiff_jax.layout import PackedRows
-from stepdiff_jax.models.vclm import VCLM, AnswerTokens, answer_tokens, split_variables
+from stepdiff_jax.models.variables import split_variables
+from stepdiff_jax.models.vclm import VCLM, AnswerTokens, answer_tokens
 
 LATENTS = RESAMPLER.latents
 SHAPE = RowShape(length=448, videos=5, answers=120)
@@ -47,7 +48,7 @@ FEATURES = (
     np.random.default_rng(3).normal(size=(3, ENCODER.tokens, ENCODER.width)).astype(np.float32)
 )
 FAMILIES = ("llama2", "llama3")
-PARTS = {family: split_variables(vclm(family)) for family in FAMILIES}
+PARTS = {family: split_variables(vclm(family), ("resampler",)) for family in FAMILIES}
 Conversations = list[Conversation] | tuple[Conversation, ...]
 
 

@@ -83,5 +83,5 @@ def test_parameters_at_the_size_of_the_paper():
             rngs=nnx.Rngs(0),
         )
     )
-    count = sum(array.size for array in jax.tree.leaves(nnx.state(model, nnx.Param)))
+    count = sum(array.size for array in jax.tree.leaves(nnx.state(model)))
     assert round(count / 1e6, 1) == 33.6

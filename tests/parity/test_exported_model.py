@@ -60,8 +60,10 @@ def run(request, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def ours(run) -> VCLM:
-    model = build_model(read_experiment(run))
-    return with_trained_weights(model, run, allow_other_frozen_weights=True)
+    experiment = read_experiment(run)
+    return with_trained_weights(
+        build_model(experiment), run, experiment.trainable, allow_other_frozen_weights=True
+    )
 
 
 def export(run: Path, directory: Path, llm: str) -> Path:

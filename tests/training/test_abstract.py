@@ -7,9 +7,10 @@ import jax
 import pytest
 
 from stepdiff_jax.config import Experiment, MeshConfig
-from stepdiff_jax.models.vclm import split_variables
+from stepdiff_jax.models.construct import abstract_model
+from stepdiff_jax.models.variables import split_variables
 from stepdiff_jax.sharding import make_mesh
-from stepdiff_jax.training.abstract import abstract_model, lower_step
+from stepdiff_jax.training.abstract import lower_step
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,7 @@ def test_no_device_holds_the_whole_batch_of_activations(program):
 
 
 def test_only_the_trained_tree_and_its_optimizer_are_donated(program, tiny):
-    _, trainable, frozen = split_variables(abstract_model(tiny))
+    _, trainable, frozen = split_variables(abstract_model(tiny), tiny.trainable)
     donated = {int(n) for n in re.findall(r"\((\d+), \{\}, \w+-alias\)", program.splitlines()[0])}
     weights = len(jax.tree.leaves(trainable))
     # Weights, two moments, and a few counters; the arguments behind them are the frozen weights.

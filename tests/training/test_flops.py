@@ -7,7 +7,7 @@ import pytest
 
 import configs.stepdiff
 from stepdiff_jax.families.llama2 import LLAMA_2_7B, LLAMA_2_70B
-from stepdiff_jax.training.abstract import abstract_model
+from stepdiff_jax.models.construct import abstract_model
 from stepdiff_jax.training.flops import encoder_flops, layer_weights, step_flops
 
 EXPERIMENT = configs.stepdiff.experiment()

@@ -21,9 +21,10 @@ from launching import metrics
 from stepdiff_jax.checkpoint import Checkpoints, Restored
 from stepdiff_jax.config import Experiment
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.training.experiment_program import build_program
 from stepdiff_jax.training.interruption import Interrupted
 from stepdiff_jax.training.loop import train
-from stepdiff_jax.training.program import Program, build_program
+from stepdiff_jax.training.program import Program
 
 
 def in_directory(experiment: Experiment, directory: Path, **loop: int) -> Experiment:

@@ -6,19 +6,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from flax import nnx
 from jax.nn.initializers import ones
 
 from stepdiff_jax.config import OptimizerConfig
 from stepdiff_jax.errors import InputError
-from stepdiff_jax.models.variables import param
+from stepdiff_jax.models.variables import Weight, make_weight
 from stepdiff_jax.training.optimizer import learning_rate, make_optimizer
 
 CONFIG = OptimizerConfig(steps=100, peak_rate=1e-2, warmup_steps=10, final_fraction=0.1)
 
 
-def weight(shape: tuple[int, ...], axes: tuple[str | None, ...]) -> nnx.Param:
-    return param(ones, jax.random.key(0), shape, jnp.float32, axes)
+def weight(shape: tuple[int, ...], axes: tuple[str | None, ...]) -> Weight:
+    return make_weight(ones, jax.random.key(0), shape, jnp.float32, axes)
 
 
 def test_rate_rises_linearly_falls_as_a_cosine_and_ends_at_the_fraction():

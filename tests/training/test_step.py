@@ -22,7 +22,8 @@ from stepdiff_jax.layout import PackedRows
 from stepdiff_jax.models.internvideo import InternVideo
 from stepdiff_jax.models.llama import Llama
 from stepdiff_jax.models.resampler import Resampler
-from stepdiff_jax.models.vclm import VCLM, answer_loss, split_variables
+from stepdiff_jax.models.variables import split_variables
+from stepdiff_jax.models.vclm import VCLM, answer_loss
 from stepdiff_jax.sharding import make_mesh, state_shardings
 from stepdiff_jax.training.optimizer import make_optimizer
 from stepdiff_jax.training.step import make_step
@@ -94,7 +95,7 @@ def loss(model: VCLM, batch: tuple[PackedRows, Any]) -> tuple[jax.Array, dict[st
 @pytest.fixture(scope="module")
 def program() -> tuple[Any, tuple[Any, ...], Any]:
     """The step, its arguments, and the model's graph."""
-    graph, trainable, frozen = split_variables(build())
+    graph, trainable, frozen = split_variables(build(), ("resampler",))
     optimizer, schedule = make_optimizer(OptimizerConfig(steps=10, warmup_steps=2))
     opt_state = jax.jit(optimizer.init)(trainable)
     mesh = make_mesh(MeshConfig(), jax.devices()[:1])

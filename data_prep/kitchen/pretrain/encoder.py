@@ -18,7 +18,7 @@ from flax import nnx
 
 from data_prep.kitchen import language
 from data_prep.kitchen.pretrain.dialogues import narrated
-from data_prep.kitchen.pretrain.fit import Round, fit, fit_rounds
+from data_prep.kitchen.pretrain.rounds import Recipe, Round, train_rounds
 from data_prep.kitchen.render import render_frames
 from data_prep.kitchen.world import ATTRIBUTES, KEYSTEPS, VALUES, Scene, sample_scene
 from stepdiff_jax.config import EncoderConfig, ResamplerConfig
@@ -146,24 +146,33 @@ def train_encoder(
         clips: rendered clips to learn from; each keystep needs at least half a batch.
         rounds: steps of each round. A later one goes on from the float16 weights of the one before
             with a rate that rises anew and a new decoder.
-        directory: see `fit_rounds`.
+        directory: see `train_rounds`.
     """
     drawn = Clips(config, tokenizer, seed, clips)
 
-    def train(encoder: InternVideo, one: Round) -> InternVideo:
-        trained = fit(
-            Captioner(encoder, config, rngs=nnx.Rngs(seed + one.number + 1)),
-            encoder_loss,
-            partial(_batch, drawn, one),
-            steps=one.steps,
-            peak_rate=1.5e-3,
-            seed=seed + one.number,
-            directory=one.directory,
-            save_every=100,
-        )
-        return trained.encoder
+    patches = config.tokens // config.frames
+    recipe = Recipe(
+        name="encoder",
+        loss=encoder_loss,
+        batch=partial(_batch, drawn),
+        tokens=lambda batch: batch[0].shape[0] * batch[0].shape[1] * patches,
+        peak_rate=1.5e-3,
+        seed=seed,
+        settings=(config, clips),
+        save_every=100,
+    )
 
-    return fit_rounds(InternVideo(config, rngs=nnx.Rngs(seed)), rounds, directory, train)
+    def with_decoder(encoder: InternVideo, one: Round) -> Captioner:
+        return Captioner(encoder, config, rngs=nnx.Rngs(seed + one.number + 1))
+
+    return train_rounds(
+        InternVideo(config, rngs=nnx.Rngs(seed)),
+        recipe,
+        rounds,
+        directory,
+        begin=with_decoder,
+        end=lambda captioner: captioner.encoder,
+    )
 
 
 def _batch(clips: Clips, one: Round, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ from flax import nnx
 
 from data_prep.kitchen import language
 from data_prep.kitchen.pretrain.dialogues import dialogues
-from data_prep.kitchen.pretrain.fit import Round, fit, fit_rounds
+from data_prep.kitchen.pretrain.rounds import Recipe, Round, train_rounds
 from data_prep.kitchen.world import SCORES, VALUES
 from stepdiff_jax.config import LlamaConfig
 from stepdiff_jax.data.packing import Example, RowShape, lay_out, pack_row
@@ -133,7 +133,7 @@ def train_language_model(
         rounds: steps of each round. A later one goes on from the float16 weights of the one before
             with a rate and a noise that rise anew: verdicts that a round left unlearned are learned
             in the next.
-        directory: see `fit_rounds`.
+        directory: see `train_rounds`.
     """
     loss = partial(
         language_loss,
@@ -142,18 +142,16 @@ def train_language_model(
         end=tokenizer.eos,
     )
 
-    def train(model: Llama, one: Round) -> Llama:
-        return fit(
-            model,
-            loss,
-            partial(_batch, tokenizer, seed, one),
-            steps=one.steps,
-            peak_rate=2e-3,
-            seed=seed + one.number,
-            directory=one.directory,
-        )
-
-    return fit_rounds(Llama(config, rngs=nnx.Rngs(seed)), rounds, directory, train)
+    recipe = Recipe(
+        name="language model",
+        loss=loss,
+        batch=partial(_batch, tokenizer, seed),
+        tokens=lambda batch: int(np.count_nonzero(batch[0].segment)),
+        peak_rate=2e-3,
+        seed=seed,
+        settings=config,
+    )
+    return train_rounds(Llama(config, rngs=nnx.Rngs(seed)), recipe, rounds, directory)
 
 
 def _batch(

@@ -72,11 +72,12 @@ class TokenizerModel(Protocol):
 
 @dataclass(frozen=True)
 class Tensor:
-    """One tensor of a checkpoint, and where its values stand in a module's `nnx.state`.
+    """One tensor of a checkpoint, and the array of a module's `nnx.state` that it fills.
 
     name, shape: in the checkpoint.
-    path: of our array; layer: its index on that array's first axis, None where it is not stacked.
+    path: of our array; layer: its index on that array's first axis, None if it is not stacked.
     transposed: whether ours is the transpose of its last two axes.
+    rows: if only a part of its first axis is ours, the first index and the one after the last.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Tensor:
     path: tuple[str, ...]
     layer: int | None = None
     transposed: bool = False
+    rows: tuple[int, int] | None = None
 
     @property
     def target(self) -> str:

@@ -20,10 +20,17 @@ from stepdiff_jax.config import Experiment
 from stepdiff_jax.config_files import CONFIG_FILE, from_dict, read_experiment, to_dict
 from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.errors import InputError
-from stepdiff_jax.families.common.find import find_family
 from stepdiff_jax.files import new_directory
 from stepdiff_jax.weights.build import load_tokenizer
+from stepdiff_jax.weights.export import adapters as peft
 from stepdiff_jax.weights.export.chat import chat_json
+from stepdiff_jax.weights.export.language_model import (
+    Adapters,
+    check_export,
+    language_model_tensors,
+    trained_arrays,
+    trained_from_torch,
+)
 from stepdiff_jax.weights.export.model_card import model_card
 from stepdiff_jax.weights.export.torch_names import (
     RESAMPLER,
@@ -32,18 +39,22 @@ from stepdiff_jax.weights.export.torch_names import (
     resampler_to_torch,
 )
 from stepdiff_jax.weights.load import named_leaves
-from stepdiff_jax.weights.modules import load_encoder, load_llama
+from stepdiff_jax.weights.modules import load_encoder
 from stepdiff_jax.weights.shards import Pending, write_file, write_shards
 from stepdiff_jax.weights.tensor_files import TensorFiles
 
 TEMPLATES = Path(__file__).parent / "torch_model"
 RUN_FILE = "stepdiff_run.json"
 PROJECTOR_FILE = "resampler.safetensors"
-LANGUAGE_MODEL = "language_model."
 
 
 def export_torch(
-    run: Path, directory: Path, *, llm: Literal["reference", "include"], base: str | None = None
+    run: Path,
+    directory: Path,
+    *,
+    llm: Literal["reference", "include"],
+    base: str | None = None,
+    adapters: Adapters = "apart",
 ) -> None:
     """Write a run's model for PyTorch.
 
@@ -52,12 +63,16 @@ def export_torch(
             are.
         base: that place, a Hugging Face name or directory; None takes `weights.llama` of the run,
             where that is a Hugging Face directory.
+        adapters: "apart" writes those of a run that has any in peft's format, into a directory
+            beside the model; "merged" adds them to the language model's weights.
     Raises:
         InputError: no trained weights; frozen weights that are missing or of another model; no
-            place to refer to; a quantised language model cannot be included; `directory` exists.
+            place to refer to; a quantised language model cannot be included; the run trained
+            weights of the language model that would be left out; `directory` exists.
     """
     experiment, trained = read_experiment(run), read_trained(run)
     tokenizer = load_tokenizer(experiment)
+    check_export(experiment, trained, llm, adapters)
     place = _place(experiment, base) if llm == "reference" else None
     if llm == "include" and experiment.llama.quantization:
         raise InputError(
@@ -69,12 +84,17 @@ def export_torch(
             shutil.copyfile(template, unfinished / template.name)
         encoder = load_encoder(experiment.encoder, experiment.weights.encoder)
         leaves = {name: np.asarray(leaf) for name, leaf in named_leaves(nnx.state(encoder)).items()}
-        tensors = encoder_to_torch(leaves, experiment.encoder) | resampler_to_torch(trained.arrays)
+        tensors = encoder_to_torch(leaves, experiment.encoder) | _resampler(trained)
         pending = [_pending(name, array) for name, array in tensors.items()]
         if llm == "include":
-            pending += _language_model(experiment)
+            pending += language_model_tensors(experiment, trained, adapters)
         write_shards(unfinished, pending)
-        _write_json(unfinished / "config.json", _config(experiment, tokenizer, trained, place))
+        config = _config(experiment, tokenizer, trained, place)
+        if experiment.llama.lora.rank and adapters == "apart":
+            config["adapter"] = peft.DIRECTORY
+            arrays = trained_arrays(trained)
+            peft.write_adapter(unfinished / peft.DIRECTORY, experiment, arrays, place)
+        _write_json(unfinished / "config.json", config)
         _write_json(unfinished / "processor_stepdiff.json", _processor(experiment, tokenizer))
         _write_json(unfinished / RUN_FILE, _run(experiment, trained))
         shutil.copyfile(tokenizer.path, unfinished / f"tokenizer{tokenizer.path.suffix}")
@@ -84,10 +104,16 @@ def export_torch(
 def export_projector(run: Path, directory: Path) -> None:
     """Write a run's resampler alone: `resampler.safetensors` and `stepdiff_run.json`.
 
-    Raises InputError where there are no trained weights, or `directory` exists.
+    Raises InputError if there are no trained weights or more than the resampler's, or if
+    `directory` exists.
     """
     experiment, trained = read_experiment(run), read_trained(run)
-    tensors = resampler_to_torch(trained.arrays)
+    if others := trained_arrays(trained):
+        raise InputError(
+            f"{run}: trained llama.{next(iter(others))} beside the resampler; use `stepdiff "
+            "convert torch`"
+        )
+    tensors = _resampler(trained)
     with new_directory(directory) as unfinished:
         pending = [_pending(name, array) for name, array in tensors.items()]
         write_file(unfinished / PROJECTOR_FILE, pending, {"format": "pt"})
@@ -124,6 +150,14 @@ def import_run(directory: Path, run: Path) -> None:
         arrays = resampler_from_torch(tensors, experiment.resampler.layers)
     except KeyError as error:
         raise InputError(f"{files.path}: missing tensor {error.args[0]}") from error
+    arrays |= trained_from_torch(files, experiment)
+    if experiment.llama.lora.rank:
+        if not (directory / peft.DIRECTORY).is_dir():
+            raise InputError(
+                f"{directory}: its adapters are merged into the weights; only those of an export "
+                "with --adapters apart can be taken back"
+            )
+        arrays |= peft.read_adapter(directory / peft.DIRECTORY, experiment)
     with new_directory(run) as unfinished:
         _write_json(unfinished / CONFIG_FILE, fields)
         write_trained(unfinished, TrainedWeights(step, metadata, arrays))
@@ -141,20 +175,9 @@ def _place(experiment: Experiment, base: str | None) -> str:
     return str(stored.resolve())
 
 
-def _language_model(experiment: Experiment) -> list[Pending]:
-    """Its tensors, read from our arrays one at a time."""
-    leaves = named_leaves(nnx.state(load_llama(experiment.llama, experiment.weights.llama)))
-    pending = []
-    for tensor in find_family(experiment.llama.family).tensors(experiment.llama):
-        leaf = leaves[tensor.target]
-
-        def read(leaf: Any = leaf, tensor: Any = tensor) -> np.ndarray:
-            array = np.asarray(leaf if tensor.layer is None else leaf[tensor.layer])
-            return array.T if tensor.transposed else array
-
-        name = LANGUAGE_MODEL + tensor.name
-        pending.append(Pending(name, tensor.shape, np.dtype(leaf.dtype), read))
-    return pending
+def _resampler(trained: TrainedWeights) -> dict[str, np.ndarray]:
+    arrays = {name: array for name, array in trained.arrays.items() if name.startswith(RESAMPLER)}
+    return resampler_to_torch(arrays)
 
 
 def _pending(name: str, array: np.ndarray) -> Pending:

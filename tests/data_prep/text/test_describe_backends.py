@@ -16,7 +16,7 @@ from stepdiff_jax.config import Experiment, Source
 from stepdiff_jax.config_files import CONFIG_FILE, to_dict
 from stepdiff_jax.data.video import sample_frames
 from stepdiff_jax.jsonl import read_jsonl, write_jsonl
-from stepdiff_jax.models.vclm import split_variables
+from stepdiff_jax.models.variables import split_variables
 from stepdiff_jax.weights.build import build_model
 from stepdiff_jax.weights.fingerprint import fingerprint
 from tiny_experiment import write_tiny_experiment
@@ -28,7 +28,7 @@ def write_run(directory: Path, experiment: Experiment, mixture: str) -> Path:
     directory.mkdir()
     text = json.dumps(to_dict(replace(experiment, data=data)))
     (directory / CONFIG_FILE).write_text(text)
-    _, trainable, frozen = split_variables(build_model(experiment))
+    _, trainable, frozen = split_variables(build_model(experiment), experiment.trainable)
     metadata = CheckpointMetadata(fingerprint(frozen), {}, "")
     with Checkpoints(directory / CHECKPOINTS, 1) as checkpoints:
         checkpoints.save(1, trainable, trainable, {"step": 1}, metadata)

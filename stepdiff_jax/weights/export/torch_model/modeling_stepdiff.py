@@ -1,7 +1,8 @@
 """StepDiff in PyTorch: frozen encoder, Perceiver resampler and Llama, for inference.
 
-Self-contained: torch and transformers are all that it needs. A prompt is a row of token ids in
-which `SLOT` stands for one visual token; the videos' tokens fill these slots in order.
+Self-contained: torch and transformers are all that it needs, and peft if it has adapters. A prompt
+is a row of token ids in which `SLOT` stands for one visual token; the videos' tokens fill these
+slots in order.
 """
 
 import math
@@ -221,6 +222,13 @@ class StepDiffModel(PreTrainedModel):
             dtype = options.get("dtype") or model.config.text_config.dtype
             model.language_model = AutoModelForCausalLM.from_pretrained(place, dtype=dtype)
             model.language_model.to(model.device).eval()
+        adapter = getattr(model.config, "adapter", None)
+        if adapter is not None:
+            from peft import PeftModel
+
+            adapter = Path(str(path)) / adapter
+            model.language_model = PeftModel.from_pretrained(model.language_model, adapter)
+            model.language_model.eval()
         return model
 
     @torch.no_grad()

@@ -1,0 +1,55 @@
+"""The one constructor of an experiment's model."""
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from stepdiff_jax.config import Experiment
+from stepdiff_jax.models.internvideo import InternVideo
+from stepdiff_jax.models.llama import Llama
+from stepdiff_jax.models.resampler import Resampler
+from stepdiff_jax.models.vclm import VCLM
+from stepdiff_jax.trainable import check_trainable, is_trained, last_layers
+
+
+def new_model(experiment: Experiment, *, rngs: nnx.Rngs) -> VCLM:
+    """The experiment's model with random weights; its layout is what `trainable` asks for."""
+    last = last_layers(experiment.trainable, experiment.llama.layers)
+    return VCLM(
+        InternVideo(experiment.encoder, rngs=rngs),
+        new_resampler(experiment, rngs=rngs),
+        Llama(experiment.llama, last_layers=last, rngs=rngs),
+    )
+
+
+def new_resampler(experiment: Experiment, *, output_rms: float = 1.0, rngs: nnx.Rngs) -> Resampler:
+    """The experiment's resampler with random weights; `output_rms` as `Resampler` has it."""
+    return Resampler(
+        experiment.resampler,
+        input_width=experiment.encoder.width,
+        output_width=experiment.llama.width,
+        frames=experiment.encoder.frames,
+        output_rms=output_rms,
+        rngs=rngs,
+    )
+
+
+def abstract_model(experiment: Experiment) -> VCLM:
+    """The experiment's model, every array a `jax.ShapeDtypeStruct`.
+
+    Trained arrays are float32, whatever `llama.dtype` is, and cast where they are used (ours):
+    a step moves a weight by less than bfloat16 can tell.
+
+    Raises:
+        InputError: `trainable` or `llama.lora` do not fit the model.
+    """
+    graph, state = nnx.split(nnx.eval_shape(lambda: new_model(experiment, rngs=nnx.Rngs(0))))
+    leaves, structure = jax.tree_util.tree_flatten_with_path(state)
+    named = {".".join(str(key.key) for key in path[:-1]): leaf for path, leaf in leaves}
+    check_trainable(experiment.trainable, named)
+    trained = is_trained(experiment.trainable)
+    typed = [
+        jax.ShapeDtypeStruct(leaf.shape, jnp.float32) if trained(name) else leaf
+        for name, leaf in named.items()
+    ]
+    return nnx.merge(graph, jax.tree.unflatten(structure, typed))
