@@ -68,9 +68,7 @@ def language_model_tensors(
     arrays = named_leaves(nnx.state(filled)) | trained_arrays(trained)
     scale = experiment.llama.lora.alpha / max(experiment.llama.lora.rank, 1)
     pending = []
-    for tensor in place_layers(
-        model, find_family(experiment.llama.family).tensors(experiment.llama)
-    ):
+    for tensor in stored_tensors(model):
         stack = arrays[tensor.target]
 
         def read(tensor: Tensor = tensor, stack: Any = stack) -> np.ndarray:
@@ -93,13 +91,7 @@ def trained_from_torch(files: TensorFiles, experiment: Experiment) -> dict[str, 
     """
     model, wanted = trained_shapes(experiment)
     wanted = {name: leaf for name, leaf in wanted.items() if ".lora." not in name}
-    tensors = [
-        tensor
-        for tensor in place_layers(
-            model, find_family(experiment.llama.family).tensors(experiment.llama)
-        )
-        if tensor.target in wanted
-    ]
+    tensors = [tensor for tensor in stored_tensors(model) if tensor.target in wanted]
     device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     leaves = {
         PREFIX + tensor.name: jax.ShapeDtypeStruct(tensor.shape, jnp.float32, sharding=device)
