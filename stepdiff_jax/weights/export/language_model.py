@@ -15,7 +15,7 @@ from stepdiff_jax.families.common.base import Tensor
 from stepdiff_jax.models.construct import abstract_model
 from stepdiff_jax.models.llama import Llama
 from stepdiff_jax.models.variables import split_variables
-from stepdiff_jax.weights.llama_layers import adapter_names
+from stepdiff_jax.weights.llama_layers import adapter_names, stored_tensors
 from stepdiff_jax.weights.load import named_leaves
 from stepdiff_jax.weights.modules import fill_llama
 from stepdiff_jax.weights.shards import Pending
