@@ -49,5 +49,6 @@ def split_variables(model: nnx.Module, trainable: Sequence[str]) -> tuple[nnx.Gr
         trainable: patterns of the trained arrays (`stepdiff_jax.trainable`).
     """
     chosen = is_trained(trainable)
-    graph, trained, frozen = nnx.split(model, lambda path, _: chosen(".".join(map(str, path))), ...)
+    parts: tuple[Any, ...] = nnx.split(model, lambda path, _: chosen(".".join(map(str, path))), ...)
+    graph, trained, frozen = parts
     return graph, trained, frozen

@@ -63,7 +63,7 @@ class _Keyed(NamedTuple):
     """A batch, and the data of its random key: uint32 [2]."""
 
     data: Any
-    key: np.ndarray
+    key: Any
 
 
 def train_rounds(
