@@ -188,7 +188,8 @@ def test_a_broken_file_is_named_and_nothing_is_left(case, save, kind, told, tmp_
     file = sorted([*path.glob("*.bin"), *path.glob("*.pth")])[0]
     break_pickle(file, kind)
     before = sorted(tmp_path.iterdir())
-    assert main(("convert", "llama", str(path), "--to", str(tmp_path / "hf"))) == 2
+    words = ("convert", "llama", str(path), "--to", str(tmp_path / "hf"))
+    assert main((*words, "--family", config.family)) == 2
     (line,) = capsys.readouterr().err.splitlines()
     if kind == "missing" and save is save_meta:
         assert "parts consolidated.00.pth, .01.pth, ... are not all there" in line
