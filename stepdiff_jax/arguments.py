@@ -1,4 +1,4 @@
-"""Commands, and their arguments as dataclasses, with errors of one line."""
+"""Commands, and their arguments as dataclasses, with one-line errors."""
 
 import contextlib
 import dataclasses
@@ -17,26 +17,26 @@ from stepdiff_jax.errors import InputError
 Options = TypeVar("Options")
 
 Command = Callable[[str, Sequence[str]], None]
-"""Takes the words before its arguments, for its messages, and its arguments."""
+"""Called with the words before its arguments, for messages, and its arguments."""
 
 
 def choose_command(commands: Mapping[str, Command], prog: str, arguments: Sequence[str]) -> None:
-    """Run the command that the first argument names; `--help` prints what there is.
+    """Run the command that the first argument names; `--help` lists the commands.
 
     Raises:
-        InputError: no command or an unknown one.
+        InputError: the command is missing or unknown.
     """
-    name, rest = (arguments[0], arguments[1:]) if arguments else ("", ())
+    name, options = (arguments[0], arguments[1:]) if arguments else ("", ())
     if name in ("-h", "--help"):
         print(f"usage: {prog} COMMAND ...\n")
         for known, command in commands.items():
             print(f"  {known:<12}{(command.__doc__ or '').splitlines()[0]}")
-        print(f"\n{prog} COMMAND --help tells more.")
+        print(f"\nFor details: {prog} COMMAND --help")
     elif name in commands:
-        commands[name](f"{prog} {name}", rest)
+        commands[name](f"{prog} {name}", options)
     else:
-        wrong = f"unknown command {name!r}" if name else "a command is missing"
-        raise InputError(f"{wrong}; there are {', '.join(commands)} (see {prog} --help)")
+        problem = f"unknown command {name!r}" if name else "a command is missing"
+        raise InputError(f"{problem}; known: {', '.join(commands)} (see {prog} --help)")
 
 
 def parse_arguments(
@@ -45,10 +45,10 @@ def parse_arguments(
     """Parse `--field value` for every field of a dataclass; `--help` prints them and exits.
 
     Args:
-        prog: the command as its user typed it, for the messages.
+        prog: the command as the user typed it, for messages.
         default: an instance whose values are the defaults.
     Raises:
-        InputError: an unknown or missing option, or a value of another type.
+        InputError: an option is unknown or missing, or a value has the wrong type.
     """
     errors = io.StringIO()
     try:
@@ -66,7 +66,7 @@ def parse_arguments(
 
 
 def missing_values(options: type[Options]) -> Options:
-    """A dataclass's defaults, for `parse_arguments`: what has none must be given."""
+    """A dataclass's defaults, for `parse_arguments`; fields without one are required."""
     required = [
         field.name
         for field in dataclasses.fields(options)  # type: ignore[arg-type]
@@ -76,7 +76,7 @@ def missing_values(options: type[Options]) -> Options:
 
 
 def last_value(arguments: Sequence[str], flag: str, default: str) -> str:
-    """What a flag that decides on other flags is given, before these can be parsed."""
+    """The value of a flag that determines other flags, before these can be parsed."""
     value = default
     for word, following in zip(arguments, [*arguments[1:], default]):
         name, equals, text = word.partition("=")
@@ -86,28 +86,28 @@ def last_value(arguments: Sequence[str], flag: str, default: str) -> str:
 
 
 def load_config(prog: str, arguments: Sequence[str]) -> tuple[Experiment, str, Sequence[str]]:
-    """The experiment that the first argument names, the words up to it, and the rest."""
+    """The experiment that the first argument names, the words up to it, and other arguments."""
     known = describe_configs()
     if not arguments:
         raise InputError(f"CONFIG is missing: {prog} CONFIG ...; {known}")
-    config, *rest = arguments
+    config, *options = arguments
     if config in ("-h", "--help"):
         print(f"usage: {prog} CONFIG [OPTIONS]\n\n{known}.\n{prog} CONFIG --help lists OPTIONS.")
         raise SystemExit(0)
-    return load_experiment(config), f"{prog} {config}", rest
+    return load_experiment(config), f"{prog} {config}", options
 
 
 def first_section(box: str) -> str:
-    """What tyro says is wrong, on one line: its box's text between the title and the next rule.
+    """tyro's error on one line: the text of its box between the title and the next rule.
 
-    tyro draws rules as lines or, where the output is not UTF-8, as dashes; in colour on a terminal.
+    tyro draws rules as lines or, if the output is not UTF-8, as dashes; in colour on a terminal.
     """
     plain = re.sub(r"\x1b\[[0-9;]*m", "", box)
     _, *lines = (line.strip(" │") for line in plain.strip().splitlines())
-    told = itertools.takewhile(
+    message = itertools.takewhile(
         _is_text, itertools.dropwhile(lambda line: not _is_text(line), lines)
     )
-    return " ".join(told)
+    return " ".join(message)
 
 
 def _is_text(line: str) -> bool:

@@ -37,31 +37,31 @@ def describe_configs() -> str:
     files = _named_files().items()
     sized = [name for name, path in files if "def experiment(size: str" in path.read_text()]
     return (
-        f"CONFIG is a .py file or one of {', '.join(config_names())}; @SIZE behind "
-        f"{', '.join(sorted(sized))} takes that language model ({', '.join(size_names())}), and "
-        "@v5e, @v6e, @v5p, @h100 or @h200 behind it all lays it out for that accelerator: "
+        f"CONFIG is a .py file or one of {', '.join(config_names())}; @SIZE after "
+        f"{', '.join(sorted(sized))} selects that language model ({', '.join(size_names())}), and "
+        "@v5e, @v6e, @v5p, @h100 or @h200 at the end selects the layout for that accelerator: "
         "stepdiff@llama2-70b@v5e"
     )
 
 
 def load_experiment(config: str) -> Experiment:
-    """The experiment of a name in `CONFIG_PATH`, or of the path of a Python file.
+    """The experiment with a name in `CONFIG_PATH`, or of a Python file by path.
 
     The file defines `experiment() -> Experiment`, or `experiment(size: str)` with a default.
     NAME@SIZE is the experiment with a published language model, such as stepdiff@llama2-70b, and
-    NAME@ACCELERATOR or NAME@SIZE@ACCELERATOR lays it out as the preset for that accelerator says.
+    NAME@ACCELERATOR or NAME@SIZE@ACCELERATOR uses the preset for that accelerator.
 
     Raises:
-        InputError: no such name, file, size or preset; the file fails, takes no size, or gives no
-            Experiment.
+        InputError: no such name, file, size or preset; or the file fails, does not accept a size,
+            or returns no Experiment.
     """
-    name, *rest = config.split("@")
+    name, *suffixes = config.split("@")
     name, *implied = CONFIG_ALIASES.get(name, name).split("@")
-    # A size has its family in front of a hyphen; accelerators have none.
-    sizes = implied + [part for part in rest[:1] if "-" in part]
-    accelerators = rest[len(sizes) - len(implied) :]
+    # A size is FAMILY-NAME; accelerators have no hyphen.
+    sizes = implied + [part for part in suffixes[:1] if "-" in part]
+    accelerators = suffixes[len(sizes) - len(implied) :]
     if len(sizes) > 1 or len(accelerators) > 1:
-        raise InputError(f"{config}: must be NAME, with @SIZE and @ACCELERATOR behind it at most")
+        raise InputError(f"{config}: must be NAME, optionally with @SIZE and @ACCELERATOR")
     experiment = _load(name, *sizes)
     for accelerator in accelerators:
         experiment = on_accelerator(experiment, accelerator)
@@ -74,7 +74,7 @@ def _load(config: str, *sizes: str) -> Experiment:
         named = _named_files()
         if config not in named:
             known = ", ".join(sorted(named))
-            raise InputError(f"{config}: no config of this name; there are {known}, or a .py file")
+            raise InputError(f"{config}: no config of this name; choose {known}, or a .py file")
         path = named[config]
     elif not path.is_file():
         raise InputError(f"{path}: no such config file")
@@ -87,21 +87,23 @@ def _load(config: str, *sizes: str) -> Experiment:
     except Exception as error:
         raise InputError(f"{path}{_line(error, path)}: {type(error).__name__}: {error}") from error
     if not isinstance(experiment, Experiment):
-        raise InputError(f"{path}: experiment() must give an Experiment, got {shorten(experiment)}")
+        raise InputError(
+            f"{path}: experiment() must return an Experiment, got {shorten(experiment)}"
+        )
     return experiment
 
 
 def to_dict(experiment: Experiment) -> dict[str, Any]:
-    """The experiment as JSON has it: nested objects, and lists for tuples."""
+    """The experiment as JSON values: nested objects, and lists for tuples."""
     return json.loads(json.dumps(dataclasses.asdict(experiment)))
 
 
 def from_dict(fields: Mapping[str, Any], source: Path | str) -> Experiment:
-    """The experiment of `to_dict`; a field that is left out has its default.
+    """The inverse of `to_dict`; a field that is left out has its default.
 
     Raises:
-        InputError: an unknown field, one that is missing, or a value of another type; `source`
-            is what the message begins with.
+        InputError: a field is unknown or missing, or a value has the wrong type; the message
+            begins with `source`.
     """
     return _parse(Experiment, fields, str(source), "")
 
@@ -121,7 +123,7 @@ def read_experiment(directory: Path) -> Experiment:
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A nested configuration flat: {"optimizer.steps": 2000, ...}."""
+    """A nested configuration, flattened: {"optimizer.steps": 2000, ...}."""
     flat: dict[str, Any] = {}
     for key, value in config.items():
         if isinstance(value, Mapping):
@@ -132,7 +134,7 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _named_files() -> dict[str, Path]:
-    """Name of a config -> its file; of two of one name the first directory's."""
+    """Name of a config -> its file; the first directory wins if two have the same name."""
     directories = reversed(CONFIG_PATH)
     return {path.stem: path for one in directories for path in one.glob("[!_]*.py")}
 
@@ -144,7 +146,7 @@ def _run(path: Path, *sizes: str) -> Any:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     if sizes and "size" not in inspect.signature(module.experiment).parameters:
-        raise InputError(f"{path}: experiment() takes no size, so not {sizes[0]!r} either")
+        raise InputError(f"{path}: experiment() does not accept a size, got {sizes[0]!r}")
     return module.experiment(*sizes)
 
 
@@ -158,7 +160,7 @@ def _line(error: Exception, path: Path) -> str:
 
 
 def _parse(kind: Any, value: Any, source: str, field: str) -> Any:
-    """`value`, as JSON has it, as an object of the type `kind`: what config.py's fields are."""
+    """Convert a JSON value to the type `kind`, one of those that config.py's fields have."""
     if dataclasses.is_dataclass(kind) and isinstance(value, Mapping):
         return _parse_dataclass(kind, value, source, f"{field}." if field else "")
     if typing.get_origin(kind) is tuple and isinstance(value, list | tuple):
@@ -170,11 +172,11 @@ def _parse(kind: Any, value: Any, source: str, field: str) -> Any:
         return value
     if typing.get_origin(kind) is typing.Literal and value in typing.get_args(kind):
         return value
-    place = f"field {field!r}" if field else "it"
+    subject = f"field {field!r}" if field else "it"
     wanted = getattr(kind, "__name__", str(kind))
     if typing.get_origin(kind) is typing.Literal:
         wanted = "one of " + ", ".join(map(repr, typing.get_args(kind)))
-    raise InputError(f"{source}: {place} must be {wanted}, got {shorten(value)}")
+    raise InputError(f"{source}: {subject} must be {wanted}, got {shorten(value)}")
 
 
 def _parse_dataclass(kind: Any, value: Mapping[str, Any], source: str, prefix: str) -> Any:

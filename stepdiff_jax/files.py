@@ -1,6 +1,6 @@
-"""Files and directories that appear whole or not at all.
+"""Atomic writes of files and directories.
 
-Each is written under a hidden name beside its own, and renamed at the end. A process that is killed
+Each is written under a hidden name in the same directory and renamed at the end. A killed process
 leaves the hidden file, never half of the real one.
 """
 
@@ -18,19 +18,19 @@ from typing import Any
 from stepdiff_jax.errors import InputError
 
 LONGEST_NAME = 200
-"""Bytes of a name to which more may be added: file systems take 255."""
+"""The longest name, in bytes, that may be extended: file systems allow 255."""
 
 
 @contextmanager
 def replacing(path: Path, writer: str = "") -> Iterator[Path]:
     """A path to write a file to, which replaces `path` if the block ends without an exception.
 
-    Parent directories are made. Processes that write the same file at once, on one host or several,
-    do not disturb each other: the last one to finish wins.
+    Parent directories are created. Processes that write the same file at once, on one host or
+    several, do not interfere: the last one to finish wins.
 
     Args:
-        writer: for a file that only one process at a time ever writes: a fixed name, under which
-            what a killed process has left is written over by the next.
+        writer: for a file that only one process at a time ever writes: a fixed part of the hidden
+            name, so that the next process overwrites what a killed one has left.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{_stem(path)}.{writer or secrets.token_hex(4)}.tmp")
@@ -42,23 +42,23 @@ def replacing(path: Path, writer: str = "") -> Iterator[Path]:
 
 
 def write_bytes(path: Path, content: bytes, writer: str = "") -> None:
-    """Write a file's bytes, whole or not at all; `writer` as `replacing` has it."""
+    """Write a file's bytes atomically; `writer` as in `replacing`."""
     with replacing(path, writer) as unfinished:
         unfinished.write_bytes(content)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file's text as UTF-8, whole or not at all."""
+    """Write a file's text as UTF-8, atomically."""
     write_bytes(path, text.encode())
 
 
 def write_json(path: Path, value: Any, *, indent: int | None = None) -> None:
-    """Write a file of one JSON value and a line end, whole or not at all."""
+    """Write a file of one JSON value and a newline, atomically."""
     write_text(path, json.dumps(value, indent=indent) + "\n")
 
 
 def remove_unfinished(path: Path) -> None:
-    """Remove what processes that were killed while they wrote `path` have left beside it.
+    """Remove what processes that were killed while writing `path` have left beside it.
 
     Only for a file that no other process is writing.
     """
@@ -87,6 +87,6 @@ def new_directory(path: Path) -> Iterator[Path]:
 
 
 def _stem(path: Path) -> str:
-    """The file's name, or a digest of a name so long that nothing could be added to it."""
+    """The file's name, or a digest of a name that is too long to be extended."""
     name = os.fsencode(path.name)
     return path.name if len(name) <= LONGEST_NAME else hashlib.sha256(name).hexdigest()[:32]

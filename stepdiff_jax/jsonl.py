@@ -1,7 +1,7 @@
 """JSON Lines with errors that name the file, the line, the field and the value.
 
-Strict on reading: one JSON object a line, no blank lines, no NaN; what a line must hold is asked of
-its `JsonLine` field by field.
+Strict on reading: one JSON object per line, no blank lines, no NaN; the accessors of `JsonLine`
+check each field.
 """
 
 import dataclasses
@@ -20,14 +20,14 @@ _LOOK_AHEAD = 1 << 16
 
 
 def shorten(value: object) -> str:
-    """`repr` on one line, cut to what an error message can carry."""
+    """`repr` on one line, truncated to fit an error message."""
     text = repr(value)
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 3] + "..."
 
 
 @dataclasses.dataclass(frozen=True)
 class JsonLine:
-    """One object of a JSON Lines file; accessors raise `InputError` when the field is wrong."""
+    """One object of a JSON Lines file; accessors raise `InputError` if the field is invalid."""
 
     path: Path
     number: int
@@ -53,7 +53,7 @@ class JsonLine:
         return value
 
     def items(self, field: str, length: int | None = None) -> list[Any]:
-        """A list of `length` items, or of any number but zero."""
+        """A list of `length` items, or any non-empty list."""
         value = self.get(field)
         wanted = "a non-empty list" if length is None else f"a list of {length}"
         if not isinstance(value, list) or (len(value) != length if length else not value):
@@ -101,24 +101,24 @@ def stream_jsonl(path: str | os.PathLike[str]) -> Iterator[JsonLine]:
     """The lines of a UTF-8 JSON Lines file, one at a time; raises as `read_jsonl` does."""
     path = Path(path)
     try:
-        # Bytes: JSON strings may hold U+2028 and others that text files take for line ends.
+        # Bytes: JSON strings may hold U+2028 and others that text mode treats as line ends.
         with path.open("rb") as file:
             if not file.read(_LOOK_AHEAD).strip() and not file.read().strip():
                 raise InputError(f"{path}: is empty")
             file.seek(0)
-            place = 0
+            offset = 0
             for number, row in enumerate(file, start=1):
-                yield _parse(path, number, _decoded(path, row, place))
-                place += len(row)
+                yield _parse(path, number, _decoded(path, row, offset))
+                offset += len(row)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
-def _decoded(path: Path, row: bytes, place: int) -> str:
+def _decoded(path: Path, row: bytes, offset: int) -> str:
     try:
         return row.removesuffix(b"\n").decode()
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is not UTF-8 at byte {place + error.start}") from error
+        raise InputError(f"{path}: is not UTF-8 at byte {offset + error.start}") from error
 
 
 def _parse(path: Path, number: int, row: str) -> JsonLine:
@@ -135,10 +135,10 @@ def _parse(path: Path, number: int, row: str) -> JsonLine:
 
 
 def write_jsonl(path: str | os.PathLike[str], rows: Iterable[Any]) -> None:
-    """Writes dataclass instances or mappings, one a line; the file appears whole or not at all.
+    """Writes dataclass instances or mappings atomically, one per line.
 
     Raises:
-      ValueError: a row holds NaN or infinity, which JSON has no word for.
+      ValueError: a row holds NaN or infinity, which JSON cannot represent.
     """
     with replacing(Path(path)) as unfinished, unfinished.open("w", encoding="utf-8") as file:
         for row in rows:

@@ -1,9 +1,9 @@
-"""The one packed layout that training, scoring and generation share.
+"""The packed layout shared by training, scoring and generation.
 
 A row holds one or several conversations. Each conversation is a prefix segment and any number of
-branch segments whose parent is the prefix. A query sees a key if the key comes no later and lies
-in the query's own segment or in that segment's parent; so branches share one prefix and cannot
-see each other. The layout is ours.
+branch segments whose parent is the prefix. A query sees a key if the key comes no later and is in
+the query's own segment or in that segment's parent; so branches share one prefix and cannot see
+each other. The layout is ours.
 """
 
 from typing import Any, NamedTuple
@@ -17,12 +17,12 @@ Array = jax.Array | np.ndarray
 class PackedRows(NamedTuple):
     """Packed rows of fixed length L; leading axes are free, usually [rows].
 
-    tokens: int32 [..., L], 0 where there is none (visual slots and padding).
+    tokens: int32 [..., L], 0 for visual slots and padding.
     visual_slot: int32 [..., L], index into the row's [videos x latents] embeddings, -1 for text.
-    positions: int32 [..., L], rotary positions; a branch goes on where its parent ended.
+    positions: int32 [..., L], rotary positions; a branch continues where its parent ends.
     segment: int32 [..., L], 1, 2, ...; 0 is padding.
     parent: int32 [..., L], the segment that this one continues, 0 for none.
-    loss_mask: float32 [..., L], weight of predicting the token that stands here.
+    loss_mask: float32 [..., L], weight of predicting the token at this index.
     """
 
     tokens: Any
@@ -36,8 +36,8 @@ class PackedRows(NamedTuple):
 def attention_mask(query: PackedRows, key: PackedRows) -> jax.Array:
     """Which keys each query sees, by order in the row and by segment.
 
-    Both are parts of the same rows, whose order is given by index; use `cached_mask` where the
-    queries stand behind the keys.
+    Both are the same rows, whose order is given by index; use `segments_visible` if the queries
+    follow all keys.
 
     Returns:
         bool [..., queries, keys].

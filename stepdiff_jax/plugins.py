@@ -1,4 +1,4 @@
-"""Functions and classes that are named as MODULE:NAME, in a table or by a user's option."""
+"""Functions and classes given as MODULE:NAME, in a table or by a user's option."""
 
 import importlib
 import os
@@ -10,17 +10,17 @@ from stepdiff_jax.errors import InputError
 
 
 def load_named(named: str, option: str) -> Any:
-    """What MODULE:NAME names; the current directory is searched for MODULE last.
+    """The object that MODULE:NAME names; the current directory is searched for MODULE last.
 
     Args:
-        option: what the name was given to, for messages.
+        option: the option that the name was given to, for messages.
     Raises:
         InputError: not MODULE:NAME, no such module, the module fails, or it lacks the name.
     """
     module_name, _, name = named.partition(":")
     if not module_name or not name:
         raise InputError(f"{option}: must be MODULE:NAME, got {named!r}")
-    # `python -m` has it there, a console script has not.
+    # `python -m` adds it to the path, a console script does not.
     if (here := os.getcwd()) not in sys.path:  # noqa: PTH109
         sys.path.append(here)
     try:
@@ -37,7 +37,7 @@ def load_named(named: str, option: str) -> Any:
 
 
 def plugin_error(named: str, option: str, error: Exception) -> InputError:
-    """What a plug-in raised, and where, on one line; an `InputError` of its own is kept."""
+    """What a plug-in raised, and where, on one line; an `InputError` is returned as it is."""
     if isinstance(error, InputError):
         return error
     frame = traceback.extract_tb(error.__traceback__)[-1]

@@ -1,8 +1,8 @@
 """Weights in int8 and int4, through qwix's primitives.
 
-Weight-only: what comes out of `dequantize` has the model's dtype, and so have activations and
-gradients. int8 has a scale per output channel; int4 has one per output channel and tile of `TILE`
-inputs, because sixteen levels do not span a whole column of a Llama (both choices are ours).
+Weight-only: the result of `dequantize` has the model's dtype, as have activations and gradients.
+int8 has a scale per output channel; int4 has one per output channel and tile of `TILE` inputs,
+because sixteen levels do not span a whole column of a Llama (both choices are ours).
 """
 
 import functools
@@ -17,8 +17,8 @@ from jax.typing import DTypeLike
 from stepdiff_jax.errors import InputError
 
 TILE = 128
-"""Inputs that share a scale in int4; its largest divisor that divides the inputs where 128 does
-not."""
+"""Inputs that share a scale in int4; where it does not divide their number, the greatest common
+divisor of both."""
 
 INTEGERS = {"int8": jnp.dtype(jnp.int8), "int4": jnp.dtype(jnp.int4)}
 
@@ -27,20 +27,20 @@ INTEGERS = {"int8": jnp.dtype(jnp.int8), "int4": jnp.dtype(jnp.int4)}
 def quantize_weight(
     weight: jax.Array | np.ndarray, quantization: str, dtype: DTypeLike
 ) -> qwix.QArray:
-    """The nearest multiples of the scales, which take each group's largest value to the last level.
+    """The nearest multiples of the scales, which map each group's largest value to the last level.
 
     The arithmetic is float32: in bfloat16 a quotient above 64 would already be rounded to halves.
-    Compiled, so that a weight gives the same bits (and fingerprint) whoever loads it.
+    Compiled, so that a weight always yields the same bits (and fingerprint).
 
     Args:
-        weight: [..., inputs, outputs], any float type; leading axes have scales of their own.
+        weight: [..., inputs, outputs], any float type; leading axes have separate scales.
         quantization: "int8" or "int4".
-        dtype: of the scales, and of what `dequantize` gives: the model's.
+        dtype: of the scales, and of the result of `dequantize`: the model's.
     Returns:
         `qvalue` int8 or int4 [..., inputs, outputs], and `scale` [..., tiles, outputs], where tiles
         is 1 for int8.
     Raises:
-        InputError: another quantization.
+        InputError: the quantization is unknown.
     """
     if quantization not in INTEGERS:
         raise InputError(

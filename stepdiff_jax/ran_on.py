@@ -1,4 +1,4 @@
-"""What a measurement ran on: for the files and reports that hold its figures."""
+"""What a measurement ran on, to be recorded with its results."""
 
 import os
 import platform
@@ -13,12 +13,12 @@ PACKAGES = (
 
 
 def packages() -> dict[str, str]:
-    """Versions of Python and of the packages that decide the figures."""
+    """Versions of Python and of the packages that affect results."""
     return {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
 
 
 def machine() -> dict[str, Any]:
-    """The processor's name, the cores that this process may use, and the load now."""
+    """The processor's name, the cores that this process may use, and the current load."""
     return {
         "cores": len(os.sched_getaffinity(0)),
         "processor": _processor(),

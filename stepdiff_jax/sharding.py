@@ -1,4 +1,4 @@
-"""The device mesh, and the rules that lay arrays with named dimensions out on it.
+"""The device mesh, and the rules that shard arrays with named dimensions over it.
 
 Weights are sharded by the logical names of their dimensions (`stepdiff_jax.models.variables`),
 batches by their rows. The table of rules is ours: fully sharded over "fsdp" along the embedding,
@@ -24,7 +24,7 @@ DATA_AXES = ("replica", "data", "fsdp")
 """Mesh axes over which the rows of a batch are spread."""
 
 SMALL = 1 << 20
-"""Bytes below which an array that does not divide is replicated instead of refused."""
+"""Bytes below which an array that does not divide evenly is replicated instead of refused."""
 
 Run = TypeVar("Run", bound=Callable[..., Any])
 
@@ -35,7 +35,7 @@ MeshAxes = str | tuple[str, ...] | None
 class Rules:
     """Pairs (logical axis, mesh axes or None for replicated); the first match wins.
 
-    "rows" are the leading axes of activations: rows of a batch, or what was flattened into them.
+    "rows" are the leading axes of activations: rows of a batch, or axes flattened into them.
     """
 
     table: tuple[tuple[str, MeshAxes], ...] = (
@@ -51,11 +51,11 @@ class Rules:
         ("mlp_tiles", "tensor"),
     )
     optional: frozenset[str] = frozenset(("embed_tiles", "heads_tiles", "mlp_tiles"))
-    """Logical axes that are replicated where their mesh axis does not divide them, however large
+    """Logical axes that are replicated if their mesh axis does not divide them, however large
     the array: the tiles of quantised weights, 128 times fewer than their inputs."""
 
     def mesh_axis(self, name: str | None) -> MeshAxes:
-        """The mesh axes of one logical axis; raises ValueError where no rule names it."""
+        """The mesh axes of one logical axis; raises ValueError if no rule names it."""
         if name is None:
             return None
         for logical, axis in self.table:
@@ -66,7 +66,7 @@ class Rules:
     def spec(self, names: Sequence[str | None]) -> PartitionSpec:
         """The partition of an array whose dimensions have these names.
 
-        Raises ValueError for an unknown name, or where two dimensions fall on one mesh axis.
+        Raises ValueError if a name is unknown or two dimensions fall on one mesh axis.
         """
         axes = [self.mesh_axis(name) for name in names]
         used = [axis for entry in axes for axis in _each(entry)]
@@ -81,13 +81,15 @@ def make_mesh(config: MeshConfig, devices: Sequence[jax.Device] | None = None) -
     """A mesh with axes `MESH_AXES` over `devices` (all devices by default).
 
     Raises:
-        InputError: the sizes are not positive, several are -1, or they do not make up the devices.
+        InputError: the sizes are not positive, several are -1, or they do not match the devices.
     """
     devices = jax.devices() if devices is None else devices
     sizes = {axis: getattr(config, axis) for axis in MESH_AXES}
     for axis, size in sizes.items():
         if size < 1 and size != -1:
-            raise InputError(f"mesh.{axis} must be positive, or -1 for what is left, got {size}")
+            raise InputError(
+                f"mesh.{axis} must be positive, or -1 for all remaining devices, got {size}"
+            )
     open_axes = [axis for axis, size in sizes.items() if size == -1]
     if len(open_axes) > 1:
         raise InputError(f"only one mesh axis can be -1, got {' and '.join(open_axes)}")
@@ -96,7 +98,7 @@ def make_mesh(config: MeshConfig, devices: Sequence[jax.Device] | None = None) -
         raise InputError(f"mesh sizes {sizes} do not make up {len(devices)} devices")
     shape = tuple(len(devices) // given if size == -1 else size for size in sizes.values())
     if list(devices) == list(jax.devices()):
-        # Orders the devices so that inner axes lie on the fastest links.
+        # Orders the devices so that inner axes use the fastest links.
         return jax.make_mesh(shape, MESH_AXES, axis_types=(AxisType.Auto,) * len(MESH_AXES))
     return Mesh(np.array(devices).reshape(shape), MESH_AXES)
 
@@ -106,7 +108,7 @@ def state_shardings(state: Any, mesh: Mesh, rules: Rules | None = None) -> Any:
 
     Args:
         state: any tree with `nnx.Variable`s in it (a model's state, or an optimizer's), of arrays
-            or of `jax.ShapeDtypeStruct`s. Arrays outside of variables are replicated.
+            or of `jax.ShapeDtypeStruct`s. Arrays outside variables are replicated.
     Returns:
         the same tree with a NamedSharding for each array.
     Raises:
@@ -128,14 +130,14 @@ def state_shardings(state: Any, mesh: Mesh, rules: Rules | None = None) -> Any:
 
 
 def constrain(x: jax.Array, *names: str | None) -> jax.Array:
-    """Pin an activation's layout on the mesh that the caller traces for; without one, nothing.
+    """Pin an activation's layout on the mesh that is being traced for; a no-op without one.
 
-    Weights are sharded along the very axes that matmuls contract. Left alone, the compiler may
-    gather the rows of a batch everywhere and sum partial products, instead of gathering one layer's
+    Weights are sharded along the axes that matmuls contract. Left alone, the compiler may gather
+    the rows of a batch everywhere and sum partial products, instead of gathering one layer's
     weights (fully sharded data parallelism); at 70B that does not fit.
 
     Args:
-        names: logical axes of the leading dimensions; those behind are replicated.
+        names: logical axes of the leading dimensions; the remaining ones are replicated.
     """
     if jax.sharding.get_abstract_mesh().empty:
         return x
@@ -145,7 +147,7 @@ def constrain(x: jax.Array, *names: str | None) -> jax.Array:
 def on_its_mesh(run: Run) -> Run:
     """`run(model, ...)`, traced for the mesh that the model's arrays are laid out on, if any.
 
-    So `constrain` works in it. What it returns should be constrained to be whole everywhere.
+    This makes `constrain` work in `run`, which should constrain its results to be replicated.
     """
 
     @wraps(run)
@@ -170,9 +172,9 @@ def _is_variable(node: Any) -> bool:
 def _dividing(
     names: Sequence[str | None], rules: Rules, array: Any, mesh: Mesh, path: str
 ) -> PartitionSpec:
-    """The rules' partition where it divides the array.
+    """The rules' partition of the array.
 
-    Of small arrays, and along `rules.optional`, only its parts that do.
+    In small arrays, and along `rules.optional`, dimensions that do not divide are replicated.
     """
     axes = list(rules.spec(names))
     for dimension, axis in enumerate(axes):
@@ -189,15 +191,15 @@ def _dividing(
 
 
 def rows_sharding(mesh: Mesh) -> NamedSharding:
-    """Of batches: the leading axis over all data axes, the others whole."""
+    """The sharding of batches: the leading axis over all data axes, the others replicated."""
     return NamedSharding(mesh, PartitionSpec(DATA_AXES))
 
 
 def put_whole(tree: Any, shardings: Any) -> Any:
-    """Lay arrays that every process holds whole, and alike, out on a mesh.
+    """Put arrays on a mesh that every process holds whole, with the same values.
 
-    Each device is given its part only. `jax.device_put` would first compare the arrays of all
-    processes, which takes one transfer of the whole model for each of them.
+    Each device receives only its shard. `jax.device_put` would first compare the arrays of all
+    processes, which takes one transfer of the whole model per process.
     """
 
     def put(array: Any, sharding: NamedSharding) -> jax.Array:
@@ -227,8 +229,8 @@ def data_shard(mesh: Mesh) -> tuple[int, int]:
     parts = sorted({tuple(sorted(part)) for part in held.values()})
     if sum(map(len, parts)) > len(blocks) or len(set(map(len, parts))) > 1:
         raise InputError(
-            f"mesh sizes {dict(mesh.shape)}: processes share only some of their rows; make "
-            "mesh.tensor divide the devices of a process, or be a multiple of them"
+            f"mesh sizes {dict(mesh.shape)}: processes share only some of their rows; "
+            "mesh.tensor must divide the devices per process, or be a multiple of them"
         )
     return parts.index(tuple(sorted(held[jax.process_index()]))), len(parts)
 

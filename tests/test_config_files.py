@@ -96,7 +96,7 @@ def test_unknown_name_lists_what_there_is():
         ("def experiment(:", ", line 1: SyntaxError: "),
         ("x = 1\ny = z", ", line 2: NameError: name 'z' is not defined"),
         ("x = 1", ": AttributeError: "),
-        ("def experiment():\n    return 3", ": experiment() must give an Experiment, got 3"),
+        ("def experiment():\n    return 3", ": experiment() must return an Experiment, got 3"),
         (
             "from stepdiff_jax.config import MeshConfig\ndef experiment():\n    MeshConfig(dta=1)",
             ", line 3: TypeError: ",

@@ -1,1 +1,1 @@
-"""Compiles the training step for hardware that is not there, and says what it needs."""
+"""Compiles the training step for hardware that is not attached, and reports what it needs."""

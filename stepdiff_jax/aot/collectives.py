@@ -15,9 +15,9 @@ _SHAPE = re.compile(r"\b(\w+)\[([\d,]*)\]")
 
 @dataclass(frozen=True)
 class Collective:
-    """All operations of one kind: how many stand in the program, and bytes of their results.
+    """All operations of one kind: their number in the program, and the bytes of their results.
 
-    A loop's body counts once, whatever the number of its rounds.
+    A loop's body counts once, however many iterations it runs.
     """
 
     kind: str
@@ -26,12 +26,12 @@ class Collective:
 
 
 def collectives(program: str) -> list[Collective]:
-    """Of a compiled program's text (`compiled.as_text()`), the largest first."""
+    """The collectives in a compiled program's text (`compiled.as_text()`), largest first."""
     found: dict[str, list[float]] = defaultdict(list)
     for line in program.splitlines():
         match = _OPERATION.search(line)
         if match is not None:
-            # A "-start" gives its operand and its result: the larger one is what is moved.
+            # A "-start" returns its operand and its result; the larger one is what is moved.
             sizes = [_size(*shape) for shape in _SHAPE.findall(match[1])]
             found[match[2]].append(max(sizes, default=0))
     ordered = sorted(found.items(), key=lambda item: -sum(item[1]))

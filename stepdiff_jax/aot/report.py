@@ -1,4 +1,4 @@
-"""What a compiled training step needs: memory a chip, work a step, collectives."""
+"""What a compiled training step needs: memory per chip, work per step, collectives."""
 
 import dataclasses
 import re
@@ -17,21 +17,21 @@ from stepdiff_jax.training.abstract import lower_step
 from stepdiff_jax.training.flops import StepFlops, step_flops
 
 SHARES_OF_PEAK = (0.4, 0.6)
-"""Shares of the chips' peak that step times are given at (published MFUs lie about there)."""
+"""Shares of the chips' peak at which step times are given (published MFUs are in this range)."""
 
 
 @dataclass(frozen=True)
 class Fit:
-    """One program on one slice; bytes are those of a chip.
+    """One program on one slice; byte counts are per chip.
 
-    fits: whether the compiler found room; where it did not, the sizes below are None and `reason`
-        is the compiler's own line.
-    argument_bytes: weights, optimizer and batch; temporary_bytes: everything else at once;
-        peak_bytes: most of both at one time.
-    tokens, pairs: of one step, padding included; a pair is two videos.
-    collectives: None where the compiled program cannot be read back (jaxlib 0.10.2 fails to parse
-        its own asynchronous operations for v5p), or where there is none.
-    compile_seconds: on this machine; never compared by a test.
+    fits: whether the program fits in memory; if not, the sizes below are None and `reason` is the
+        compiler's own message.
+    argument_bytes: weights, optimizer and batch; temporary_bytes: everything else;
+        peak_bytes: the peak of both together.
+    tokens, pairs: per step, padding included; a pair is two videos.
+    collectives: None if the compiled program cannot be read back (jaxlib 0.10.2 fails to parse
+        its own asynchronous operations for v5p), or if there is none.
+    compile_seconds: on this machine; no test compares it.
     """
 
     name: str
@@ -54,13 +54,13 @@ class Fit:
     compile_seconds: float
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values, with the sum of FLOPs."""
+        """Plain values, with the total FLOPs added."""
         row = dataclasses.asdict(self)
         row["flops"]["total"] = self.flops.total
         return row
 
     def describe(self) -> str:
-        """A few lines for a person."""
+        """A readable summary of a few lines."""
         gib = 1 / GIB
         lines = [
             f"{self.name} on {self.topology}: {self.chips} chips, mesh "
@@ -72,14 +72,14 @@ class Fit:
             lines.append(f"memory    DOES NOT FIT: {self.reason}")
         else:
             lines.append(
-                f"memory    fits: {self.peak_bytes * gib:.2f} GiB of "
-                f"{self.memory_bytes * gib:.0f} a chip (arguments "
+                f"memory    fits: {self.peak_bytes * gib:.2f} of "
+                f"{self.memory_bytes * gib:.0f} GiB per chip (arguments "
                 f"{self.argument_bytes * gib:.2f}, temporary {self.temporary_bytes * gib:.2f})"
             )
         work = self.flops
         lines.append(
-            f"work      {work.total:.3g} FLOPs a step: language model {work.language_model:.3g} "
-            f"(4N a token), remat {work.rematerialisation:.3g}, encoder {work.encoder:.3g}, "
+            f"work      {work.total:.3g} FLOPs per step: language model {work.language_model:.3g} "
+            f"(4N per token), remat {work.rematerialisation:.3g}, encoder {work.encoder:.3g}, "
             f"resampler {work.resampler:.3g}"
         )
         times = ", ".join(f"{s:.2f} s at {share}" for share, s in self.step_seconds.items())
@@ -90,15 +90,15 @@ class Fit:
             for one in self.collectives or ()
         ]
         if self.fits and self.collectives is None:
-            lines.append("collectives: not told, the compiled program cannot be read back")
+            lines.append("collectives: unknown, the compiled program cannot be read back")
         return "\n".join([*lines, f"compiled in {self.compile_seconds:.0f} s"])
 
 
 def compile_for(experiment: Experiment, topology: str) -> tuple[Fit, jax.stages.Compiled | None]:
-    """Compile the training step for a slice; the executable is None where it does not fit.
+    """Compile the training step for a slice; the executable is None if it does not fit.
 
     Raises:
-        InputError: an unknown slice, or a mesh or batch that it does not divide.
+        InputError: the slice is unknown, or the mesh or the batch does not divide over it.
     """
     chip, chips = parse_topology(topology)
     mesh = make_mesh(experiment.mesh, topology_devices(topology))
@@ -152,6 +152,6 @@ def _read_collectives(compiled: jax.stages.Compiled | None) -> tuple[Collective,
 
 
 def out_of_memory(message: str) -> str:
-    """The line of a compiler's error that tells what did not fit; empty for another error."""
+    """The line of a compiler's error that says what did not fit; empty for other errors."""
     match = re.search(r"Ran out of memory[^\n]*", message)
     return match[0] if match else ""

@@ -1,4 +1,4 @@
-"""What `stepdiff aot` does: compile for one slice, or search for one."""
+"""Implements `stepdiff aot`: compile for one slice, or search for one."""
 
 import sys
 from pathlib import Path
@@ -18,17 +18,17 @@ def run(
     """Compile an experiment's step for a topology, or search a generation of chips.
 
     Args:
-        save: where the executable goes; with a topology only.
+        save: where to write the executable; only with a topology.
     Raises:
-        InputError: not exactly one of topology and search; as `compile_for` and `search`.
+        InputError: both or neither of topology and search; as `compile_for` and `search`.
     """
     if topology is not None and search is None:
         return _compile_one(experiment, topology, save)
     if search is not None and topology is None:
         if save is not None:
-            raise InputError("--save goes with --topology")
+            raise InputError("--save requires --topology")
         return _search(experiment, search)
-    raise InputError("--topology or --search is needed, and only one of them")
+    raise InputError("exactly one of --topology and --search is required")
 
 
 def _compile_one(experiment: Experiment, topology: str, save: Path | None) -> Fit:

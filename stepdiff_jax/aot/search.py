@@ -17,9 +17,9 @@ Compile = Callable[[Experiment, str], Fit]
 
 @dataclass(frozen=True)
 class Found:
-    """What a search found.
+    """The result of a search.
 
-    smallest: one row a data shard on the smallest slice; largest: the most rows that fit there.
+    smallest: one row per data shard on the smallest slice; largest: the most rows that fit on it.
     """
 
     smallest: Fit
@@ -30,7 +30,7 @@ class Found:
         return {"smallest": self.smallest.to_json(), "largest": self.largest.to_json()}
 
     def describe(self) -> str:
-        """A few lines for a person."""
+        """A readable summary of a few lines."""
         return (
             f"smallest slice: {self.smallest.topology} ({self.smallest.chips} chips); largest "
             f"batch on it: {self.largest.rows} rows\n\n{self.largest.describe()}"
@@ -40,30 +40,30 @@ class Found:
 def search(
     experiment: Experiment,
     generation: str,
-    tell: Callable[[str], None],
+    log: Callable[[str], None],
     compile: Compile | None = None,
 ) -> Found:
-    """Try the generation's slices from the smallest on, then batches on the first that fits.
+    """Try the generation's slices, smallest first, then batch sizes on the first that fits.
 
     Args:
-        tell: called with a line for everything that was tried.
-        compile: what compiles; `compile_for` by default.
+        log: called with one line per attempt.
+        compile: compiles for one slice; `compile_for` by default.
     Raises:
-        InputError: an unknown generation, or nothing fits.
+        InputError: the generation is unknown, or no slice fits.
     """
     if generation not in CHIPS:
         raise InputError(f"--search {generation!r}: must be one of {', '.join(CHIPS)}")
     compile = compile or (lambda experiment, topology: compile_for(experiment, topology)[0])
     for topology in (f"{generation}:{shape}" for shape in CHIPS[generation].slices):
         try:
-            shards = _room(experiment, topology)
+            shards = _data_shards(experiment, topology)
             smallest = compile(with_rows(experiment, shards), topology)
         except InputError as error:
-            tell(f"{topology}: {error}")
+            log(f"{topology}: {error}")
             continue
-        tell(_line(smallest))
+        log(_line(smallest))
         if smallest.fits:
-            return Found(smallest, largest_batch(experiment, smallest, shards, compile, tell))
+            return Found(smallest, largest_batch(experiment, smallest, shards, compile, log))
     raise InputError(f"--search {generation}: {experiment.name} fits none of its slices")
 
 
@@ -72,18 +72,18 @@ def largest_batch(
     smallest: Fit,
     shards: int,
     compile: Compile,
-    tell: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> Fit:
-    """The fit with the most rows a data shard on the slice of `smallest`, which has one.
+    """The fit with the most rows per data shard on the slice of `smallest`, which has one.
 
-    Memory grows about linearly with rows, so that the next try is a line through the last two
-    fits; what it says is always compiled, and the search ends where one row more does not fit.
+    Memory grows roughly linearly with rows, so the next attempt extrapolates from the last two
+    fits. Every attempt is compiled, and the search ends when one more row does not fit.
     """
     fits, limit = [(1, smallest)], None
     while limit is None or limit - fits[-1][0] > 1:
         rows = _next_rows(fits, limit)
         fit = compile(with_rows(experiment, rows * shards), smallest.topology)
-        tell(_line(fit))
+        log(_line(fit))
         if fit.fits:
             fits.append((rows, fit))
         else:
@@ -98,7 +98,7 @@ def with_rows(experiment: Experiment, rows: int) -> Experiment:
 
 
 def _next_rows(fits: list[tuple[int, Fit]], limit: int | None) -> int:
-    """More rows than the last that fitted, fewer than `limit`."""
+    """The next number of rows to try: more than last fitted, fewer than `limit`."""
     (rows, fit) = fits[-1]
     if limit is None and len(fits) == 1:
         return 2 * rows
@@ -112,15 +112,15 @@ def _next_rows(fits: list[tuple[int, Fit]], limit: int | None) -> int:
     return guess if limit is None else min(guess, limit - 1)
 
 
-def _room(experiment: Experiment, topology: str) -> int:
-    """Data shards of the slice's mesh; raises InputError where the weights alone do not fit."""
+def _data_shards(experiment: Experiment, topology: str) -> int:
+    """Data shards of the slice's mesh; raises InputError if the weights alone do not fit."""
     chip, _ = parse_topology(topology)
     mesh = make_mesh(experiment.mesh, topology_devices(topology))
     held = held_bytes(experiment, mesh)
     if held > chip.memory:
         raise InputError(
-            f"weights and optimizer alone need {held / GIB:.1f} GiB of "
-            f"{chip.memory / GIB:.0f} a chip"
+            f"weights and optimizer alone need {held / GIB:.1f} of "
+            f"{chip.memory / GIB:.0f} GiB per chip"
         )
     shards = 1
     for axis in DATA_AXES:

@@ -1,7 +1,7 @@
-"""Slices of TPUs by name: their chips, their memory and speed, and a mesh over them.
+"""TPU slices by name: their chips, memory and speed, and their devices.
 
-Figures are those of Google's documentation of each generation ("TPU v5e", "TPU v5p", "TPU v6e",
-"TPU v4" at cloud.google.com/tpu/docs, read 2026-11): HBM of a chip and its bfloat16 peak.
+Figures are from Google's documentation of each generation ("TPU v5e", "TPU v5p", "TPU v6e",
+"TPU v4" at cloud.google.com/tpu/docs, read 2026-11): HBM and bfloat16 peak per chip.
 """
 
 import os
@@ -20,8 +20,8 @@ GIB = 2**30
 class Chip:
     """One accelerator chip.
 
-    memory: bytes of HBM; peak: bfloat16 FLOPs a second; slices: shapes that `--search` tries, from
-    the smallest to the largest.
+    memory: bytes of HBM; peak: bfloat16 FLOPs per second; slices: shapes that `--search` tries,
+    smallest first.
     """
 
     memory: int
@@ -40,13 +40,13 @@ CHIPS = {
 def parse_topology(name: str) -> tuple[Chip, int]:
     """The chip and the number of chips of a topology such as "v5p:4x4x4".
 
-    Raises InputError for a name of another form, or an unknown generation.
+    Raises InputError if the name has another form or the generation is unknown.
     """
     match = re.fullmatch(r"(\w+):(\d+(?:x\d+){1,2})", name)
     if match is None or match[1] not in CHIPS:
         raise InputError(
-            f"topology {name!r}: must be GENERATION:AxB or AxBxC, such as v5p:4x4x4, with a "
-            f"generation of {', '.join(CHIPS)}"
+            f"topology {name!r}: must be GENERATION:AxB or GENERATION:AxBxC, such as "
+            f"v5p:4x4x4; known generations: {', '.join(CHIPS)}"
         )
     count = 1
     for side in match[2].split("x"):
@@ -55,7 +55,7 @@ def parse_topology(name: str) -> tuple[Chip, int]:
 
 
 def use_compiler_only() -> None:
-    """Keep JAX from looking for TPUs; to be called before JAX starts a backend."""
+    """Keep JAX from looking for TPUs; must be called before JAX starts a backend."""
     os.environ["JAX_PLATFORMS"] = "cpu"
     os.environ["TPU_SKIP_MDS_QUERY"] = "1"
     os.environ.setdefault("ALLOW_MULTIPLE_LIBTPU_LOAD", "1")
@@ -63,18 +63,18 @@ def use_compiler_only() -> None:
 
 
 def topology_devices(name: str) -> list[jax.Device]:
-    """The chips of a slice that need not be there.
+    """The devices of a slice, which need not be attached.
 
-    Raises InputError where libtpu is not installed, or does not know the slice.
+    Raises InputError if libtpu is not installed or does not know the slice.
     """
     from jax.experimental import topologies
 
     parse_topology(name)
     try:
         description = topologies.get_topology_desc(platform="tpu", topology_name=name)
-    except Exception as error:  # libtpu has no narrower class for a slice that it does not know
+    except Exception as error:  # libtpu raises nothing more specific for an unknown slice
         reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
         raise InputError(
-            f"topology {name!r}: {reason} (the TPU compiler is `pip install stepdiff-jax[aot]`)"
+            f"topology {name!r}: {reason} (for the TPU compiler: `pip install stepdiff-jax[aot]`)"
         ) from error
     return list(description.devices)

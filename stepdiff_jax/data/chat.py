@@ -7,26 +7,26 @@ from stepdiff_jax.data.prompts import Conversation, Segment, Text, Turn, Video
 from stepdiff_jax.families.common.base import Family, Role, Special
 
 Rendered = Text | Video | Special
-"""A part of a conversation as the language model reads it; each text is tokenised by itself."""
+"""A part of a conversation as the language model reads it; each text is tokenised separately."""
 
 
 @dataclass(frozen=True)
 class Chat:
-    """A conversation without turns: the shared prefix, and each branch that continues it."""
+    """A rendered conversation: the shared prefix, and the branches that continue it."""
 
     prefix: tuple[Rendered, ...]
     branches: tuple[tuple[Rendered, ...], ...]
 
 
 def in_template(conversation: Conversation, family: Family) -> Chat:
-    """Put what the family's template has for each turn in its place.
+    """Replace each turn by the text that the family's template has for it.
 
-    A template's words join the text that stands on either side of them, as they are tokenised
-    together in the family's own conversations; but an answer stays a text by itself, whose tokens
-    are those that are scored, generated and trained on. Other texts are never joined.
+    Template text is joined with the texts on either side, because the family's own conversations
+    tokenise them together; but an answer stays a separate text, whose tokens are exactly those
+    that are scored, generated and trained on. Other texts are never joined.
 
     Raises:
-        InputError: the template has no such turn after the one before.
+        InputError: the template has no such turn after the previous one.
     """
     writer = _Writer(family)
     prefix = tuple(writer.write(conversation.prefix))
@@ -40,7 +40,7 @@ def in_template(conversation: Conversation, family: Family) -> Chat:
 
 @dataclass(frozen=True)
 class _Piece:
-    """template: it joins the texts beside it; alone: it joins nothing."""
+    """A rendered part. template: it is joined with adjacent texts; alone: it is never joined."""
 
     part: Rendered
     template: bool = False
@@ -48,7 +48,7 @@ class _Piece:
 
 
 class _Writer:
-    """Knows whose turn it is, across the cut between a prefix and its branches."""
+    """Tracks whose turn it is, across the split between a prefix and its branches."""
 
     def __init__(self, family: Family):
         self.family = family
@@ -76,13 +76,13 @@ class _Writer:
 
 
 def _trimmed(text: Text, begins: bool, ends: bool) -> Text:
-    """Without white space where the turn begins, and where it ends."""
+    """The text without white space at the start and the end of its turn."""
     stripped = text.text.lstrip() if begins else text.text
     return replace(text, text=stripped.rstrip() if ends or text.end else stripped)
 
 
 def _joined(pieces: Iterable[_Piece]) -> Iterator[Rendered]:
-    """Texts and the template's words beside them as one text."""
+    """Join template text with adjacent texts."""
     held: _Piece | None = None
     for piece in pieces:
         if held is not None and _join(held, piece):

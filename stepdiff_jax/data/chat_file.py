@@ -1,4 +1,4 @@
-"""The chat template that lies beside a tokenizer, compared with its family's."""
+"""Checks the chat template stored beside a tokenizer against its family's."""
 
 import json
 from datetime import datetime
@@ -13,17 +13,17 @@ from stepdiff_jax.jsonl import shorten
 
 TEMPLATE_FILE = "chat_template.jinja"
 CONFIG_FILE = "tokenizer_config.json"
-"""Hugging Face's files: the template by itself, or a field of the tokenizer's configuration."""
+"""Hugging Face's files: the template alone, or a field of the tokenizer's configuration."""
 
 SYSTEM, USER = "You compare videos.", "what differs"
 
 
 def check_chat_template(directory: Path, family: Family) -> None:
-    """Render a system and a user turn with the template in `directory`, where there is one.
+    """Check the template in `directory`, if any, by rendering a system and a user turn.
 
     Raises:
-        InputError: a file cannot be read; the template fails, or gives another text than the
-            family's own.
+        InputError: a file cannot be read, or the template fails or renders something other than
+            the family's own.
     """
     found = _stored_template(directory)
     if found is None:
@@ -35,13 +35,13 @@ def check_chat_template(directory: Path, family: Family) -> None:
     ours = family.bos + _spelled(in_template(Conversation(asked), family).prefix)
     if theirs != ours:
         raise InputError(
-            f"{path}: its chat template is not that of llama.family {family.name}: it gives "
+            f"{path}: its chat template is not that of llama.family {family.name}: it renders "
             f"{shorten(theirs)}, the family's {shorten(ours)}"
         )
 
 
 def _stored_template(directory: Path) -> tuple[Path, str] | None:
-    """The template and its file; None where there is none, as of a model that does not chat."""
+    """The template and its file; None if there is none, as for a model without chat."""
     path = directory / TEMPLATE_FILE
     try:
         if path.is_file():
@@ -52,14 +52,14 @@ def _stored_template(directory: Path) -> tuple[Path, str] | None:
         stored = json.loads(path.read_text(encoding="utf-8")).get("chat_template")
     except (OSError, ValueError, AttributeError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
-    if isinstance(stored, list):  # several by name, of which "default" is for conversations
+    if isinstance(stored, list):  # several named templates, "default" being for chat
         named = {one.get("name"): one.get("template") for one in stored if isinstance(one, dict)}
         stored = named.get("default")
     return (path, stored) if isinstance(stored, str) else None
 
 
 def _render(path: Path, template: str, messages: list[dict[str, str]], family: Family) -> str:
-    """As transformers renders it: Jinja in a sandbox, with its few functions."""
+    """Render as transformers does: sandboxed Jinja with a few extra functions."""
     from jinja2 import TemplateError
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 

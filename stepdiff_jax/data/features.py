@@ -1,7 +1,7 @@
-"""The cache of encoder features, for language models so small that encoding would dominate.
+"""A cache of encoder features, for language models so small that encoding would dominate.
 
-Beside the datasets: `features/<split>.npy`, float16 [clips, tokens, width], and its header
-`features/<split>.json` with the fingerprint of the encoder that made them and the clips' ids.
+Two files beside the datasets: `features/<split>.npy`, float16 [clips, tokens, width], and its
+header `features/<split>.json` with the clip ids and the fingerprint of the encoder.
 """
 
 import json
@@ -32,7 +32,7 @@ class FeatureCache:
         """Map the features of one split.
 
         Raises:
-            InputError: there are none, or the two files do not belong together.
+            InputError: the files are missing or do not belong together.
         """
         path, header_path = _paths(Path(directory), split)
         if not header_path.is_file():
@@ -75,18 +75,18 @@ def write_features(
     arrays: Iterable[np.ndarray],
     fingerprint: str,
 ) -> Path:
-    """Write a cache whole or not at all; returns the path of its array.
+    """Write a cache atomically; returns the path of its array.
 
     Args:
-        arrays: features [tokens, width] of one clip after another, in the order of `clip_ids`.
+        arrays: features [tokens, width] of each clip, in the order of `clip_ids`.
     Raises:
-        InputError: more or fewer arrays than ids, arrays of different shapes, or a feature that
-            float16 cannot hold.
+        InputError: there are more or fewer arrays than ids, their shapes differ, or float16 cannot
+            represent a feature.
     """
     path, header_path = _paths(Path(directory), split)
     with replacing(path) as unfinished:
         shape = _write_array(unfinished, clip_ids, arrays)
-        # Without a header the array does not count, so an old header never meets a new array.
+        # An array without a header is ignored, so an old header never describes a new array.
         header_path.unlink(missing_ok=True)
     header = {"fingerprint": fingerprint, "shape": shape, "clip_ids": list(clip_ids)}
     write_json(header_path, header)
@@ -106,7 +106,7 @@ def _write_array(path: Path, clip_ids: Sequence[str], arrays: Iterable[np.ndarra
         if values.shape != features.shape[1:]:
             raise InputError(
                 f"features of clip {clip_ids[count - 1]!r} are {list(values.shape)}, those of the "
-                f"first {list(features.shape[1:])}"
+                f"first clip {list(features.shape[1:])}"
             )
         with np.errstate(over="ignore"):
             features[count - 1] = values.astype(_DTYPE)

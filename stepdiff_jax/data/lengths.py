@@ -1,4 +1,4 @@
-"""What every record of a set needs of a row, computed once and kept beside the dataset."""
+"""How much of a row each record of a set needs, computed once and cached beside the dataset."""
 
 import hashlib
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ PROBES = (
     PairRecord(0, 1, (QuestionAnswer("what", "this"),)),
     SequenceRecord((0,), ("this",)),
 )
-"""Records in every form of prompt, whatever the first record of a set is."""
+"""Records that cover every form of prompt, whatever the first record of a set is."""
 
 
 def record_example(
@@ -41,11 +41,11 @@ def record_lengths(
     tokenizer: Tokenizer,
     latents: int,
 ) -> Lengths:
-    """Lengths of all records, from `directory`/lengths where they were computed before.
+    """Lengths of all records, read from `directory`/lengths if computed before.
 
-    The file's name holds a digest of all that they depend on: the packed files, the tokenizer, the
-    number of latents, and the prompt and chat template (through the tokens of the first record and
-    of made-up ones).
+    The file name holds a digest of everything they depend on: the packed files, the tokenizer,
+    the number of latents, and the prompt and chat template (via the tokens of the first record and
+    of `PROBES`).
     """
     key = _key(dataset_digest(directory, kind), records[0], tokenizer, latents)
     path = Path(directory) / LENGTHS_DIRECTORY / f"{kind}-{split}-{key}.npy"
@@ -80,5 +80,5 @@ def _keep(path: Path, table: np.ndarray) -> None:
         with replacing(path) as unfinished, unfinished.open("wb") as file:
             np.save(file, table)
     except OSError:
-        # Datasets may lie where one cannot write; the lengths are then computed at every start.
+        # The datasets may be read-only; the lengths are then recomputed at every start.
         return

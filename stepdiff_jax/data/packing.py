@@ -1,4 +1,4 @@
-"""From conversations to packed rows: token layout, and the plan of which goes into which row."""
+"""From conversations to packed rows: token layout, and the assignment of records to rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from stepdiff_jax.layout import PackedRows
 
 @dataclass(frozen=True)
 class Example:
-    """One conversation laid out by itself; arrays of length n as in `PackedRows`.
+    """One conversation laid out on its own; arrays of length n as in `PackedRows`.
 
     visual_slot counts from 0 within the conversation, segment 1 is the prefix and parent is 0 or 1.
     """
@@ -35,7 +35,7 @@ class Example:
 
 @dataclass(frozen=True)
 class RowShape:
-    """What fits one row: tokens, videos and answer tokens."""
+    """The capacity of one row: tokens, videos and answer tokens."""
 
     length: int
     videos: int
@@ -44,7 +44,7 @@ class RowShape:
 
 @dataclass(frozen=True)
 class Lengths:
-    """int arrays [records]: what each record needs of a row."""
+    """What each record needs in a row; int arrays [records]."""
 
     length: np.ndarray
     videos: np.ndarray
@@ -94,7 +94,7 @@ class _Writer:
 def lay_out(conversation: Conversation, tokenizer: Tokenizer, latents: int) -> Example:
     """Token layout of one conversation in the tokenizer's family: BOS, the prefix, each branch.
 
-    Raises InputError if a branch holds a video or begins with an answer.
+    Raises InputError if a branch contains a video or begins with an answer.
     """
     chat = in_template(conversation, tokenizer.family)
     writer = _Writer(tokenizer, latents)
@@ -103,7 +103,7 @@ def lay_out(conversation: Conversation, tokenizer: Tokenizer, latents: int) -> E
     end = writer.append(chat.prefix, segment=1, parent=0, position=1)
     for number, branch in enumerate(chat.branches):
         if any(isinstance(part, Video) for part in branch):
-            raise InputError("a branch holds a video: videos stand in the prefix only")
+            raise InputError("a branch holds a video: videos are allowed in the prefix only")
         writer.append(branch, segment=number + 2, parent=1, position=end)
     kinds = [np.int32] * 5 + [np.float32]
     rows = PackedRows(*(np.array(column, kind) for column, kind in zip(writer.columns, kinds)))
@@ -111,14 +111,14 @@ def lay_out(conversation: Conversation, tokenizer: Tokenizer, latents: int) -> E
 
 
 def plan_rows(lengths: Lengths, shape: RowShape, order: np.ndarray) -> list[list[int]]:
-    """First fit over the records in `order`, with a bounded number of open rows.
+    """First-fit packing of the records in `order`, with a bounded number of open rows.
 
     A pure function of its arguments, so rows can be read in any order by any number of hosts.
 
     Returns:
-        record indices of each row.
+        the record indices of each row.
     Raises:
-        InputError: a record does not fit a row by itself (nothing is ever truncated).
+        InputError: a record does not fit in an empty row (nothing is ever truncated).
     """
     limits = np.array([shape.length, shape.videos, shape.answers])
     needs = np.stack([lengths.length, lengths.videos, lengths.answers], axis=1)
@@ -138,28 +138,28 @@ def plan_rows(lengths: Lengths, shape: RowShape, order: np.ndarray) -> list[list
         need = needs[record]
         fits = np.flatnonzero((left >= need).all(axis=1))
         if len(fits):
-            place = int(fits[0])
+            index = int(fits[0])
         else:
             if len(window) == open_rows:
                 fullest = int(left[:, 0].argmin())
                 window.pop(fullest)
                 left = np.delete(left, fullest, axis=0)
-            place = len(window)
+            index = len(window)
             window.append(len(rows))
             rows.append([])
             left = np.concatenate([left, limits[None]])
-        rows[window[place]].append(int(record))
-        left[place] -= need
+        rows[window[index]].append(int(record))
+        left[index] -= need
     return rows
 
 
 def pack_row(
     examples: Sequence[Example], shape: RowShape, latents: int
 ) -> tuple[PackedRows, np.ndarray]:
-    """Put laid-out conversations side by side into one row.
+    """Concatenate laid-out conversations into one row.
 
     Returns:
-        the row (arrays [L]) and its clip indices int32 [videos], -1 where there is none.
+        the row (arrays [L]) and its clip indices int32 [videos], -1 for unused slots.
     """
     columns = [np.zeros(shape.length, np.int32) for _ in range(5)]
     columns.append(np.zeros(shape.length, np.float32))

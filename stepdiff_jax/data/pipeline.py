@@ -1,8 +1,8 @@
-"""From record sets to training batches, through Grain.
+"""From record sets to training batches, with Grain.
 
 The global stream of rows is a pure function of (seed, row number), and the batch of a step is the
-rows [step * B, (step + 1) * B). Every shard takes a contiguous part of each global batch, so the
-state of its iterator is just the step, and a job resumes on another number of hosts.
+rows [step * B, (step + 1) * B). Every shard reads a contiguous part of each global batch, so the
+state of its iterator is just the step, and a job can resume on a different number of hosts.
 """
 
 import sys
@@ -27,9 +27,9 @@ class Batch(NamedTuple):
     """One shard's part of a global batch: B rows of at most V videos each.
 
     rows: PackedRows [B, L].
-    visual: uint8 frames [B, V, T, S, S, 3] or float16 features [B, V, N, C]; zeros where there is
-        no clip.
-    clips: int32 [B, V], clip indices, -1 where there is none.
+    visual: uint8 frames [B, V, T, S, S, 3] or float16 features [B, V, N, C]; zeros for
+        absent clips.
+    clips: int32 [B, V], clip indices, -1 for absent clips.
     """
 
     rows: PackedRows
@@ -47,14 +47,14 @@ def training_batches(
     shard: int = 0,
     shards: int = 1,
 ) -> grain.IterDataset[Batch]:
-    """The endless batches of one data shard, made ahead in threads.
+    """The endless batches of one data shard, prefetched in threads.
 
-    Sources are mixed by weight, row by row, in a fixed pattern; each repeats for ever and is
-    shuffled anew every epoch. The iterator's state is the step.
+    Sources are mixed by weight, row by row, in a fixed pattern; each repeats forever and is
+    reshuffled every epoch. The iterator's state is the step.
 
     Raises:
-        InputError: a missing or empty record set, a weight that is not positive, a record that does
-            not fit a row, batch rows that the shards cannot share evenly, features of other clips.
+        InputError: a record set is missing or empty, a weight is not positive, a record does not
+            fit in a row, the shards do not divide the batch rows, or features are of other clips.
     """
     if not 0 <= shard < shards or config.batch_rows % shards:
         raise InputError(
@@ -87,11 +87,13 @@ def mixed_rows(
 
 
 def open_visual(config: DataConfig, encoder: EncoderConfig) -> VisualSource:
-    """Where batches take frames or features from, checked against the encoder and the clips."""
+    """The source of frames or features, checked against the encoder and the clips."""
     if config.visual_input == "frames":
         return ClipFrames(open_records(config.directory, "clips", config.split), encoder)
     if config.visual_input != "features":
-        raise InputError(f"data.visual_input is {config.visual_input!r}, not frames or features")
+        raise InputError(
+            f"data.visual_input must be frames or features, got {config.visual_input!r}"
+        )
     cache = FeatureCache.open(config.directory, config.split)
     if cache.clip_ids != clip_ids(config.directory, config.split):
         raise InputError(f"{cache.path}: made for other clips than those of {config.directory}")
@@ -107,12 +109,12 @@ def _row_stream(
     config: DataConfig, name: str, tokenizer: Tokenizer, latents: int, seed: int
 ) -> RowStream:
     if name == "clips":
-        raise InputError("data.mixture: 'clips' holds nothing to learn from by itself")
+        raise InputError("data.mixture: 'clips' has no training targets")
     records = open_records(config.directory, name, config.split)
     shape = RowShape(config.row_length, config.row_videos, config.row_answers)
     lengths = record_lengths(config.directory, name, config.split, records, tokenizer, latents)
     try:
-        # The name keeps two sources of one length from being shuffled alike.
+        # The name keeps two sources of equal length from being shuffled identically.
         plans = EpochPlans(lengths, shape, (seed, *name.encode()))
         plans.locate(0)
     except InputError as error:

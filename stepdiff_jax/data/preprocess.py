@@ -1,4 +1,4 @@
-"""From decoded frames to the encoder's input, bit for bit as InternVideo's demo does it.
+"""From decoded frames to the encoder's input, bit-identical to InternVideo's demo.
 
 Uniformly spaced frames, short side to 256 (PIL's antialiased bilinear filter), centre crop, CLIP's
 mean and standard deviation.
@@ -19,19 +19,19 @@ Array = TypeVar("Array", np.ndarray, jax.Array)
 
 
 def uniform_indices(num_frames: int, frames: int = 8) -> np.ndarray:
-    """Indices ``int [frames]`` spread over a clip, first and last included, rounded down.
+    """Indices ``int [frames]`` spread evenly over a clip, first and last included, rounded down.
 
-    A clip shorter than ``frames`` repeats some. InputError for an empty clip.
+    Indices repeat if the clip is shorter than ``frames``. Raises InputError if it is empty.
     """
     if num_frames < 1:
-        raise InputError(f"cannot take {frames} frames of a clip of {num_frames}")
+        raise InputError(f"cannot take {frames} frames from a clip of {num_frames}")
     return np.linspace(0, num_frames - 1, frames).astype(int)
 
 
 def resize_and_crop(frames: np.ndarray, resize: int = 256, crop: int = 224) -> np.ndarray:
     """RGB uint8 ``[T, H, W, 3] -> [T, crop, crop, 3]``: short side to ``resize``, then the centre.
 
-    InputError for another shape or dtype, and for a crop larger than the resized frame.
+    Raises InputError for another shape or dtype, or if the crop exceeds the resized frame.
     """
     if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8:
         raise InputError(
@@ -44,21 +44,21 @@ def resize_and_crop(frames: np.ndarray, resize: int = 256, crop: int = 224) -> n
         size = resize, int(resize * height / width)
     else:
         size = int(resize * width / height), resize
-    # Python's round, which takes halves to even numbers, is part of the definition.
+    # Python's round, which rounds halves to even, is part of the definition.
     left, top = (round((side - crop) / 2) for side in size)
     box = (left, top, left + crop, top + crop)
     out = np.empty((len(frames), crop, crop, 3), np.uint8)
     for i, frame in enumerate(frames):
-        # PIL returns a plain copy where the size is already right, as the original does.
+        # PIL returns a plain copy if the size already matches, as the original does.
         resized = Image.fromarray(frame).resize(size, Image.Resampling.BILINEAR)
         out[i] = np.asarray(resized.crop(box))
     return out
 
 
 def normalize(frames: Array) -> Array:
-    """uint8 ``[..., 3] -> float32 [..., 3]`` with CLIP's mean and deviation of each channel.
+    """uint8 ``[..., 3] -> float32 [..., 3]`` with CLIP's mean and deviation per channel.
 
     Works on numpy arrays, bit-exactly, and on JAX arrays inside jit, where XLA may round the last
-    bit otherwise.
+    bit differently.
     """
     return (frames.astype(np.float32) / np.float32(255) - MEAN) / STD

@@ -1,10 +1,10 @@
 """Prompts as lists of segments: turns, text and video slots, for any family's chat template.
 
-The words are the paper's (sections 3.3 and 3.4; AnyMAL's for a single video); what stands around
-the turns is the language model's (`chat.py`), since the paper's print cannot show it.
-A conversation is a shared prefix (system text and videos) and one branch for each question: the
-cut lies at the last video slot, where the text is tokenised anew anyway, so a branch reads
-exactly like the same question asked alone.
+The wording is the paper's (sections 3.3 and 3.4; AnyMAL's for a single video); the text around
+the turns is the language model's template (`chat.py`), which the paper does not print.
+A conversation is a shared prefix (system text and videos) and one branch per question. The prefix
+ends at the last video slot, where tokenisation restarts anyway, so a branch has exactly the tokens
+of the same question asked alone.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from stepdiff_jax.families.common.base import Role
 
 CATEGORIES = ("Ingredients", "Tools/Equipment", "Actions", "Technique", "Visuals")
-"""In which two videos may differ (section 4)."""
+"""Categories in which two videos may differ (section 4)."""
 
 SYSTEM = "You are a helpful AI assistant that answers questions about a pair of videos. "
 SINGLE_SENTENCE = "Answer in a single sentence. "
@@ -25,12 +25,12 @@ ANYMAL_SYSTEM = (
 
 @dataclass(frozen=True)
 class Text:
-    """Text tokenised by itself. `loss_weight` > 0 makes every token of it a training target."""
+    """Text tokenised separately. `loss_weight` > 0 makes every token of it a training target."""
 
     text: str
     loss_weight: float = 0.0
     end: bool = False
-    """True appends the token that closes an answer (a target too, where the text is one)."""
+    """Whether to append the token that ends an answer (also a target if the text is one)."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Video:
 
 @dataclass(frozen=True)
 class Turn:
-    """From here on this role speaks; the family's template says what stands here."""
+    """The start of a role's turn, replaced by the text of the family's template."""
 
     role: Role
 
@@ -52,9 +52,9 @@ Segment = Text | Video | Turn
 
 @dataclass(frozen=True)
 class Conversation:
-    """A prefix that is shared, and the branches that each continue it on their own.
+    """A shared prefix, and branches that each continue it independently.
 
-    No branches: a plain sequence.
+    Without branches, it is a plain sequence.
     """
 
     prefix: tuple[Segment, ...]
@@ -62,12 +62,12 @@ class Conversation:
 
     @property
     def clips(self) -> tuple[int, ...]:
-        """Clip indices in the order of their slots (videos stand in the prefix only)."""
+        """Clip indices in the order of their slots (only the prefix has videos)."""
         return tuple(segment.clip for segment in self.prefix if isinstance(segment, Video))
 
 
 def answer_text(answer: str, weight: float = 1.0) -> Text:
-    """An answer as a training target, closed by the token that ends an answer."""
+    """An answer as a training target, followed by the token that ends an answer."""
     return Text(answer, loss_weight=weight, end=True)
 
 
@@ -83,7 +83,7 @@ def pair_prefix(reference: Segment, candidate: Segment) -> tuple[Segment, ...]:
 
 
 def question_branch(question: str, answer: Text | None = None) -> tuple[Segment, ...]:
-    """The end of the system text, the question, and the answer where it is known."""
+    """The end of the system text, the question, and the answer if it is known."""
     asked = (Text("."), Turn("user"), Text(question), Turn("assistant"))
     return asked if answer is None else (*asked, answer)
 
@@ -91,7 +91,7 @@ def question_branch(question: str, answer: Text | None = None) -> tuple[Segment,
 def pair_conversation(
     reference: int, candidate: int, questions: Iterable[tuple[str, Text | None]]
 ) -> Conversation:
-    """Questions about one pair of clips that share its prefix."""
+    """Questions about one pair of clips, which share its prefix."""
     return Conversation(
         pair_prefix(Video(reference), Video(candidate)),
         tuple(question_branch(question, answer) for question, answer in questions),
@@ -115,10 +115,10 @@ def interleaved_conversation(clips: Sequence[int], narrations: Sequence[str]) ->
 
 
 def difference_question(category: str) -> str:
-    """DiffCap and DiffMCQ (section 3.4)."""
+    """The question of DiffCap and DiffMCQ (section 3.4)."""
     return f"what is the main difference between these videos in the category {category}"
 
 
 def ranking_question(category: str) -> str:
-    """DiffRank (section 3.4); its score is the likelihood of "YES"."""
+    """The question of DiffRank (section 3.4); its score is the likelihood of "YES"."""
     return f"do these two videos show the same {category}? Answer YES or NO."

@@ -1,6 +1,6 @@
 """Record types, and reading them from the ArrayRecord datasets that `stepdiff prep pack` writes.
 
-A record set is a TFDS dataset `stepdiff_pairs/<kind>`; records stand in the order of the lines that
+A record set is a TFDS dataset `stepdiff_pairs/<kind>`; records keep the order of the lines that
 they were packed from, so clips are referred to by index. TensorFlow is never imported.
 """
 
@@ -27,7 +27,7 @@ VERSION = "1.0.0"
 KINDS = ("clips", "pairs", "sequences", "single")
 
 NARRATION_QUESTION = "what does the person say"
-"""Asked about a single video; its answer is the narration (ours)."""
+"""The question about a single video, answered by its narration (ours)."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ Record = TypeVar("Record")
 
 
 class Records(Sequence[Record], Generic[Record]):
-    """Records by index, read from disk when asked for; safe to read from several threads."""
+    """Records by index, read from disk on access; thread-safe."""
 
     def __init__(self, source: Any, parse: Callable[[Mapping[str, Any]], Record]):
         self._source, self._parse = source, parse
@@ -90,20 +90,20 @@ class Records(Sequence[Record], Generic[Record]):
     def __getitem__(self, index):
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
-        place = operator.index(index)
-        if not -len(self) <= place < len(self):
-            raise IndexError(f"record {place} of {len(self)}")
-        return self._parse(self._source[place % len(self)])
+        number = operator.index(index)
+        if not -len(self) <= number < len(self):
+            raise IndexError(f"record {number} of {len(self)}")
+        return self._parse(self._source[number % len(self)])
 
 
 def open_records(directory: Path | str, kind: str, split: str) -> Records[Any]:
     """The records of one kind ("clips", "pairs", "sequences" or "single") and split.
 
     Raises:
-        InputError: the dataset or the split is missing or empty, or records were packed with other
-            clips than those that lie beside them, so that their indices mean nothing.
+        InputError: the dataset or the split is missing or empty, or the records were packed with
+            clips other than those beside them, so that their indices are meaningless.
     """
-    # TFDS takes a second to import, which commands that read no records need not wait for.
+    # TFDS takes a second to import; commands that read no records should not wait for it.
     import tensorflow_datasets as tfds
 
     path = _dataset_path(directory, kind)
@@ -119,7 +119,7 @@ def open_records(directory: Path | str, kind: str, split: str) -> Records[Any]:
 
 
 def dataset_digest(directory: Path | str, kind: str) -> str:
-    """SHA-256 of the files that a record set was packed from, InputError where there is none."""
+    """SHA-256 of the files that a record set was packed from; InputError if it is missing."""
     return _metadata(directory, kind)["source"]
 
 
@@ -137,7 +137,7 @@ def clip_ids(directory: Path | str, split: str) -> tuple[str, ...]:
 
 
 def conversation_of(record: PairRecord | SequenceRecord) -> Conversation:
-    """The training conversation of a record; a sequence of one clip asks what is said in it."""
+    """The training conversation of a record; a single clip is asked `NARRATION_QUESTION`."""
     if isinstance(record, PairRecord):
         questions = [(q.question, answer_text(q.answer, q.weight)) for q in record.questions]
         return pair_conversation(record.reference, record.candidate, questions)
@@ -148,13 +148,13 @@ def conversation_of(record: PairRecord | SequenceRecord) -> Conversation:
 
 
 def dataset_path(directory: Path | str, kind: str) -> Path:
-    """Where the dataset of one kind lies under a directory of datasets."""
+    """The path of the dataset of one kind in a directory of datasets."""
     return Path(directory) / DATASET / kind / VERSION
 
 
 def _dataset_path(directory: Path | str, kind: str) -> Path:
     if kind not in KINDS:
-        raise InputError(f"{directory}: no record set is named {kind!r}: {', '.join(KINDS)}")
+        raise InputError(f"{directory}: no record set is named {kind!r}; known: {', '.join(KINDS)}")
     path = dataset_path(directory, kind)
     if not (path / "dataset_info.json").is_file():
         raise InputError(f"{path}: no dataset here (stepdiff prep pack writes it)")

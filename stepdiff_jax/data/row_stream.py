@@ -14,25 +14,25 @@ from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.layout import PackedRows
 
 CACHED_EXAMPLES = 8192
-"""Laid-out records kept in memory: 6 kB each for a pair with three questions."""
+"""Number of laid-out records kept in memory, 6 kB each for a pair with three questions."""
 
 
 class EpochPlans:
     """Row number -> the records of that row, as a pure function of (lengths, shape, seed).
 
     Every epoch is a new permutation of all records, packed by `plan_rows`; epochs differ in their
-    number of rows, so those before the asked row are planned, too.
+    number of rows, so locating a row plans all epochs before it too.
     """
 
     def __init__(self, lengths: Lengths, shape: RowShape, seed: Sequence[int]):
         self._lengths, self._shape, self._seed = lengths, shape, tuple(seed)
         self._ends: list[int] = []
         self._lock = threading.Lock()
-        # The epoch at hand and the one that prefetching has begun.
+        # The current epoch and the one that prefetching has started.
         self._plan = functools.lru_cache(maxsize=2)(self._plan_epoch)
 
     def locate(self, row: int) -> tuple[int, int]:
-        """The epoch of a row, and the row's number in it."""
+        """The epoch of a row, and the row's index in it."""
         with self._lock:
             while not self._ends or self._ends[-1] <= row:
                 planned = len(self._plan(len(self._ends)))
@@ -41,10 +41,10 @@ class EpochPlans:
         return epoch, row - (self._ends[epoch - 1] if epoch else 0)
 
     def records(self, row: int) -> list[int]:
-        """Indices of the records that stand in a row."""
-        epoch, place = self.locate(row)
+        """Indices of the records in a row."""
+        epoch, index = self.locate(row)
         with self._lock:
-            return self._plan(epoch)[place]
+            return self._plan(epoch)[index]
 
     def _plan_epoch(self, epoch: int) -> list[list[int]]:
         rng = np.random.default_rng((*self._seed, epoch))
@@ -52,7 +52,7 @@ class EpochPlans:
 
 
 class RowStream:
-    """A Grain data source of packed rows, (PackedRows [L], clips int32 [videos]), without end."""
+    """An endless Grain data source of packed rows, (PackedRows [L], clips int32 [videos])."""
 
     def __init__(
         self,

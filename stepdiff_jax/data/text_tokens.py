@@ -1,4 +1,4 @@
-"""Token ids for the encoder's text tower, by CLIP's tokenizer or by the language model's."""
+"""Token ids for the encoder's text tower, from CLIP's tokenizer or the language model's."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,18 +11,18 @@ from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.errors import InputError
 
 Tokenize = Callable[[Sequence[str]], np.ndarray]
-"""From N texts to ids int32 [N, context]; the end token has the largest id of all."""
+"""Maps N texts to ids int32 [N, context]; the end token has the largest id."""
 
 CLIP_TOKENIZER = "tokenizer.json"
 
 
 def open_text_tokenizer(experiment: Experiment) -> Tokenize:
-    """CLIP's tokenizer.json beside the encoder, or else the language model's tokenizer.
+    """Open CLIP's tokenizer.json beside the encoder, or else the language model's tokenizer.
 
-    The latter (the kitchen's case) serves if the text tower has two tokens more, start and end.
+    The latter (as in the kitchen) requires a text tower with two more tokens, start and end.
 
     Raises:
-        InputError: neither is there, or it has another number of tokens than the text tower.
+        InputError: neither is usable, or its vocabulary size is not the text tower's.
     """
     encoder, text = Path(experiment.weights.encoder), experiment.encoder.text
     path = (encoder if encoder.is_dir() else encoder.parent) / CLIP_TOKENIZER
@@ -31,8 +31,8 @@ def open_text_tokenizer(experiment: Experiment) -> Tokenize:
     own = Tokenizer(experiment.weights.tokenizer, experiment.llama.family)
     if own.vocabulary_size + 2 != text.vocabulary_size:
         raise InputError(
-            f"{path}: no such file: the tokenizer of the text tower's {text.vocabulary_size} "
-            "tokens (CLIP's tokenizer.json) must lie beside the encoder"
+            f"{path}: no such file: CLIP's tokenizer of the text tower's {text.vocabulary_size} "
+            "tokens must be beside the encoder"
         )
     return lambda texts: text_ids([own.encode(one) for one in texts], text)
 
@@ -40,7 +40,7 @@ def open_text_tokenizer(experiment: Experiment) -> Tokenize:
 def text_ids(texts: Sequence[Sequence[int]], config: TextTowerConfig) -> np.ndarray:
     """int32 [N, context] for the text tower: start, a text's ids, end, zeros.
 
-    As in CLIP, the end token has the largest id of all. Texts are cut to the context.
+    As in CLIP, the end token has the largest id. Texts are truncated to the context.
     """
     start, end = config.vocabulary_size - 2, config.vocabulary_size - 1
     ids = np.zeros((len(texts), config.context), np.int32)

@@ -1,4 +1,4 @@
-"""A language model's tokenizer, by the rules of its family; and one that a small world trains."""
+"""A language model's tokenizer, by the rules of its family; and training of a small one."""
 
 import functools
 from collections.abc import Iterable, Sequence
@@ -9,13 +9,13 @@ from stepdiff_jax.families.common.find import find_family
 
 
 class Tokenizer:
-    """A tokenizer's file, opened as its family has it.
+    """A tokenizer file, opened by the rules of its family.
 
-    Every text is encoded by itself and without special tokens; "</s>" or "<|eot_id|>" within a text
-    is text. Special tokens come from the family's chat template alone (`chat.py`).
+    Every text is encoded separately and without special tokens; "</s>" or "<|eot_id|>" within a
+    text is plain text. Special tokens come only from the family's chat template (`chat.py`).
 
-    bos: id of the token that every sequence begins with; eos: of the one that closes an answer.
-    stops: ids of all tokens at which a generated answer ends, `eos` first.
+    bos: id of the token that begins every sequence; eos: id of the token that ends an answer.
+    stops: ids of all tokens that end a generated answer, `eos` first.
     """
 
     def __init__(self, path: str | Path, family: str = "llama2"):
@@ -45,7 +45,7 @@ class Tokenizer:
         return self._model.special(name)
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of token ids; special tokens are left out."""
+        """The text of token ids, without special tokens."""
         return self._model.decode([int(token) for token in ids])
 
     def require_vocabulary(self, size: int) -> None:
@@ -58,11 +58,11 @@ class Tokenizer:
 
 
 def train_tokenizer(texts: Iterable[str], path: Path, vocabulary_size: int) -> Tokenizer:
-    """Train a BPE model as Llama-2's was: byte fallback, no normalisation, digits split.
+    """Train a BPE model like Llama-2's: byte fallback, no normalisation, digits split.
 
     Args:
-        path: where the model goes (`.model`).
-        vocabulary_size: tokens, with 256 bytes and three special tokens among them.
+        path: the `.model` file to write.
+        vocabulary_size: number of tokens, including 256 bytes and three special tokens.
     """
     import io
 

@@ -1,4 +1,4 @@
-"""Frames of video files by presentation time, and JPEG frames, with PyAV and Pillow.
+"""Reading video frames by presentation time, and JPEG coding of frames, with PyAV and Pillow.
 
 Frames are chosen by their presentation times, never by an average rate. Only packets that a chosen
 frame may depend on are decoded: each group of pictures from its keyframe to its last chosen frame.
@@ -21,18 +21,18 @@ from PIL import Image, UnidentifiedImageError
 from stepdiff_jax.errors import InputError
 
 SHORT_SIDE = 256
-"""Pixels of the short side of stored frames."""
+"""The short side of stored frames, in pixels."""
 
 JPEG_QUALITY = 92
 
 MISSING = "video file is missing"
 
 TRUNCATION_SECONDS = 1.0
-"""A video that ends this much earlier than its header says, inside the asked span, is truncated."""
+"""A video that ends this much before its header says, within the requested span, is truncated."""
 
 
 class VideoError(InputError):
-    """A video that cannot be read; `kind` is the same for all files that fail alike."""
+    """A video that cannot be read; `kind` is the same for all files that fail in the same way."""
 
     def __init__(self, path: Path | str, kind: str, detail: str):
         super().__init__(f"{path}: {detail}")
@@ -51,7 +51,7 @@ class SampledFrames:
 class VideoInfo:
     """A video stream: `duration` in seconds; size as stored, before any rotation.
 
-    `frames` is 0 where the file does not say.
+    `frames` is 0 if the file does not say.
     """
 
     duration: float
@@ -86,9 +86,9 @@ def sample_frames(
 ) -> SampledFrames:
     """The frames nearest to `frames` times spread evenly over [start, end], both ends included.
 
-    Times count in seconds from the video's first frame. `end` is clamped to the last frame; None
-    is the video's own start or end. A span of fewer frames than asked repeats frames. Rotation
-    metadata is applied.
+    Times are in seconds from the video's first frame. `end` is clamped to the last frame; None
+    means the video's own start or end. Frames repeat if the span has too few. Rotation metadata
+    is applied.
 
     Raises:
         VideoError: a span that is empty or outside the video, or a file that is missing, is not
@@ -120,7 +120,7 @@ def sample_frames(
 
 
 def decoder_version() -> str:
-    """PyAV's version and its libavcodec's, which decode."""
+    """The versions of PyAV and its libavcodec, which decode."""
     codec = ".".join(map(str, av.library_versions["libavcodec"]))
     return f"PyAV {av.__version__}, libavcodec {codec}"
 
@@ -128,7 +128,7 @@ def decoder_version() -> str:
 def encode_jpeg(
     frames: np.ndarray, short_side: int = SHORT_SIDE, quality: int = JPEG_QUALITY
 ) -> list[bytes]:
-    """JPEG bytes of uint8 frames [T, H, W, 3], shrunk to `short_side` where they are larger."""
+    """JPEG bytes of uint8 frames [T, H, W, 3], shrunk to `short_side` if larger."""
     height, width = frames.shape[1:3]
     scale = min(1.0, short_side / min(height, width))
     size = (round(width * scale), round(height * scale))
@@ -159,7 +159,7 @@ def _encode_one(frame: np.ndarray, size: tuple[int, int], quality: int) -> bytes
 
 @contextmanager
 def _open(path: Path | str) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """The container and its video stream; what cannot be read becomes a VideoError."""
+    """The container and its video stream; read failures become a VideoError."""
     try:
         if not Path(path).exists():
             raise VideoError(path, MISSING, "no such video file")
@@ -191,7 +191,7 @@ def _reason(error: Exception) -> str:
 
 
 def _tick(stream: VideoStream) -> Fraction:
-    """Seconds to a unit of the stream's time stamps."""
+    """Seconds per unit of the stream's time stamps."""
     return stream.time_base or Fraction(1, av.time_base)
 
 
@@ -201,7 +201,7 @@ def _seconds(stream: VideoStream, stamp: int) -> float:
 
 
 def _header_end(container: InputContainer, stream: VideoStream) -> float | None:
-    """The video's duration as its header has it; the container's only where nothing else plays."""
+    """The video's duration from its header; the container's only if it has no other stream."""
     if stream.duration:
         return float(stream.duration * _tick(stream))
     if container.duration and len(container.streams) == 1:
@@ -213,8 +213,8 @@ def _header_end(container: InputContainer, stream: VideoStream) -> float | None:
 class _Packets:
     """Compressed frames in decoding order with their times in seconds.
 
-    `times` is infinite where a packet's frame is not shown or cannot be decoded from here.
-    `key_time` is the first keyframe's, `end` the end of the last frame shown.
+    `times` is infinite if a packet's frame is not shown or cannot be decoded from these packets.
+    `key_time` is the time of the first keyframe, `end` the end of the last frame shown.
     """
 
     packets: list
@@ -226,7 +226,7 @@ class _Packets:
 def _read_packets(
     path: Path | str, container: InputContainer, stream: VideoStream, first: float, last: float
 ) -> _Packets:
-    """The packets of all frames that may be nearest to a time in the span, and those they need."""
+    """The packets of frames that may be nearest to a time in the span, and their dependencies."""
     back = 0.0
     while first - back > 0:
         offset = round((first - back) / _tick(stream)) + (stream.start_time or 0)
@@ -234,7 +234,7 @@ def _read_packets(
         read = _demux(path, container, stream, last)
         if read.key_time <= first:
             return read
-        # Some demuxers seek by decoding time, and so a few frames too late.
+        # Some demuxers seek by decoding time, and so land a few frames too late.
         back = 2 * back + 1.0
     if back:
         container.seek(stream.start_time or 0, stream=stream)
@@ -253,13 +253,13 @@ def _demux(
         time = _seconds(stream, _stamp(path, packet))
         if packet.is_keyframe and key_time == np.inf:
             key_time = time
-        # What precedes the first keyframe in time leans on frames that were not read.
+        # Frames before the first keyframe depend on frames that were not read.
         shown = time >= key_time and not packet.is_discard
         packets.append(packet)
         times.append(time if shown else np.inf)
         if shown:
             end = max(end, time + float((packet.duration or 0) * _tick(stream)))
-        # No frame is shown before it is decoded, so what follows is shown later still.
+        # No frame is shown before it is decoded, so the following ones are shown later still.
         if shown and time > last and (packet.dts is None or _seconds(stream, packet.dts) > last):
             break
     return _Packets(packets, np.asarray(times), key_time, end)
@@ -278,17 +278,17 @@ def _decode(
 ) -> dict[int, np.ndarray]:
     """Index of a chosen packet -> its frame, uint8 [H, W, 3]; `chosen` is in decoding order."""
     decoder = stream.codec_context
-    size = (decoder.width, decoder.height)  # of all frames, should it change on the way
+    size = (decoder.width, decoder.height)  # for all frames, even if it changes mid-stream
     wanted = {_stamp(path, read.packets[index]): index for index in chosen}
     images: dict[int, np.ndarray] = {}
-    # FFmpeg's own decoders ask for every packet what to skip; libdav1d does so once, on opening.
+    # FFmpeg's own decoders check what to skip at every packet; libdav1d only once, on opening.
     per_packet = not decoder.codec.name.startswith("lib")
     for begin, end in _runs(read, chosen):
         for position in range(begin, end + 2):
             packet = read.packets[position] if position <= end else None
-            # Nothing leans on a frame that is no reference: those not chosen are passed over.
-            passed = per_packet and position not in wanted.values()
-            decoder.skip_frame = "NONREF" if passed else "DEFAULT"
+            # No frame depends on a non-reference frame: those not chosen are skipped.
+            skipped = per_packet and position not in wanted.values()
+            decoder.skip_frame = "NONREF" if skipped else "DEFAULT"
             try:
                 decoded = decoder.decode(packet)
             except av.error.FFmpegError as error:
@@ -315,7 +315,7 @@ def _runs(read: _Packets, chosen: Sequence[int]) -> list[tuple[int, int]]:
     runs: list[tuple[int, int]] = []
     for index in chosen:
         group = bisect_right(keys, index) - 1
-        # A frame shown before its group's keyframe leans on the group before, too.
+        # A frame shown before its group's keyframe depends on the previous group too.
         if group > 0 and read.times[index] < read.times[keys[group]]:
             group -= 1
         begin = keys[group] if group >= 0 else 0
@@ -327,7 +327,7 @@ def _runs(read: _Packets, chosen: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def _upright(frame: av.VideoFrame, size: tuple[int, int]) -> np.ndarray:
-    """The frame at `size` (width, height), turned as its display matrix says."""
+    """The frame at `size` (width, height), rotated as its display matrix says."""
     # One thread: starting threads for every frame costs more than they save.
     rgb = frame.reformat(format="rgb24", width=size[0], height=size[1], threads=1)
     image = rgb.to_ndarray()

@@ -1,4 +1,4 @@
-"""What a batch shows of a clip: its frames, or its features where they were encoded before."""
+"""The visual input of a clip: its frames, or its cached features."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -13,7 +13,7 @@ from stepdiff_jax.errors import InputError
 
 
 class VisualSource(Protocol):
-    """Arrays of one shape and dtype by clip index; safe to read from several threads."""
+    """Arrays of one shape and dtype by clip index; thread-safe."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...
@@ -24,10 +24,10 @@ class VisualSource(Protocol):
 
 
 def encoder_frames(record: ClipRecord, encoder: EncoderConfig) -> np.ndarray:
-    """The frames as the encoder takes them, before normalisation: uint8 [T, S, S, 3].
+    """The frames as the encoder expects them, before normalisation: uint8 [T, S, S, 3].
 
     Raises:
-        InputError: the clip was stored with another number of frames, or a frame is no image.
+        InputError: the clip was stored with another number of frames, or a frame is not an image.
     """
     if len(record.frames) != encoder.frames:
         raise InputError(
@@ -39,7 +39,7 @@ def encoder_frames(record: ClipRecord, encoder: EncoderConfig) -> np.ndarray:
 
 
 class ClipFrames:
-    """Frames of clip records, decoded when asked for: uint8 [T, S, S, 3]."""
+    """Frames of clip records, decoded on access: uint8 [T, S, S, 3]."""
 
     dtype = np.dtype(np.uint8)
 
@@ -57,7 +57,7 @@ class ClipFrames:
 def gather_visuals(source: VisualSource, clips: np.ndarray) -> np.ndarray:
     """Array [*clips.shape, *source.shape] of the source's dtype; zeros where a clip is -1.
 
-    A clip that stands in several places is read once.
+    A clip that occurs several times is read once.
     """
     visual = np.zeros((*clips.shape, *source.shape), source.dtype)
     for clip in np.unique(clips[clips >= 0]):

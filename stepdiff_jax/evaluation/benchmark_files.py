@@ -1,6 +1,6 @@
 """The files of the StepDiff benchmark and of predictions for it, as the authors released them.
 
-All are JSON Lines; predictions stand in the order of the ground truth. Readers are strict: they
+All are JSON Lines; predictions are in the order of the ground truth. Readers are strict: they
 raise `InputError` naming file, line, field and value.
 """
 
@@ -58,7 +58,7 @@ class ClipId(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class DiffCap:
-    """Describe how `candidate` differs from `reference` in `category`; `text` are the captions."""
+    """Describe how `candidate` differs from `reference` in `category`; `text`: the captions."""
 
     reference: str
     candidate: str
@@ -77,13 +77,13 @@ class DiffMCQ:
 
     @property
     def answer_index(self) -> int:
-        """Position of the (first) right option, 0 to 3."""
+        """Index of the (first) correct option, 0 to 3."""
         return self.options.index(self.answer)
 
 
 @dataclasses.dataclass(frozen=True)
 class DiffRank:
-    """Four targets and their similarity to `reference` in `category` as people see it, 0 to 5."""
+    """Four targets and their similarity to `reference` in `category`, judged by people, 0 to 5."""
 
     reference: str
     targets: tuple[str, ...]
@@ -95,7 +95,7 @@ def parse_clip_id(clip: str) -> ClipId:
     """Splits `<video>_<start>_<end>` from the right, since video ids contain `_` themselves.
 
     Raises:
-      InputError: not of that form, or the clip does not end after it starts.
+      InputError: the id has another form, or the clip does not end after it starts.
     """
     match = _CLIP_ID.fullmatch(clip)
     if match is None:
@@ -107,7 +107,7 @@ def parse_clip_id(clip: str) -> ClipId:
 
 
 def format_clip_id(clip: ClipId) -> str:
-    """The inverse of `parse_clip_id`: shortest decimals, whole seconds without a point."""
+    """The inverse of `parse_clip_id`: shortest decimals, whole seconds without a decimal point."""
     start, end = (np.format_float_positional(value, trim="-") for value in (clip.start, clip.end))
     return f"{clip.video}_{start}_{end}"
 
@@ -138,7 +138,7 @@ def read_scores(path: PathLike) -> list[tuple[float, ...]]:
 
 
 def read_predictions(path: PathLike, task: str) -> list[str] | list[tuple[float, ...]]:
-    """Predictions for `task`: texts for diffcap, four scores a line for diffmcq and diffrank."""
+    """Predictions for `task`: texts for diffcap, four scores per line for diffmcq and diffrank."""
     return read_generated_texts(path) if as_task(task) == "diffcap" else read_scores(path)
 
 
@@ -182,7 +182,7 @@ PARSERS: dict[Task, Callable[[JsonLine], DiffCap | DiffMCQ | DiffRank]] = {
     "diffmcq": _diffmcq,
     "diffrank": _diffrank,
 }
-"""From one line of a task's file; raise InputError as its reader does."""
+"""Task -> parser of one line of its file; raises InputError as the task's reader does."""
 
 
 def _clip_pair(line: JsonLine, field: str, pair: object) -> ClipPair:

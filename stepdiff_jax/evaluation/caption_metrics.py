@@ -2,10 +2,10 @@
 
 They are those of pycocoevalcap 1.2 called on **raw strings**, as in the authors' evaluation script:
 no PTB tokenizer and no lower-casing, which would change the numbers. BLEU and CIDEr split on any
-white space, ROUGE-L on single spaces, so that double spaces give it empty tokens and an empty
+white space, ROUGE-L on single spaces, so double spaces produce empty tokens and an empty
 hypothesis has length 1.
 
-All functions take N hypotheses and N non-empty lists of references, N at least 1, and raise
+All functions take N hypotheses and N non-empty lists of references, with N >= 1, and raise
 `ValueError` otherwise.
 """
 
@@ -18,11 +18,11 @@ import numpy as np
 _MAX_NGRAM = 4
 _CIDER_SIGMA = 6.0
 _ROUGE_BETA = 1.2
-# The constants that pycocoevalcap adds against division by zero; they are part of the number.
+# Constants that pycocoevalcap adds to avoid division by zero; they are part of the score.
 _TINY, _SMALL = 1e-15, 1e-9
 
 Ngram = tuple[str, ...]
-_TfIdf = list[dict[Ngram, float]]  # one dictionary an order, 1 to 4
+_TfIdf = list[dict[Ngram, float]]  # one dictionary per order, 1 to 4
 
 
 def caption_metrics(
@@ -37,9 +37,9 @@ def caption_metrics(
 
 
 def bleu_1(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> float:
-    """Corpus BLEU-1 (Papineni et al. 2002), the brevity penalty by the closest reference length.
+    """Corpus BLEU-1 (Papineni et al. 2002), with a brevity penalty by the closest reference length.
 
-    Of two references equally close in length, the shorter one counts.
+    If two references are equally close in length, the shorter one counts.
     """
     _check(hypotheses, references)
     matched = hypothesis_length = reference_length = 0
@@ -62,8 +62,9 @@ def cider_d(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> f
     """CIDEr-D (Vedantam et al. 2015), 0 to 10: n-gram orders 1 to 4, sigma 6.
 
     Document frequencies are counted over `references` themselves, so the score of one instance
-    depends on the others, and a corpus of one instance scores 0. As in the reference implementation
-    length is the number of **bigrams**; the penalty takes the difference, which is that in words.
+    depends on the others, and a corpus of one instance scores 0. As in the reference
+    implementation, length is the number of **bigrams**; the penalty uses the difference, which is
+    that in words.
     """
     _check(hypotheses, references)
     counted = [[_ngrams(ref) for ref in refs] for refs in references]
@@ -91,7 +92,7 @@ def cider_d(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> f
 
 
 def rouge_l(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> float:
-    """ROUGE-L (Lin 2004), beta 1.2: best precision and best recall over the references, mean."""
+    """ROUGE-L (Lin 2004), beta 1.2, of the best precision and the best recall; mean over N."""
     _check(hypotheses, references)
     scores = []
     for hypothesis, refs in zip(hypotheses, references):

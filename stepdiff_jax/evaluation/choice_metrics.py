@@ -12,8 +12,8 @@ from scipy.stats import kendalltau
 class RankCorrelation(NamedTuple):
     """Kendall's tau-b over the lines of DiffRank.
 
-    ktau: the official figure, the plain mean; NaN as soon as one line is undefined.
-    ktau_nan_as_zero: the mean with undefined lines as 0, which is what guessing earns (**ours**).
+    ktau: the official figure, the plain mean; NaN if any line is undefined.
+    ktau_nan_as_zero: the mean with undefined lines as 0, the score of guessing (**ours**).
     undefined: number of lines where the predictions, or the human scores, are all equal.
     """
 
@@ -23,14 +23,15 @@ class RankCorrelation(NamedTuple):
 
 
 def accuracy(scores: ArrayLike, answers: Sequence[int]) -> float:
-    """Share of the rows whose highest score is at the answer; of equal scores the first counts.
+    """Share of rows whose highest score is at the answer; the first of equal scores counts.
 
     Args:
       scores: [N, K] finite floats.
       answers: N indices, 0 to K - 1.
 
     Raises:
-      ValueError: shapes do not agree, no rows, a score is not finite, an answer is out of range.
+      ValueError: shapes differ, there are no rows, a score is not finite, or an answer is out of
+        range.
     """
     table = _finite_rows(scores)
     indices = np.asarray(answers)
@@ -49,7 +50,7 @@ def kendall_taus(scores: ArrayLike, human_scores: ArrayLike) -> NDArray[np.float
       human_scores: [N, K] finite numbers.
 
     Raises:
-      ValueError: shapes do not agree, no rows, or a score is not finite.
+      ValueError: shapes differ, there are no rows, or a score is not finite.
     """
     predicted, human = _finite_rows(scores), _finite_rows(human_scores)
     if predicted.shape != human.shape:

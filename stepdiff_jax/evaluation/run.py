@@ -25,7 +25,7 @@ def asked_clips(benchmark: Path, tasks: Sequence[Task] = TASKS) -> tuple[str, ..
     """Ids of the clips that the tasks ask about, each once.
 
     Raises:
-        InputError: a file is missing or not a benchmark's.
+        InputError: a file is missing or not a benchmark file.
     """
     clips: list[str] = []
     for task in tasks:
@@ -48,11 +48,11 @@ def evaluate(
     """Answer the benchmark's files and score the answers.
 
     Args:
-        benchmark: directory of `<task>_dataset.jsonl`.
-        predictions: directory that `<task>.jsonl` goes to, in the official format.
+        benchmark: directory with the files `<task>_dataset.jsonl`.
+        predictions: directory to write `<task>.jsonl` to, in the official format.
     Returns:
-        task -> metrics as `stepdiff score` prints them; a task that the system cannot do is
-        left out.
+        task -> metrics as `stepdiff score` prints them, without tasks that the system cannot
+        do.
     """
     results: dict[str, dict[str, Any]] = {}
     for task in tasks:

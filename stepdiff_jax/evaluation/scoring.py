@@ -1,4 +1,4 @@
-"""Official metrics of prediction files, what `stepdiff score` prints."""
+"""Official metrics of prediction files, as `stepdiff score` prints them."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -26,12 +26,12 @@ Metrics = dict[str, Any]
 def score_files(task: str, ground_truth: Path, predictions: Path) -> Metrics:
     """Scores a prediction file against a benchmark file of `task`: diffcap, diffmcq or diffrank.
 
-    Returns what JSON can say: `task`, the metrics (`BLEU`, `CIDEr`, `ROUGE-L`; `accuracy`; `ktau`,
-    `ktau_nan_as_zero`, `undefined`), the number of `instances`, and the same again for every
+    Returns JSON values: `task`, the metrics (`BLEU`, `CIDEr`, `ROUGE-L`; `accuracy`; `ktau`,
+    `ktau_nan_as_zero`, `undefined`), the number of `instances`, and the same for every
     category under `by_category`. An official `ktau` that is NaN is None.
 
     Raises:
-      InputError: unknown task, a bad file, or two files of different length.
+      InputError: the task is unknown, a file is invalid, or the files differ in length.
     """
     match as_task(task):
         case "diffcap":
@@ -50,7 +50,7 @@ def score_files(task: str, ground_truth: Path, predictions: Path) -> Metrics:
 
 
 def score_diffcap(examples: Sequence[DiffCap], texts: Sequence[str]) -> Metrics:
-    """BLEU, CIDEr and ROUGE-L of N generated texts, over all and by category.
+    """BLEU, CIDEr and ROUGE-L of N generated texts, overall and by category.
 
     A category is scored as a corpus of its own, CIDEr's document frequencies included (**ours**).
     """
@@ -62,7 +62,7 @@ def score_diffcap(examples: Sequence[DiffCap], texts: Sequence[str]) -> Metrics:
 
 
 def score_diffmcq(examples: Sequence[DiffMCQ], scores: Sequence[Sequence[float]]) -> Metrics:
-    """Accuracy of N rows of four scores, over all and by category."""
+    """Accuracy of N rows of four scores, overall and by category."""
 
     def measure(rows: Sequence[int]) -> Metrics:
         answers = [examples[i].answer_index for i in rows]
@@ -72,7 +72,7 @@ def score_diffmcq(examples: Sequence[DiffMCQ], scores: Sequence[Sequence[float]]
 
 
 def score_diffrank(examples: Sequence[DiffRank], scores: Sequence[Sequence[float]]) -> Metrics:
-    """Kendall's tau-b of N rows of four scores, over all and by category."""
+    """Kendall's tau-b of N rows of four scores, overall and by category."""
     taus = kendall_taus(scores, [example.scores for example in examples])
 
     def measure(rows: Sequence[int]) -> Metrics:

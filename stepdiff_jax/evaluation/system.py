@@ -1,4 +1,4 @@
-"""What every system of Table 1 can be asked."""
+"""The protocol of every system in Table 1."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -12,7 +12,7 @@ class System(Protocol):
     """Answers to the three tasks of section 3.4, instance by instance, in order."""
 
     def caption(self, instances: Sequence[DiffCap]) -> list[str] | None:
-        """Difference captions; None where the system cannot write."""
+        """Difference captions; None if the system cannot generate text."""
         ...
 
     def choose(self, instances: Sequence[DiffMCQ]) -> np.ndarray:

@@ -1,5 +1,5 @@
-"""One file for each family of language models; `FAMILY` in it is all that differs between them.
+"""One file per family of language models; its `FAMILY` holds all that is specific to the family.
 
-A family is found by the name of its file, so adding one is adding a file. What several families
-share is in `common`.
+A family is found by the name of its file, so adding one means adding a file. Shared code is in
+`common`.
 """

@@ -58,15 +58,15 @@ class Llama2(LlamaFamily):
     def open_tokenizer(self, path: Path) -> TokenizerModel:
         """A tokenizer.model or tokenizer.json.
 
-        Both give the same ids, but for one case: a tokenizer.json that transformers 5 makes of a
-        tokenizer.model merges two spaces before all else, where Llama-2 does so last. Meta's own
-        file is right.
+        Both produce the same ids, with one exception: a tokenizer.json that transformers 5 converts
+        from a tokenizer.model merges two spaces first, where Llama-2 does so last. Meta's own file
+        is correct.
         """
         if path.suffix == ".json":
             return HuggingFace(path, byte_level=False)
         if is_tiktoken(path):
             raise InputError(
-                f"{path}: a tiktoken vocabulary, as of Llama-3, but llama.family is llama2"
+                f"{path}: a tiktoken vocabulary, like Llama-3's, but llama.family is llama2"
             )
         return SentencePiece(path)
 

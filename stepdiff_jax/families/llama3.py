@@ -2,8 +2,8 @@
 
 Sizes are 3.1's 8B and 70B and 3.2's 1B and 3B, which tie their embeddings. The published template
 of 3.1 and 3.2 begins every system turn with the lines "Cutting Knowledge Date" and "Today Date";
-that of 3.0 has none, and we leave them out (ours): the paper's words stay alone, and a prompt does
-not depend on the day.
+that of 3.0 does not, and we omit them (ours), so that a prompt has only the paper's words and does
+not depend on the date.
 """
 
 import re
@@ -76,7 +76,7 @@ class Llama3(LlamaFamily):
         return DATES.sub("", rendered, count=1)
 
     def open_tokenizer(self, path: Path) -> TokenizerModel:
-        """A tokenizer.json; Meta's own tokenizer.model of tiktoken is not read."""
+        """A tokenizer.json; Meta's own tiktoken `tokenizer.model` is not supported."""
         if path.suffix != ".json":
             kind = "Meta's tiktoken vocabulary" if is_tiktoken(path) else "not a tokenizer.json"
             raise InputError(
@@ -88,8 +88,8 @@ class Llama3(LlamaFamily):
     def read_params(
         self, path: Path, params: Mapping[str, Any], vocabulary_size: int, mlp_width: int
     ) -> LlamaConfig:
-        """Meta's file says whether frequencies are scaled, but not how: that is the published
-        size's, as are tied embeddings."""
+        """Meta's file says whether frequencies are scaled, but not how: the scaling, and whether
+        embeddings are tied, are those of the published size."""
         config = super().read_params(path, params, vocabulary_size, mlp_width)
         if not params.get("use_scaled_rope"):
             return config
@@ -102,8 +102,8 @@ class Llama3(LlamaFamily):
             if scaled == size.config:
                 return scaled
         raise InputError(
-            f"{path}: use_scaled_rope is true, but its sizes are of none of "
-            f"{', '.join(self.sizes)}, so how frequencies are scaled is not known"
+            f"{path}: use_scaled_rope is true, but its sizes match none of "
+            f"{', '.join(self.sizes)}, so the scaling of frequencies is unknown"
         )
 
 

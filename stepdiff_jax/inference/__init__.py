@@ -1,1 +1,1 @@
-"""Around a trained model: likelihoods, generation, and the `StepDiff` class."""
+"""Inference with a trained model: likelihoods, generation, and the `StepDiff` class."""

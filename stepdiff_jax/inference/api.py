@@ -26,7 +26,7 @@ from stepdiff_jax.weights.build import load_tokenizer
 
 @dataclass(frozen=True)
 class VideoSpan:
-    """A video file, or a part of it in seconds; None is the file's own start or end."""
+    """A video file, or a part of it in seconds; None means the file's own start or end."""
 
     path: Path
     start: float | None = None
@@ -34,9 +34,9 @@ class VideoSpan:
 
 
 def parse_video(text: str) -> VideoSpan:
-    """`path` or `path@start-end`, seconds.
+    """Parse `path` or `path@start-end`, in seconds.
 
-    Raises InputError if the path does not exist and what follows its last @ is not a span.
+    Raises InputError if the path does not exist and the text after its last @ is not a span.
     """
     if Path(text).exists() or "@" not in text:
         return VideoSpan(Path(text))
@@ -47,7 +47,7 @@ def parse_video(text: str) -> VideoSpan:
     except ValueError:
         bounds = (math.nan, math.nan)
     if not dash or not bounds[0] < bounds[1]:
-        raise InputError(f"video {text!r}: {span!r} is no span of seconds: write path@start-end")
+        raise InputError(f"video {text!r}: {span!r} is not a span in seconds: write path@start-end")
     return VideoSpan(Path(path), *bounds)
 
 
@@ -59,7 +59,7 @@ class StepDiff:
 
     @classmethod
     def load(cls, directory: str | Path, *, allow_other_frozen_weights: bool = False) -> "StepDiff":
-        """From a run directory.
+        """Load the model of a run directory.
 
         Raises InputError if it has no configuration or no trained weights, or if the frozen
         weights are not those that it was trained with and this is not allowed.

@@ -1,4 +1,4 @@
-"""Clips by name, as requests put them into a prompt: their latents, or texts in their place."""
+"""Clips by name, as requests put them into a prompt: their latents, or texts instead."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from stepdiff_jax.errors import InputError
 
 
 class ClipTable(Protocol):
-    """What stands in a clip's slot: a video's latents, or a text that stands in for it."""
+    """What fills a clip's slot in a prompt: a video's latents, or a text instead."""
 
     @property
     def latents(self) -> jax.Array | None:
-        """[clips, latents, E]; None where slots hold text."""
+        """[clips, latents, E]; None if slots hold text."""
         ...
 
     def segment(self, clip: str) -> Segment:
-        """What stands in the slot of a clip; InputError if the clip is unknown."""
+        """The content of a clip's slot; raises InputError if the clip is unknown."""
         ...
 
 
@@ -42,7 +42,7 @@ class LatentTable:
 
 @dataclass(frozen=True)
 class DescriptionTable:
-    """Clips by a text each (Socratic models)."""
+    """Clips by their descriptions (Socratic models)."""
 
     descriptions: Mapping[str, str]
 

@@ -24,7 +24,7 @@ def encode_clips(
 
     Args:
         frames: uint8 [T, S, S, 3] by clip index.
-        progress: called with the number of clips after each batch.
+        progress: called after each batch with its number of clips.
     Yields:
         (tokens float32 [T * patches, C], feature float32 [D]).
     """
@@ -45,7 +45,7 @@ def latent_table(model: VCLM, clip_ids: Sequence[str], visual: VisualSource) -> 
     """The latents of all clips, from frames or from cached features."""
     run = partial(_latents, model)
     latents = np.concatenate([batch for (batch,) in _batched(run, visual, int)])
-    return LatentTable({clip: place for place, clip in enumerate(clip_ids)}, jnp.asarray(latents))
+    return LatentTable({clip: index for index, clip in enumerate(clip_ids)}, jnp.asarray(latents))
 
 
 def _batched(
@@ -53,7 +53,7 @@ def _batched(
     source: VisualSource,
     progress: Callable[[int], object],
 ) -> Iterator[tuple[np.ndarray, ...]]:
-    """`run` on batches of one size, so that it compiles once; cut to the clips there are."""
+    """`run` on batches of one size, so that it compiles once; padding is cut off the results."""
     for start in range(0, len(source), BATCH):
         stop = min(start + BATCH, len(source))
         batch = _padded(np.stack([source[clip] for clip in range(start, stop)]))

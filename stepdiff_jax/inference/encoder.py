@@ -1,4 +1,4 @@
-"""An experiment's frozen encoder by itself, with what its text tower reads."""
+"""An experiment's frozen encoder on its own, with the tokenizer of its text tower."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

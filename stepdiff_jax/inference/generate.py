@@ -17,7 +17,7 @@ from stepdiff_jax.sharding import constrain, on_its_mesh
 
 
 class _Decoding(NamedTuple):
-    """The loop's state; S branches a row, T new tokens at most, C = L + S * T cache slots."""
+    """The loop's state; S branches per row, at most T new tokens, C = L + S * T cache slots."""
 
     step: jax.Array
     token: jax.Array  # [B, S], the newest
@@ -62,8 +62,8 @@ def generate_tokens(
     assert cache is not None
     segment = jnp.broadcast_to(jnp.arange(2, branches + 2), (batch, branches))
     parent = jnp.ones_like(segment)
-    places = rows.segment[:, None] == segment[..., None]
-    last = jnp.max(jnp.where(places, jnp.arange(length), -1), axis=-1)
+    belongs = rows.segment[:, None] == segment[..., None]
+    last = jnp.max(jnp.where(belongs, jnp.arange(length), -1), axis=-1)
     absent = last < 0
     last = jnp.maximum(last, 0)
     position = jnp.take_along_axis(rows.positions, last, 1)
@@ -106,10 +106,10 @@ def generate_tokens(
 
 
 class Answer(NamedTuple):
-    """What a model wrote, and what it read and wrote for it.
+    """A generated answer, and how many tokens were read and written for it.
 
-    prompt_tokens: of the conversation up to the answer, latents included.
-    new_tokens: of the answer, without the end token.
+    prompt_tokens: tokens of the conversation up to the answer, latents included.
+    new_tokens: tokens of the answer, without the end token.
     """
 
     text: str
@@ -131,9 +131,9 @@ def generate(
 
     Args:
         latents: [clips, latents, E] of the clips that the requests show; None for text alone.
-        batch_rows: rows of a batch; branches: requests of equal prefix that share a row at most.
+        batch_rows: rows per batch; branches: how many requests of equal prefix may share a row.
     Raises:
-        InputError: a request shows a clip that there are no latents of.
+        InputError: a request shows a clip that has no latents.
     """
     answers: dict[int, Answer] = {}
     ends = np.array(tokenizer.stops, np.int32)

@@ -22,10 +22,10 @@ LENGTH_STEP = 64
 class Request:
     """What a model is asked: a conversation with one branch, which ends where the answer begins.
 
-    Its videos are indices into the latents that a function takes with the requests. `answer` is the
-    text whose likelihood is asked; it stays empty where the model writes one.
+    Its videos are indices into the latents that are passed with the requests. `answer` is the text
+    whose likelihood is wanted; it is empty if the model is to generate one.
 
-    Raises ValueError if the conversation has not exactly one branch.
+    Raises ValueError if the conversation does not have exactly one branch.
     """
 
     conversation: Conversation
@@ -38,7 +38,7 @@ class Request:
 
     @property
     def branch(self) -> tuple[Segment, ...]:
-        """The question, and behind it the answer whose likelihood is asked."""
+        """The question, followed by the answer whose likelihood is wanted, if any."""
         (asked,) = self.conversation.branches
         return (*asked, Text(self.answer, 1.0)) if self.answer else asked
 
@@ -59,7 +59,7 @@ class RequestBatch:
     """Rows of one conversation each, ready for a model.
 
     rows: PackedRows [B, L]; latents: [B, videos, latents, E].
-    requests: int [B, S], the request that each branch answers, -1 where there is none.
+    requests: int [B, S], the request that each branch answers, -1 for absent branches.
     """
 
     rows: PackedRows
@@ -76,13 +76,13 @@ def batch_requests(
     batch_rows: int,
     branches: int,
 ) -> Iterator[RequestBatch]:
-    """Requests of equal prefix in one row, at most `branches` of them; rows of similar length.
+    """Batches of rows of similar length; up to `branches` requests of equal prefix share a row.
 
     Args:
         latents: [clips, latents, E] of the clips that the requests show; None for text alone.
         width: E, the language model's.
     Raises:
-        InputError: a request shows a clip that there are no latents of.
+        InputError: a request shows a clip that has no latents.
     """
     clips = 0 if latents is None else len(latents)
     if latents is None:  # rows need something to gather from
@@ -125,7 +125,7 @@ def _lay_out(group: Sequence[Request], tokenizer: Tokenizer, latents: int) -> Ex
 def _rows(
     examples: Sequence[Example], batch_rows: int, videos: int, latents: int
 ) -> tuple[PackedRows, np.ndarray]:
-    """A row for each example, and empty ones; and the clips that each shows, int32 [B, videos]."""
+    """A row per example, and empty rows to fill the batch; and their clips, int32 [B, videos]."""
     longest = max(example.length for example in examples)
     length = -(-longest // LENGTH_STEP) * LENGTH_STEP
     shape = RowShape(length, videos=videos, answers=length)

@@ -14,7 +14,7 @@ from stepdiff_jax.models.vclm import VCLM, answer_tokens
 from stepdiff_jax.sharding import constrain, on_its_mesh
 
 ANSWER_STEP = 32
-"""Answer tokens a row are rounded up to a multiple of this, so that few programs are compiled."""
+"""Answer tokens per row are rounded up to a multiple of this, so that few programs are compiled."""
 
 
 @on_its_mesh
@@ -27,9 +27,9 @@ def segment_log_likelihoods(
     Args:
         rows: [B, L]; tokens with a loss mask are answers, whatever their weight.
         latents: [B, V, latents, E].
-        answers: at least the number of answer tokens of any row.
+        answers: an upper bound on the answer tokens of any row.
     Returns:
-        float32 [B, segments]: of segments 1, 2, ...; 0 where a segment has no answer.
+        float32 [B, segments]: of segments 1, 2, ...; 0 if a segment has no answer.
     """
     scored = answer_tokens(model, rows, latents, answers)
     segment = jnp.take_along_axis(rows.segment, scored.place, 1)
@@ -51,11 +51,11 @@ def log_likelihoods(
 
     Args:
         latents: [clips, latents, E] of the clips that the requests show; None for text alone.
-        batch_rows: rows of a batch; branches: requests of equal prefix that share a row at most.
+        batch_rows: rows per batch; branches: how many requests of equal prefix may share a row.
     Returns:
         float32 [requests]; the sum over all tokens of the answer.
     Raises:
-        InputError: a request shows a clip that there are no latents of.
+        InputError: a request shows a clip that has no latents.
     """
     scores = np.zeros(len(requests), np.float32)
     for batch in batch_requests(

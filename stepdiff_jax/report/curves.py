@@ -12,28 +12,28 @@ from stepdiff_jax.jsonl import read_jsonl
 from stepdiff_jax.report.page import Html
 
 COLORS = ("#3987e5", "#d95926", "#199e70", "#b06ac9", "#b8860b")
-"""Told apart by colour-blind readers, and visible on light and on dark ground."""
+"""Distinguishable by colour-blind readers, and visible on light and dark backgrounds."""
 
 INK = "#010203"
-"""Stands for the page's text colour, which matplotlib has no name for."""
+"""A placeholder for the page's text colour, which matplotlib cannot name."""
 
 
-def read_curve(metrics: Path, figure: str = "loss") -> tuple[list[int], list[float]]:
-    """Steps and values of a figure in a run's `metrics.jsonl`; lines without it are passed over.
+def read_curve(metrics: Path, metric: str = "loss") -> tuple[list[int], list[float]]:
+    """Steps and values of a metric in a run's `metrics.jsonl`; lines without it are skipped.
 
     Raises:
         InputError: the file is missing or empty, or a line is not JSON.
     """
     points = [
-        (int(line.get("step")), float(line.get(figure)))
+        (int(line.get("step")), float(line.get(metric)))
         for line in read_jsonl(metrics)
-        if figure in line.fields
+        if metric in line.fields
     ]
     return [step for step, _ in points], [value for _, value in points]
 
 
 def loss_curves(runs: Mapping[str, Path], *, title: str) -> Html:
-    """Training loss by step; validation loss, where there is one, dashed in the same colour.
+    """Training loss by step; validation loss, if any, is dashed in the same colour.
 
     Args:
         runs: label -> `metrics.jsonl`.
@@ -62,16 +62,16 @@ def loss_curves(runs: Mapping[str, Path], *, title: str) -> Html:
 
 
 def inline_svg(figure: Figure, title: str) -> Html:
-    """A figure as markup without a ground; what is drawn in `INK` has the page's text colour.
+    """A figure as markup without a background; `INK` becomes the page's text colour.
 
     Args:
-        title: says what it shows, and is no other drawing's of the page.
+        title: describes the figure; must be unique on the page.
     """
     figure.patch.set_alpha(0)
     for axes in figure.axes:
         axes.patch.set_alpha(0)
     buffer = io.StringIO()
-    # The salt makes the ids a function of the drawing, and different between two of a page.
+    # The salt makes ids reproducible, and different between two figures on a page.
     with mpl.rc_context({"svg.hashsalt": title, "svg.fonttype": "path"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Title": title})
     svg = buffer.getvalue()

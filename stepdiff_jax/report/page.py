@@ -1,4 +1,4 @@
-"""A self-contained page: no other file is asked for, so that it can be sent and read offline."""
+"""A self-contained page: it loads no other file, so it can be sent and read offline."""
 
 import base64
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ class Html(str):
 
 
 def join(*content: str) -> Html:
-    """Content one after the other; text is escaped."""
+    """Concatenated content; text is escaped."""
     return Html("".join(part if isinstance(part, Html) else escape(part) for part in content))
 
 
@@ -32,7 +32,7 @@ def element(tag: str, *content: str, **attributes: str | None) -> Html:
 
 
 def jpeg(data: bytes, alt: str) -> Html:
-    """An image that the page holds itself."""
+    """An image embedded in the page."""
     encoded = base64.b64encode(data).decode()
     return element("img", src=f"data:image/jpeg;base64,{encoded}", alt=alt)
 
@@ -49,7 +49,7 @@ def figures_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Htm
 
 
 def page(title: str, *content: str) -> str:
-    """A whole HTML document in UTF-8."""
+    """A complete HTML document in UTF-8."""
     head = element(
         "head",
         element("meta", charset="utf-8"),

@@ -18,13 +18,13 @@ UNDEFINED = "undefined"
 
 @dataclass(frozen=True)
 class Column:
-    """One metric: its name in the results, its task, and how it is headed in a table."""
+    """One metric: its name in the results, its task, and its heading in a table."""
 
     metric: str
     task: str
     heading: str
     chance: float | None = None
-    """What guessing earns."""
+    """The expected score of guessing."""
 
 
 TABLE_1 = (
@@ -39,7 +39,7 @@ TABLE_1 = (
 
 @dataclass(frozen=True)
 class Row:
-    """A system and its metrics, one mapping a seed.
+    """A system and its metrics, one mapping per seed.
 
     A metric that a system cannot have is absent from its runs; None or NaN is undefined.
     """
@@ -47,14 +47,14 @@ class Row:
     system: str
     runs: Sequence[Mapping[str, float | None]]
     apart: bool = False
-    """Shown beside the systems, not ranked among them: a ceiling."""
+    """Shown with the systems but not ranked among them: an upper bound."""
     marks: Mapping[str, str] = field(default_factory=dict)
-    """Metric -> sign of a footnote."""
+    """Metric -> footnote mark."""
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Mean over seeds, and the sample standard deviation where there are two or more."""
+    """Mean over seeds, and the sample standard deviation if there are two or more."""
 
     mean: float
     spread: float | None
@@ -64,7 +64,7 @@ def summarize(row: Row, metric: str) -> Summary | None:
     """Mean and spread of a metric over a system's seeds.
 
     Returns:
-        None where the system has no such metric; the mean is NaN where a seed's is undefined.
+        None if the system has no such metric; the mean is NaN if a seed's is undefined.
     """
     values = [run[metric] for run in row.runs if metric in run]
     if not values:
@@ -78,7 +78,7 @@ def summarize(row: Row, metric: str) -> Summary | None:
 
 
 def ranking(rows: Iterable[Row], metric: str) -> list[tuple[str, Summary]]:
-    """The systems that have a defined metric, highest mean first; rows apart are left out."""
+    """The systems that have a defined metric, highest mean first; rows set `apart` are omitted."""
     found = [(row.system, summarize(row, metric)) for row in rows if not row.apart]
     defined = [
         (system, summary)
@@ -89,7 +89,7 @@ def ranking(rows: Iterable[Row], metric: str) -> list[tuple[str, Summary]]:
 
 
 def place(rows: Iterable[Row], metric: str, system: str) -> int | None:
-    """1 for the highest mean, equal means share the better place; None without the metric."""
+    """A system's rank: 1 for the highest mean, shared by equal means; None without the metric."""
     means = {name: summary.mean for name, summary in ranking(rows, metric)}
     if system not in means:
         return None
@@ -109,7 +109,7 @@ def results_table(
     """A table for the terminal: best means bold, the spread of seeds below its mean.
 
     Args:
-        highlight: a system whose row stands out.
+        highlight: a system whose row is highlighted.
     """
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
     lines = max(column.heading.count("\n") for column in columns) + 1
@@ -132,7 +132,7 @@ def results_table(
 def results_html(
     rows: Sequence[Row], columns: Sequence[Column] = TABLE_1, *, highlight: str | None = None
 ) -> Html:
-    """The same table for a page; it scrolls sideways where the screen is narrow."""
+    """The same table for a page; it scrolls sideways on a narrow screen."""
     tasks = [
         element("th", task, colspan=str(len(list(group))), scope="colgroup")
         for task, group in groupby(columns, key=lambda column: column.task)

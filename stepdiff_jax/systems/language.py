@@ -19,7 +19,7 @@ YES = "YES"
 
 @dataclass(frozen=True)
 class LanguageSystem:
-    """A language model over clips: their latents, or texts in their place (Socratic)."""
+    """A language model that reads clips as latents, or as texts instead (Socratic)."""
 
     model: VCLM
     tokenizer: Tokenizer

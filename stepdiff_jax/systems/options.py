@@ -19,12 +19,12 @@ class SystemOptions(abc.ABC):
 
     @abc.abstractmethod
     def open(self, experiment: Experiment, split: str, clips: Collection[str]) -> "System":
-        """The system over the clips of one split of an experiment's data.
+        """Open the system for the clips of one split of an experiment's data.
 
         Args:
-            clips: ids of the clips that it will be asked about; checked before anything slow.
+            clips: ids of the clips that it will be asked about; checked before any slow work.
         Raises:
-            InputError: a clip is missing, or the data or the weights are not the experiment's.
+            InputError: a clip is missing, or data or weights do not match the experiment.
         """
 
     def to_json(self) -> dict[str, Any]:
@@ -39,5 +39,5 @@ def require_clips(clips: Collection[str], known: Collection[str], source: str) -
     if missing:
         raise InputError(
             f"{source}: clip {missing[0]!r} is missing; the benchmark asks about {len(clips)} "
-            f"clips, {len(missing)} of them are not there"
+            f"clips, of which {len(missing)} are missing"
         )

@@ -1,4 +1,4 @@
-"""Socratic models: a language model reads descriptions in the place of videos (section 4)."""
+"""Socratic models: a language model reads descriptions instead of videos (section 4)."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from stepdiff_jax.weights.build import build_model, load_tokenizer
 
 @dataclass(frozen=True)
 class Socratic(SystemOptions):
-    """The experiment's language model over descriptions; no video is looked at."""
+    """The experiment's language model reading descriptions; no video is read."""
 
     descriptions: Path
     """JSON Lines of clip and description, as `stepdiff prep describe` writes them."""
@@ -33,12 +33,12 @@ def read_descriptions(path: Path) -> dict[str, str]:
     """Clip id -> description.
 
     Raises:
-        InputError: the file cannot be read, a line lacks a field, or a clip comes twice.
+        InputError: the file cannot be read, a line lacks a field, or a clip is repeated.
     """
     descriptions: dict[str, str] = {}
     for line in read_jsonl(path):
         clip = line.string("clip")
         if clip in descriptions:
-            line.fail("clip", "comes twice", clip)
+            line.fail("clip", "is repeated", clip)
         descriptions[clip] = line.string("description")
     return descriptions

@@ -1,4 +1,4 @@
-"""The system of an experiment: its language model over packed clips, with a run's weights."""
+"""The experiment's own system: its language model on packed clips, with a run's weights."""
 
 import dataclasses
 from collections.abc import Collection
@@ -20,7 +20,7 @@ class Trained(SystemOptions):
     """VCLM, Interleaved or StepDiff: the experiment with its run's newest weights."""
 
     allow_other_frozen_weights: bool = False
-    """Take trained weights that were trained with other frozen weights."""
+    """Accept weights that were trained with other frozen weights."""
 
     def open(self, experiment: Experiment, split: str, clips: Collection[str]) -> LanguageSystem:
         """See `SystemOptions`; every clip of the split is encoded."""

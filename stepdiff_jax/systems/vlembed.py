@@ -18,14 +18,14 @@ from stepdiff_jax.systems.options import SystemOptions, require_clips
 class VLEmbed:
     """Cosine similarities of InternVideo's or CLIP's features.
 
-    videos: clip id -> feature [D]; texts: from N texts to features [N, D]; any scale.
+    videos: clip id -> feature [D]; texts: maps N texts to features [N, D]; any scale.
     """
 
     videos: Mapping[str, np.ndarray]
     texts: Callable[[Sequence[str]], np.ndarray]
 
     def caption(self, instances: Sequence[DiffCap]) -> None:
-        """Embeddings cannot write (the dashes of Table 1)."""
+        """None: embeddings cannot generate text (the dashes in Table 1)."""
 
     def choose(self, instances: Sequence[DiffMCQ]) -> np.ndarray:
         """Cosine between the difference and the mean of the pair's video features, [N, 4]."""

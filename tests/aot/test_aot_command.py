@@ -29,10 +29,10 @@ def test_7b_fits_eight_small_chips(capsys):
         (["--topology", "v5e:2"], "topology 'v5e:2': must be"),
         ([*TOPOLOGY, "--mesh.tensor", "3"], "do not make up 8 devices"),
         ([*TOPOLOGY, "--data.batch-rows", "12"], "data.batch_rows: 12"),
-        ([], "--topology or --search is needed, and only one of them"),
-        ([*TOPOLOGY, "--search", "v5e"], "--topology or --search is needed, and only one of them"),
+        ([], "exactly one of --topology and --search is required"),
+        ([*TOPOLOGY, "--search", "v5e"], "exactly one of --topology and --search is required"),
         (["--search", "v9"], "--search 'v9': must be one of v4, v5e, v5p, v6e"),
-        (["--search", "v5e", "--save", "step"], "--save goes with --topology"),
+        (["--search", "v5e", "--save", "step"], "--save requires --topology"),
     ],
 )
 def test_bad_input_is_one_line(capsys, arguments, message):

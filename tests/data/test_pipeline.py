@@ -211,13 +211,13 @@ def test_features_take_the_place_of_frames(config, packed, tokenizer, tmp_path):
         ({"mixture": ()}, "data.mixture needs sources"),
         ({"mixture": (Source("pairs", 0.0),)}, "data.mixture needs sources of positive weight"),
         ({"mixture": (Source("pairs"), Source("pairs"))}, "names a source twice"),
-        ({"mixture": (Source("clips"),)}, "'clips' holds nothing to learn from"),
+        ({"mixture": (Source("clips"),)}, "'clips' has no training targets"),
         ({"mixture": (Source("nothing"),)}, "no record set is named 'nothing'"),
         ({"split": "test"}, "no records of split 'test'"),
         ({"row_length": 40}, "pairs, split train: record .* needs row_length"),
         ({"row_videos": 1}, "needs row_videos 2, the configuration has 1"),
         ({"row_answers": 2}, "needs row_answers"),
-        ({"visual_input": "sound"}, "data.visual_input is 'sound'"),
+        ({"visual_input": "sound"}, "data.visual_input must be frames or features, got 'sound'"),
     ],
 )
 def test_bad_configurations_are_input_errors(config, tokenizer, changes, message):

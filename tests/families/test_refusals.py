@@ -41,9 +41,9 @@ def test_unknown_families_and_sizes_are_named_with_those_that_there_are():
     assert family_names() == ["llama2", "llama3"]
     with pytest.raises(InputError) as error:
         find_family("llama4")
-    assert line(error) == "llama.family: there is no family 'llama4'; there are llama2, llama3"
+    assert line(error) == "llama.family: unknown family 'llama4'; known: llama2, llama3"
     for name in ("llama3-9b", "llama3", "gemma-2b", "common-base"):
-        with pytest.raises(InputError, match=f"there is no size '{name}'; there are llama2-7b, "):
+        with pytest.raises(InputError, match=f"unknown size '{name}'; known: llama2-7b, "):
             find_size(name)
 
 
@@ -65,23 +65,23 @@ def test_a_llama_3_directory_is_not_read_as_llama_2(tmp_path):
     with pytest.raises(InputError) as error:
         plan_llama(LlamaConfig(**(vars(config) | fields)), path)
     assert line(error) == (
-        f"{path}/config.json: rotary frequencies of type 'llama3'; family llama2 has 'default' only"
+        f"{path}/config.json: rotary frequencies of type 'llama3'; family llama2 has only 'default'"
     )
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"factor": 32.0}, "factor is 32.0, the experiment's llama.rope_scaling.factor 8.0"),
+        ({"factor": 32.0}, "factor is 32.0, the experiment's llama.rope_scaling.factor is 8.0"),
         ({"low_freq_factor": None}, "low_freq_factor is None, expected float"),
         (
             {"original_max_position_embeddings": 4096},
             "original_max_position_embeddings is 4096, the experiment's "
-            "llama.rope_scaling.original_positions 8192",
+            "llama.rope_scaling.original_positions is 8192",
         ),
         (
             {"rope_type": "default"},
-            "rope_type is 'default', the experiment's llama.rope_scaling.kind 'llama3'",
+            "rope_type is 'default', the experiment's llama.rope_scaling.kind is 'llama3'",
         ),
     ],
 )
@@ -121,7 +121,7 @@ def test_metas_tiktoken_file_is_refused_with_what_to_take_instead(tmp_path):
         line(error)
     )
     with pytest.raises(
-        InputError, match=r"a tiktoken vocabulary, as of Llama-3, but llama\.family"
+        InputError, match=r"a tiktoken vocabulary, like Llama-3's, but llama\.family"
     ):
         Tokenizer(path, "llama2")
 
@@ -139,7 +139,7 @@ def test_another_chat_template_beside_the_tokenizer(tmp_path):
     for template, message in (
         ("{{ raise_exception('no system') }}", "its chat template fails: no system"),
         ("{% if %}", "its chat template fails: "),
-        (TEMPLATE.replace("eot_id", "eom_id"), "not that of llama.family llama3: it gives "),
+        (TEMPLATE.replace("eot_id", "eom_id"), "not that of llama.family llama3: it renders "),
     ):
         (tmp_path / "chat_template.jinja").write_text(template)
         with pytest.raises(InputError) as error:
@@ -173,6 +173,6 @@ def test_metas_params_are_completed_from_the_published_size(size, tmp_path):
     assert not plain.rope_scaling.kind and not plain.tied_embeddings
     with pytest.raises(InputError) as error:
         family.read_params(path, params | {"n_layers": 7}, *read)
-    assert f"{path}: use_scaled_rope is true, but its sizes are of none of 1b, 3b" in line(error)
+    assert f"{path}: use_scaled_rope is true, but its sizes match none of 1b, 3b" in line(error)
     with pytest.raises(InputError, match=r"use_scaled_rope is true, but llama\.family is llama2"):
         find_family("llama2").read_params(path, params, *read)

@@ -126,7 +126,7 @@ def test_rank_is_by_likelihood(directory, capsys):
     [
         ("nowhere.mp4", "nowhere.mp4: "),
         ("{broken}", "{broken}: "),
-        ("{video}@3-2", "video '{video}@3-2': '3-2' is no span of seconds"),
+        ("{video}@3-2", "video '{video}@3-2': '3-2' is not a span in seconds"),
         ("{video}@5-6", "{video}: "),
     ],
 )

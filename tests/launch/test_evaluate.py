@@ -104,19 +104,19 @@ def test_socratic_reads_descriptions_and_no_video(directory, capsys):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ("--system CLIP", "--system: there are trained, vlembed, socratic, got 'CLIP'"),
+        ("--system CLIP", "--system: must be one of trained, vlembed, socratic, got 'CLIP'"),
         ("--descriptions d.jsonl", "Unrecognized options: --descriptions"),
         ("--system=vlembed --descriptions d.jsonl", "Unrecognized options: --descriptions"),
         ("--system socratic", "Missing from stepdiff evaluate kitchen: --descriptions PATH"),
         ("--system socratic --descriptions nowhere", "nowhere: cannot be read: "),
         (
             "--system socratic --descriptions {}/three.jsonl",
-            "{}/three.jsonl: clip 'train3_0_1' is missing; the benchmark asks about 4 clips, 1 of "
-            "them are not there",
+            "{}/three.jsonl: clip 'train3_0_1' is missing; the benchmark asks about 4 clips, of "
+            "which 1 are missing",
         ),
         (
             "--system socratic --descriptions {}/twice.jsonl",
-            "{}/twice.jsonl, line 2: field 'clip' comes twice, got 'train0_0_1'",
+            "{}/twice.jsonl, line 2: field 'clip' is repeated, got 'train0_0_1'",
         ),
         (
             "--system vlembed --split validation",

@@ -176,9 +176,9 @@ def break_pickle(path: Path, kind: str) -> None:
     ("kind", "told"),
     [
         ("truncated", "cannot be read"),
-        ("runs code", "a pickle that wants to run code"),
+        ("runs code", "a pickle that would run code"),
         ("missing", "no such file"),
-        ("no tensors", "holds no tensors by name"),
+        ("no tensors", "holds no named tensors"),
     ],
 )
 @pytest.mark.parametrize("save", [save_bins, save_meta])
@@ -192,7 +192,7 @@ def test_a_broken_file_is_named_and_nothing_is_left(case, save, kind, told, tmp_
     assert main((*words, "--family", config.family)) == 2
     (line,) = capsys.readouterr().err.splitlines()
     if kind == "missing" and save is save_meta:
-        assert "parts consolidated.00.pth, .01.pth, ... are not all there" in line
+        assert "parts consolidated.00.pth, .01.pth, ... are not complete" in line
     else:
         assert f"{file}: {told}" in line
     assert sorted(tmp_path.iterdir()) == before

@@ -103,8 +103,8 @@ def test_config_json_of_both_transformers(case, version, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"hidden_size": 64}, r"config\.json: hidden_size is 64, the experiment's llama\.width 32"),
-        ({"rope_parameters": {"rope_theta": 7.0}}, r"rope_theta is 7\.0, .*llama\.rope_theta 5"),
+        ({"hidden_size": 64}, r"hidden_size is 64, the experiment's llama\.width is 32"),
+        ({"rope_parameters": {"rope_theta": 7.0}}, r"rope_theta is 7\.0, .*llama\.rope_theta is 5"),
         ({"model_type": "mistral"}, r"model_type is 'mistral', but only 'llama'"),
         ({"attention_bias": True}, "attention_bias is True, but only False"),
         ({"head_dim": 4}, "head_dim is 4, but only 8"),

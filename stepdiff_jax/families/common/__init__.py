@@ -1,1 +1,1 @@
-"""What families of language models share, and how one is found by its name."""
+"""Code shared by families of language models, and their lookup by name."""

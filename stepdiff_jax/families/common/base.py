@@ -1,4 +1,4 @@
-"""What the rest of the framework asks of a family of language models."""
+"""The interface of a family of language models to the rest of the framework."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -9,23 +9,23 @@ from typing import Any, ClassVar, Literal, Protocol
 from stepdiff_jax.config import LlamaConfig
 
 Role = Literal["system", "user", "assistant"]
-"""Who speaks in a turn of a conversation."""
+"""The speaker of a turn in a conversation."""
 
 
 @dataclass(frozen=True)
 class Special:
-    """A special token by its name, such as "<|eot_id|>". Only templates have them, never texts."""
+    """A special token by its name, such as "<|eot_id|>". Only templates have them, texts never."""
 
     name: str
 
 
 Piece = str | Special
-"""What a chat template puts between the texts of turns."""
+"""A part of what a chat template puts between the texts of turns."""
 
 
 @dataclass(frozen=True)
 class Preset:
-    """Chips that hold one copy of the frozen weights, and how those are stored."""
+    """How many chips hold one copy of the frozen weights, and how these are stored."""
 
     group: int
     quantization: Literal["", "int8", "int4"] = ""
@@ -35,8 +35,8 @@ class Preset:
 class Size:
     """One published model of a family.
 
-    label: what names of experiments and run directories say.
-    directory, tokenizer: where published configs look for its weights.
+    label: its name in experiments and run directories.
+    directory, tokenizer: where published configs look for its weights and tokenizer.
     presets: accelerator -> how the model is laid out there ("h100" is for nodes of eight, "h200"
         for one GPU).
     """
@@ -48,21 +48,21 @@ class Size:
     presets: Mapping[str, Preset]
 
     def and_on(self, **presets: Preset) -> "Size":
-        """The same with more presets."""
+        """The same size with more presets."""
         return replace(self, presets={**self.presets, **presets})
 
 
 class TokenizerModel(Protocol):
-    """A tokenizer's file, opened by the rules of its family."""
+    """A tokenizer file, opened by the rules of its family."""
 
     vocabulary_size: int
 
     def encode(self, text: str) -> Sequence[int]:
-        """Ids of a text by itself; the name of a special token in it is plain text."""
+        """Ids of one text; the name of a special token in it is plain text."""
         ...
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of ids; special tokens are left out."""
+        """The text of ids, without special tokens."""
         ...
 
     def special(self, name: str) -> int:
@@ -101,11 +101,11 @@ class Family(ABC):
     sizes: ClassVar[Mapping[str, Size]]
     """Name -> published model; FAMILY-NAME is an argument of a config ("llama2-70b")."""
     bos: ClassVar[str]
-    """The token that every sequence begins with."""
+    """The token that begins every sequence."""
     end: ClassVar[str]
-    """The token that closes an answer; the first of `stops`."""
+    """The token that ends an answer; the first of `stops`."""
     stops: ClassVar[tuple[str, ...]]
-    """Tokens at which an answer ends when it is generated."""
+    """Tokens that end a generated answer."""
     leading_space: ClassVar[bool]
     """Whether a text is encoded with SentencePiece's leading space."""
     trims: ClassVar[bool]
@@ -118,13 +118,13 @@ class Family(ABC):
 
     @abstractmethod
     def turn(self, previous: Role | None, role: Role) -> tuple[Piece, ...]:
-        """What stands between the turns of `previous` and `role`; None: the sequence begins.
+        """The template between the turns of `previous` (None at the start) and `role`.
 
-        An answer is closed by `end`, so nothing here closes the assistant's turn.
+        An answer ends with `end`, so nothing here ends the assistant's turn.
         """
 
     def comparable(self, rendered: str) -> str:
-        """A published template's rendering without what we leave out of it on purpose."""
+        """A published template's rendering without the parts that we omit on purpose."""
         return rendered
 
     @abstractmethod
@@ -133,14 +133,14 @@ class Family(ABC):
 
     @abstractmethod
     def read_config(self, directory: Path) -> LlamaConfig:
-        """The architecture that a Hugging Face directory declares; other fields are defaults.
+        """The architecture that a Hugging Face directory declares; other fields have defaults.
 
         Raises InputError if config.json is missing, broken or of another family.
         """
 
     @abstractmethod
     def check_config(self, directory: Path, config: LlamaConfig) -> None:
-        """InputError naming the first field in which a directory's model is not `config`'s."""
+        """Raise InputError naming the first field of a directory's model that is not `config`'s."""
 
     @abstractmethod
     def config_json(self, config: LlamaConfig) -> dict[str, Any]:
@@ -153,16 +153,16 @@ class Family(ABC):
         """The architecture that the params.json beside the developer's own files declares.
 
         Args:
-            path: of params.json, for messages; params: what it holds.
+            path: of params.json, for messages; params: its content.
             vocabulary_size, mlp_width: taken from the tensors.
         Raises:
-            InputError: a field is missing or of another family.
+            InputError: a field is missing or belongs to another family.
         """
 
     @abstractmethod
     def tensors(self, config: LlamaConfig) -> tuple[Tensor, ...]:
         """Every tensor of a checkpoint in Hugging Face's names, each exactly once; the layers of
-        one kind of weight stand together, in order."""
+        one kind of weight are adjacent and in order."""
 
     @abstractmethod
     def left_out(self, name: str, config: LlamaConfig) -> str | None:

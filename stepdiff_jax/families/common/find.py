@@ -14,14 +14,14 @@ def family_names() -> list[str]:
 
 
 def find_family(name: str) -> Family:
-    """The family of a name in `LlamaConfig.family`.
+    """The family that `LlamaConfig.family` names.
 
     Raises:
-        InputError: there is none of this name.
+        InputError: the name is unknown.
     """
     if name not in family_names():
         raise InputError(
-            f"llama.family: there is no family {name!r}; there are {', '.join(family_names())}"
+            f"llama.family: unknown family {name!r}; known: {', '.join(family_names())}"
         )
     return import_module(f"stepdiff_jax.families.{name}").FAMILY
 
@@ -32,12 +32,12 @@ def size_names() -> list[str]:
 
 
 def find_size(name: str) -> Size:
-    """The published size of a name such as "llama2-70b".
+    """The published size with a name such as "llama2-70b".
 
     Raises:
-        InputError: there is none of this name.
+        InputError: the name is unknown.
     """
     family, _, size = name.partition("-")
     if family not in family_names() or size not in find_family(family).sizes:
-        raise InputError(f"there is no size {name!r}; there are {', '.join(size_names())}")
+        raise InputError(f"unknown size {name!r}; known: {', '.join(size_names())}")
     return find_family(family).sizes[size]

@@ -1,4 +1,4 @@
-"""`config.json` of a Llama of transformers 4 or 5, and Meta's `params.json`, as our config."""
+"""Our config and a Llama's `config.json` (transformers 4 or 5) or Meta's `params.json`."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -29,22 +29,22 @@ SCALING_FIELDS = {
     "high_frequency_factor": "high_freq_factor",
     "original_positions": "original_max_position_embeddings",
 }
-"""Of `RopeScaling`, likewise."""
+"""The same for `RopeScaling`."""
 
 PLAIN = "default"
-"""transformers' name of rotary frequencies that are not scaled."""
+"""transformers' name for unscaled rotary frequencies."""
 
 
 def read_llama_config(directory: Path, family: str, rope_types: Sequence[str]) -> LlamaConfig:
-    """The architecture that a Hugging Face directory declares; the other fields are defaults.
+    """The architecture that a Hugging Face directory declares; other fields keep their defaults.
 
     transformers 4 writes `rope_theta` and `rope_scaling`, transformers 5 `rope_parameters`.
 
     Args:
-        rope_types: kinds of rotary frequencies that the family has, in transformers' names.
+        rope_types: kinds of rotary frequencies that the family has, by transformers' names.
     Raises:
-        InputError: config.json is missing or broken, or of a model that ours is not: of another
-            type, or with other rotary frequencies, biases or heads of another width.
+        InputError: config.json is missing or broken, or its model is not supported: it has another
+            type, other rotary frequencies, biases, or another head width.
     """
     path = directory / FILE
     try:
@@ -53,7 +53,7 @@ def read_llama_config(directory: Path, family: str, rope_types: Sequence[str]) -
         raise InputError(f"{path}: cannot be read: {error}") from error
     if not isinstance(stored, dict):
         raise InputError(f"{path}: not a JSON object")
-    # Before the sizes: a model of another type has other fields altogether.
+    # Checked before the sizes: a model of another type has different fields altogether.
     _require(stored, {"model_type": "llama", "hidden_act": "silu"}, path)
     rope = stored.get("rope_parameters") or stored.get("rope_scaling") or {}
     if not isinstance(rope, dict):
@@ -67,7 +67,7 @@ def read_llama_config(directory: Path, family: str, rope_types: Sequence[str]) -
 
 
 def check_llama_config(path: Path, found: LlamaConfig, config: LlamaConfig) -> None:
-    """InputError naming the first field in which the model of a config.json is not `config`'s."""
+    """Raise InputError naming the first field in which a config.json is not `config`'s."""
     pairs: list[tuple[str, str, Any, Any]] = [
         (theirs, ours, found, config) for ours, theirs in FIELDS.items()
     ]
@@ -82,7 +82,7 @@ def check_llama_config(path: Path, found: LlamaConfig, config: LlamaConfig) -> N
             field = f"rope_scaling.{ours}" if isinstance(wanted, RopeScaling) else ours
             raise InputError(
                 f"{path}: {theirs} is {first or PLAIN!r}, the experiment's llama.{field} "
-                f"{second or PLAIN!r}"
+                f"is {second or PLAIN!r}"
             )
 
 
@@ -90,8 +90,8 @@ def llama_config_json(config: LlamaConfig, *, positions: int, bos: int, ends: Se
     """A config.json that transformers 4 and 5 both read.
 
     Args:
-        positions: the longest text that the model is made for, in tokens.
-        bos, ends: ids of the first token, and of those at which an answer ends.
+        positions: the longest context that the model is made for, in tokens.
+        bos, ends: ids of the first token, and of those that end an answer.
     """
     rope: dict[str, Any] = {"rope_type": config.rope_scaling.kind or PLAIN}
     if config.rope_scaling.kind:
@@ -140,7 +140,9 @@ def read_meta_params(
 def _require(stored: Mapping[str, Any], expected: Mapping[str, Any], path: Path) -> None:
     for field, value in expected.items():
         if stored.get(field) not in (None, value):
-            raise InputError(f"{path}: {field} is {stored[field]!r}, but only {value!r} is known")
+            raise InputError(
+                f"{path}: {field} is {stored[field]!r}, but only {value!r} is supported"
+            )
 
 
 def _values(stored: Mapping[str, Any], rope: Mapping[str, Any], path: Path) -> dict[str, Any]:
@@ -165,7 +167,7 @@ def _scaling(
     if kind not in rope_types:
         known = " and ".join(map(repr, rope_types))
         raise InputError(
-            f"{path}: rotary frequencies of type {kind!r}; family {family} has {known} only"
+            f"{path}: rotary frequencies of type {kind!r}; family {family} has only {known}"
         )
     if kind == PLAIN:
         return RopeScaling()

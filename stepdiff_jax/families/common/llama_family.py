@@ -1,4 +1,4 @@
-"""What the families of Llama share: the files of their weights."""
+"""What the Llama families share: the file formats of their weights."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,9 +21,9 @@ class LlamaFamily(Family):
     """A family whose checkpoints have the tensors of `transformers.LlamaForCausalLM`."""
 
     rope_types: ClassVar[tuple[str, ...]] = (PLAIN,)
-    """Kinds of rotary frequencies, in transformers' names."""
+    """Kinds of rotary frequencies, by transformers' names."""
     positions: ClassVar[int]
-    """The longest text, in tokens, that a config.json of ours declares."""
+    """The longest context, in tokens, that our config.json declares."""
     bos_id: ClassVar[int]
     stop_ids: ClassVar[tuple[int, ...]]
     """Ids of `bos` and `stops` in the published tokenizer."""

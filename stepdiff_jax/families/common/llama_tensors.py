@@ -1,6 +1,6 @@
 """Llama's arrays under the names of ``transformers.LlamaForCausalLM``.
 
-That library stores a linear layer as ``[outputs, inputs]`` and every decoder layer by itself; ours
+That library stores a linear layer as ``[outputs, inputs]`` and every decoder layer separately; ours
 are ``[inputs, outputs]`` and stacked on a leading axis. Rotary halves are paired the same way, so
 no head is permuted (Meta's own files, which interleave them, are another format).
 """
@@ -18,7 +18,7 @@ DERIVED = ".rotary_emb.inv_freq"
 
 def checkpoint_tensors(config: LlamaConfig) -> tuple[Tensor, ...]:
     """Every tensor of a checkpoint of this config, each exactly once; the layers of one kind of
-    weight stand together, in order."""
+    weight are adjacent and in order."""
     vocabulary, width = config.vocabulary_size, config.width
     tensors = [
         Tensor(EMBEDDING, (vocabulary, width), ("embedding",)),
@@ -54,7 +54,7 @@ def _layer_tensors(config: LlamaConfig) -> Iterator[Tensor]:
 
 
 def left_out(name: str, config: LlamaConfig) -> str | None:
-    """Why a tensor may stand in a checkpoint beside `checkpoint_tensors`; None if it may not."""
+    """Why a checkpoint may have a tensor not in `checkpoint_tensors`; None if it may not."""
     if name.endswith(DERIVED):
         return "follows from rope_theta"
     if name == HEAD and config.tied_embeddings:

@@ -1,4 +1,4 @@
-"""Formats of tokenizers: SentencePiece's `tokenizer.model`, Hugging Face's `tokenizer.json`."""
+"""Tokenizer formats: SentencePiece's `tokenizer.model`, Hugging Face's `tokenizer.json`."""
 
 import json
 import re
@@ -9,7 +9,7 @@ from typing import Any
 from stepdiff_jax.errors import InputError
 
 SPACE = "\N{LOWER ONE EIGHTH BLOCK}"
-"""What SentencePiece writes for a space."""
+"""The character that SentencePiece writes for a space."""
 
 TIKTOKEN_LINE = re.compile(rb"[A-Za-z0-9+/]+=* \d+\r?\n")
 """A line of tiktoken's format: a token in base 64 and its rank."""
@@ -43,10 +43,10 @@ class SentencePiece:
 
 
 class HuggingFace:
-    """A `tokenizer.json`. A text that holds the name of a special token is encoded as text."""
+    """A `tokenizer.json`. The name of a special token within a text is encoded as plain text."""
 
     def __init__(self, path: Path, *, byte_level: bool):
-        """Open a file whose tokens are bytes in GPT-2's letters, or one made of SentencePiece's.
+        """Open a file with byte-level tokens (as GPT-2's), or one with SentencePiece's pieces.
 
         Args:
             byte_level: which of the two; the latter gets SentencePiece's normaliser, with a leading
@@ -68,7 +68,7 @@ class HuggingFace:
             raise InputError(f"{path}: is {kinds[found]}, the family's is {kinds[byte_level]}")
         if not byte_level:
             # SentencePiece's leading space, whatever the text begins with. transformers 5 writes a
-            # pre-tokenizer that leaves it out before a space.
+            # pre-tokenizer that omits it before a space.
             self._model.normalizer = normalizers.Sequence(
                 [normalizers.Prepend(SPACE), normalizers.Replace(" ", SPACE)]
             )

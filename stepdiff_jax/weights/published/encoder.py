@@ -1,6 +1,6 @@
 """InternVideo's Lightning checkpoint, and CLIP in Hugging Face's and OpenAI's formats.
 
-All become one file of our encoder's arrays. Names and shapes: `models.internvideo_names`.
+Each becomes one file of our encoder's arrays. Names and shapes are in `internvideo_names`.
 """
 
 import json
@@ -24,10 +24,10 @@ from stepdiff_jax.weights.tensor_files import TensorFiles
 from stepdiff_jax.weights.tensors import Ignored, Row, check_shapes
 
 PREFIX = "clip."
-"""Of the encoder's tensors in the Lightning checkpoint."""
+"""The prefix of the encoder's tensors in the Lightning checkpoint."""
 
 UNIBLOCKS = 4
-"""Of InternVideo-MM-L-14, behind its last blocks."""
+"""The number of UniBlocks of InternVideo-MM-L-14, attached to its last blocks."""
 
 REASONS = {
     "text_mask_embedding": "for masked-language training only",
@@ -39,12 +39,12 @@ REASONS = {
 POSITION_IDS = ".position_ids"
 
 OPENAI = {"visual.proj": "visual_proj", "visual.ln_post.": "visual_ln_post."}
-"""OpenAI's names that are not InternVideo's."""
+"""OpenAI's names that differ from InternVideo's -> InternVideo's."""
 
 
 @dataclass
 class EncoderSource:
-    """An encoder in a published file: its config, and our arrays to be written."""
+    """An encoder in a published file: its config, and our arrays to write."""
 
     config: EncoderConfig
     kind: str
@@ -58,8 +58,7 @@ def open_internvideo(
 ) -> EncoderSource:
     """`InternVideo-MM-L-14.ckpt`; heads are 64 wide unless their number is given.
 
-    Raises InputError where it is broken, wants to run code, or a tensor is missing, unknown or
-    misshapen.
+    Raises InputError if it is broken, would run code, or a tensor is missing, unknown or misshapen.
     """
     ignored, state = [], {}
     for name, array in open_pickle(path).items():
@@ -85,10 +84,10 @@ def open_clip(
 ) -> EncoderSource:
     """CLIP: Hugging Face's directory or safetensors file, or OpenAI's `.pt`; no UniBlocks.
 
-    The number of heads is that of Hugging Face's config.json, or as many as are 64 wide, unless it
-    is given.
+    Unless given, the number of heads is that of Hugging Face's config.json, or else follows from a
+    width of 64 per head.
 
-    Raises InputError as `open_internvideo`.
+    Raises InputError as `open_internvideo` does.
     """
     state, ignored = _clip_state(path)
     config = _clip_config(path, state)
@@ -101,11 +100,11 @@ def open_clip(
 
 
 def open_clip_as_internvideo(path: Path) -> EncoderSource:
-    """CLIP's weights in InternVideo's shapes, UniBlocks as they are before InternVideo's training.
+    """CLIP's weights in InternVideo's shapes, with UniBlocks as before InternVideo's training.
 
     Tokens and pooled features are CLIP's: a stand-in of the same shape, not InternVideo.
 
-    Raises InputError as `open_internvideo`.
+    Raises InputError as `open_internvideo` does.
     """
     state, ignored = _clip_state(path)
     plain = _clip_config(path, state)
@@ -115,8 +114,8 @@ def open_clip_as_internvideo(path: Path) -> EncoderSource:
     for source in _sources(config, state).values():
         for one in [source] if isinstance(source, Source) else source:
             if one.key not in state:
-                one_is_scale = one.key.endswith("weight") and ".ln_" in one.key
-                made[one.key] = np.full(one.shape, float(one_is_scale), np.float32)
+                is_scale = one.key.endswith("weight") and ".ln_" in one.key
+                made[one.key] = np.full(one.shape, float(is_scale), np.float32)
     return _source(config, "clip-as-internvideo", {**state, **made}, path, ignored)
 
 
@@ -146,7 +145,7 @@ def _clip_state(path: Path) -> tuple[dict[str, np.ndarray], list[Ignored]]:
 
 
 def _clip_config(path: Path, state: Mapping[str, np.ndarray]) -> EncoderConfig:
-    """From the shapes; a Hugging Face directory says how many heads there are, else 64 wide."""
+    """The config from the shapes; heads from Hugging Face's config.json, or else 64 wide."""
     heads: dict[str, int] = {}
     file = path / "config.json"
     try:
@@ -193,13 +192,13 @@ def _source(
         made.tensors.append(Pending(name, leaves[name].shape, dtype, _reader(source, state)))
         made.rows += [
             Row(
-                name if isinstance(source, Source) else f"{name}[{place}]",
+                name if isinstance(source, Source) else f"{name}[{index}]",
                 tuple(state[layer.key].shape),
                 str(state[layer.key].dtype),
                 path.name,
                 layer.key,
             )
-            for place, layer in enumerate(layers)
+            for index, layer in enumerate(layers)
         ]
     return made
 

@@ -13,13 +13,13 @@ from stepdiff_jax.weights.published.internvideo_names import (
     Naming,
 )
 
-HEAD_WIDTH = 64  # of every published CLIP and InternVideo
+HEAD_WIDTH = 64  # in every published CLIP and InternVideo
 
 State = Mapping[str, np.ndarray]
 
 
 def naming_of(state: State) -> Naming:
-    """Which of the two namings a checkpoint has; InputError for neither."""
+    """The naming that a checkpoint uses; raises InputError if it is neither of the two."""
     for naming in (INTERNVIDEO, HUGGING_FACE):
         if naming.patch_kernel in state:
             return naming

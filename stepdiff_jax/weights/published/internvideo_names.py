@@ -16,7 +16,7 @@ Path = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Source:
-    """One tensor of a checkpoint, its name and shape there, and how it becomes our array."""
+    """One tensor of a checkpoint: its name and shape there, and how it becomes our array."""
 
     key: str
     shape: tuple[int, ...]
@@ -29,7 +29,7 @@ Sources = dict[Path, Source | list[Source]]
 
 @dataclass(frozen=True)
 class Naming:
-    """The names of one kind of checkpoint; names of blocks stand before the layer's number."""
+    """The names of one kind of checkpoint; a block's name is followed by the layer's number."""
 
     patch_kernel: str
     class_embedding: str
@@ -227,5 +227,5 @@ def _join(parts: dict[Path, dict[Path, Source]]) -> dict[Path, Source]:
 
 
 def _stack(prefix: Path, layers: list[dict[Path, Source]]) -> Sources:
-    """One list of sources per leaf; nothing where there is no layer."""
+    """One list of sources per leaf; empty if there are no layers."""
     return {prefix + leaf: [layer[leaf] for layer in layers] for leaf in (layers or [{}])[0]}

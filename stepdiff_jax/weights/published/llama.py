@@ -1,4 +1,4 @@
-"""Older files of a Llama, read as the tensors of `transformers.LlamaForCausalLM`.
+"""Older file formats of Llama, read as the tensors of `transformers.LlamaForCausalLM`.
 
 Two formats: `pytorch_model*.bin` with a config.json, and Meta's `consolidated.*.pth` with a
 params.json (github.com/meta-llama/llama, model.py: how parts are split among processes).
@@ -34,11 +34,11 @@ META_LAYERS = {
     "attention_norm": ("input_layernorm", None),
     "ffn_norm": ("post_attention_layernorm", None),
 }
-"""Meta's name -> transformers', and the axis that is split among the parts (None: each has all)."""
+"""Meta's name -> transformers', and the axis that is split among parts (None: each has all)."""
 
 
 class LlamaSource:
-    """A Llama in old files: its config, its tensors, and where each comes from."""
+    """A Llama in an older format: its config, its tensors, and where each comes from."""
 
     def __init__(self, config: LlamaConfig, config_json: dict[str, Any]):
         self.config, self.config_json = config, config_json
@@ -52,11 +52,11 @@ class LlamaSource:
 
 
 def open_llama(directory: Path, family: Family) -> LlamaSource:
-    """Whichever of the two formats a directory holds; tensors are checked, and read when written.
+    """Open a directory of either format; tensors are checked now and read when they are written.
 
     Raises:
-        InputError: neither is there; a part is missing or broken; a tensor is missing, unknown or
-            misshapen; it is of another family.
+        InputError: neither format is found; a part is missing or broken; a tensor is missing,
+            unknown or misshapen; or the model is of another family.
     """
     if (directory / "params.json").exists():
         return _open_meta(directory, family)
@@ -108,7 +108,7 @@ def _open_meta(directory: Path, family: Family) -> LlamaSource:
     if not files or [file.name for file in files] != [
         f"consolidated.{part:02}.pth" for part in range(len(files))
     ]:
-        raise InputError(f"{directory}: parts consolidated.00.pth, .01.pth, ... are not all there")
+        raise InputError(f"{directory}: parts consolidated.00.pth, .01.pth, ... are not complete")
     parts = [open_pickle(file) for file in files]
     config = _meta_config(directory, files, parts, family)
     source = LlamaSource(config, family.config_json(config))
@@ -147,7 +147,7 @@ def _meta_config(
     parts: Sequence[dict[str, np.ndarray]],
     family: Family,
 ) -> LlamaConfig:
-    """From params.json; vocabulary and MLP width from the tensors, which params.json leaves out."""
+    """The config of params.json; vocabulary and MLP width, which it lacks, are the tensors'."""
     path = directory / "params.json"
     try:
         params = dict(json.loads(path.read_text()))
@@ -162,7 +162,7 @@ def _meta_config(
 
 
 def _require_tied(files: Sequence[Path], parts: Sequence[dict[str, np.ndarray]]) -> None:
-    """Raise InputError if the head that a tied model leaves out is not its embedding."""
+    """Raise InputError if the head that a tied model omits is not its embedding."""
     embedding, _ = _meta_name(EMBEDDING)
     for file, part in zip(files, parts):
         if embedding in part and not np.array_equal(part[META_HEAD], part[embedding]):
@@ -172,7 +172,7 @@ def _require_tied(files: Sequence[Path], parts: Sequence[dict[str, np.ndarray]])
 
 
 def _meta_name(name: str) -> tuple[str, int | None]:
-    """Meta's name of a tensor of transformers, and its split axis; -1 for the embedding."""
+    """Meta's name for a tensor of transformers, and its split axis; -1 for the embedding."""
     fixed: dict[str, tuple[str, int | None]] = {
         EMBEDDING: ("tok_embeddings.weight", -1),
         "model.norm.weight": ("norm.weight", None),
@@ -199,7 +199,7 @@ def _merger(
 
 
 def halves_of_pairs(weight: np.ndarray, heads: int) -> np.ndarray:
-    """Meta rotates neighbours (0, 1), (2, 3), ... of a head; transformers its two halves.
+    """Reorder heads: Meta rotates neighbours (0, 1), (2, 3), ..., transformers the two halves.
 
     Args:
         weight: [heads * head_width, width], of queries or keys.

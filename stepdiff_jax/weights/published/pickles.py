@@ -1,7 +1,7 @@
-"""Tensors in torch's pickles, mapped from disk; the only file of the package that imports torch.
+"""Tensors in torch's pickles, mapped from disk; the only module of the package that imports torch.
 
-Weights-only: a pickle that wants to run code is refused, and nothing of it runs. The `[torch]`
-extra is needed, and only for the one-time rewrite of such files.
+Weights-only: a pickle that would run code is refused, and none of it runs. The `[torch]` extra is
+needed only for the one-time rewrite of such files.
 """
 
 from collections.abc import Mapping
@@ -17,12 +17,11 @@ from stepdiff_jax.errors import InputError
 def open_pickle(path: Path) -> dict[str, np.ndarray]:
     """The tensors of a state dict, or of a Lightning checkpoint's "state_dict", by name.
 
-    Arrays are views of the file: their bytes are read when they are used. bfloat16 is that of
-    ml_dtypes.
+    Arrays are views of the file: their bytes are read on use. bfloat16 is ml_dtypes'.
 
     Raises:
-        InputError: torch is not installed; the file is missing, broken, wants to run code, or holds
-            no tensors by name.
+        InputError: torch is not installed; the file is missing, broken, would run code, or holds
+            no named tensors.
     """
     stored = _load(path)
     if isinstance(stored, Mapping) and isinstance(stored.get("state_dict"), Mapping):
@@ -32,7 +31,7 @@ def open_pickle(path: Path) -> dict[str, np.ndarray]:
         isinstance(name, str) and isinstance(tensor, torch.Tensor)
         for name, tensor in stored.items()
     ):
-        raise InputError(f"{path}: holds no tensors by name")
+        raise InputError(f"{path}: holds no named tensors")
     return {name: _array(torch, tensor) for name, tensor in stored.items()}
 
 
@@ -45,10 +44,10 @@ def _load(path: Path) -> Any:
     except Exception as error:
         if "TorchScript" in str(error):
             return _load_script(torch, path)
-        told = str(error).strip().splitlines() or [repr(error)]
+        lines = str(error).strip().splitlines() or [repr(error)]
         code = "unsupported" in str(error).lower() or "weights_only" in str(error).lower()
-        why = "a pickle that wants to run code" if code else "cannot be read"
-        raise InputError(f"{path}: {why}: {told[0]}") from error
+        why = "a pickle that would run code" if code else "cannot be read"
+        raise InputError(f"{path}: {why}: {lines[0]}") from error
 
 
 def _load_script(torch: Any, path: Path) -> Any:
@@ -64,7 +63,7 @@ def _torch(path: Path) -> Any:
         import torch
     except ModuleNotFoundError as error:
         raise InputError(
-            f'{path}: reading it needs torch: pip install "stepdiff-jax[torch]"'
+            f'{path}: reading it requires torch: pip install "stepdiff-jax[torch]"'
         ) from error
     return torch
 

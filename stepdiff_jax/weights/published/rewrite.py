@@ -1,4 +1,4 @@
-"""Published weights rewritten, once, as the files that an experiment loads from."""
+"""Published weights rewritten, once, as the files that an experiment loads."""
 
 import dataclasses
 import json
@@ -28,11 +28,11 @@ TOKENIZER_FILES = (
 def convert_llama(source: Path, directory: Path, family: Family) -> Report:
     """`pytorch_model*.bin` or `consolidated.*.pth` to a Hugging Face directory of safetensors.
 
-    Tensors keep their dtype. One of them is in memory at a time, beside what the system maps.
+    Tensors keep their dtype. Only one is in memory at a time, apart from what the system maps.
 
     Raises:
-        InputError: as `open_llama`; a tokenizer is there, and none that is of the family;
-            `directory` exists. Nothing is left behind then.
+        InputError: as `open_llama`; there are tokenizers, but none is of the family; `directory`
+            exists. Nothing is left behind then.
     """
     found = open_llama(source, family)
     beside = _tokenizer_files(source)
@@ -40,23 +40,23 @@ def convert_llama(source: Path, directory: Path, family: Family) -> Report:
     with new_directory(directory) as unfinished:
         write_shards(unfinished, found.tensors)
         (unfinished / "config.json").write_text(json.dumps(found.config_json, indent=2) + "\n")
-        for name, place in beside.items():
-            shutil.copyfile(place, unfinished / name)
+        for name, path in beside.items():
+            shutil.copyfile(path, unfinished / name)
     return Report(str(source), "Llama", tuple(found.rows), tuple(found.ignored))
 
 
 def _tokenizer_files(source: Path) -> dict[str, Path]:
-    """Meta keeps the tokenizer beside the directories of its models."""
+    """Tokenizer files by name; Meta keeps them beside the directories of its models."""
     return {
-        name: place / name
+        name: folder / name
         for name in TOKENIZER_FILES
-        for place in (source.parent, source)
-        if (place / name).is_file()
+        for folder in (source.parent, source)
+        if (folder / name).is_file()
     }
 
 
 def _require_tokenizer(beside: Mapping[str, Path], family: Family) -> None:
-    """Raise InputError if there are tokenizers, and the family can open none of them."""
+    """Raise InputError if there are tokenizers, but the family can open none of them."""
     problems = []
     for name in ("tokenizer.json", "tokenizer.model"):
         if name in beside:

@@ -9,8 +9,8 @@ class StepDiffConfig(PretrainedConfig):
     """Sizes of the three parts.
 
     encoder, resampler: sizes by name.
-    text_config: of the language model, as transformers knows it.
-    language_model: where its weights are, a name or a directory; None where they are in this one.
+    text_config: the language model's configuration, as transformers has it.
+    language_model: where its weights are, a name or a directory; None if they are in this one.
     """
 
     model_type = "stepdiff"
@@ -32,5 +32,5 @@ class StepDiffConfig(PretrainedConfig):
         self.language_model = language_model
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON can hold it."""
+        """The configuration as JSON values."""
         return super().to_dict() | {"text_config": self.text_config.to_dict()}

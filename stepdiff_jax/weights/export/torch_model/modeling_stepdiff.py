@@ -1,8 +1,8 @@
 """StepDiff in PyTorch: frozen encoder, Perceiver resampler and Llama, for inference.
 
-Self-contained: torch and transformers are all that it needs, and peft if it has adapters. A prompt
-is a row of token ids in which `SLOT` stands for one visual token; the videos' tokens fill these
-slots in order.
+Self-contained: it needs torch and transformers only, and peft if it has adapters. A prompt is a
+row of token ids in which `SLOT` stands for one visual token; the videos' tokens fill these slots in
+order.
 """
 
 import math
@@ -108,7 +108,7 @@ class Encoder(nn.Module):
 
 
 def linear(x: torch.Tensor, layer: nn.Linear) -> torch.Tensor:
-    """A layer whose weights stay float32, in the input's dtype."""
+    """Apply a layer whose weights stay float32 in the input's dtype."""
     return F.linear(x, layer.weight.to(x.dtype))
 
 
@@ -146,7 +146,7 @@ class ResamplerLayer(nn.Module):
 
 
 class Resampler(nn.Module):
-    """M_proj: the tokens of a video to a few in the language model's space."""
+    """M_proj: maps the tokens of a video to a few in the language model's space."""
 
     def __init__(
         self,
@@ -200,14 +200,14 @@ class StepDiffModel(PreTrainedModel):
 
     @classmethod
     def from_pretrained(cls, path: Any, *arguments: Any, **options: Any) -> "StepDiffModel":
-        """As transformers does it, and the language model from where the configuration says.
+        """Load as transformers does, and the language model from where the configuration says.
 
         Args:
-            language_model: another place of the language model, a name or a directory.
+            language_model: where to load the language model from instead, a name or a directory.
         Raises:
-            ValueError: a weight is missing, unknown or of another shape.
+            ValueError: a weight is missing, unknown or misshapen.
         """
-        place = options.pop("language_model", None)
+        location = options.pop("language_model", None)
         options.pop("output_loading_info", None)
         model, loading = super().from_pretrained(
             path, *arguments, output_loading_info=True, **options
@@ -215,12 +215,12 @@ class StepDiffModel(PreTrainedModel):
         for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"):
             if loading.get(problem):
                 raise ValueError(f"{path}: {problem}: {sorted(map(str, loading[problem]))}")
-        place = place or model.config.language_model
-        if place is not None:
-            if not Path(place).is_absolute() and (Path(str(path)) / place).is_dir():
-                place = Path(str(path)) / place
+        location = location or model.config.language_model
+        if location is not None:
+            if not Path(location).is_absolute() and (Path(str(path)) / location).is_dir():
+                location = Path(str(path)) / location
             dtype = options.get("dtype") or model.config.text_config.dtype
-            model.language_model = AutoModelForCausalLM.from_pretrained(place, dtype=dtype)
+            model.language_model = AutoModelForCausalLM.from_pretrained(location, dtype=dtype)
             model.language_model.to(model.device).eval()
         adapter = getattr(model.config, "adapter", None)
         if adapter is not None:
@@ -238,7 +238,7 @@ class StepDiffModel(PreTrainedModel):
         return self.resampler(self.encoder(frames).to(dtype))
 
     def embed(self, input_ids: torch.Tensor, frames: torch.Tensor | None) -> torch.Tensor:
-        """[B, L, E]; the slots of all rows are filled by the videos in order."""
+        """Embeddings [B, L, E]; the videos fill the slots of all rows in order."""
         table = self.language_model.get_input_embeddings()
         embeddings = table(input_ids.clamp_min(0))
         slots = input_ids == SLOT
@@ -261,7 +261,7 @@ class StepDiffModel(PreTrainedModel):
         """The language model's output; rows are padded on the left, if at all.
 
         Args:
-            input_ids: [B, L] with `SLOT` where a visual token stands.
+            input_ids: [B, L] with `SLOT` for each visual token.
             frames: uint8 [videos, T, H, W, 3] of all rows, in order.
         """
         embeddings = self.embed(input_ids, frames)
@@ -285,8 +285,7 @@ class StepDiffModel(PreTrainedModel):
     ) -> torch.Tensor:
         """New token ids [B, new], greedy unless `options` say otherwise.
 
-        Rows end at the tokens that this model's configuration has, wherever the language model is
-        from.
+        Rows end at the tokens in this model's configuration, whichever language model is loaded.
         """
         if attention_mask is None:
             attention_mask = torch.ones_like(input_ids)

@@ -20,13 +20,13 @@ SPACE = "\N{LOWER ONE EIGHTH BLOCK}"
 
 @dataclass(frozen=True)
 class Special:
-    """A special token of the language model by its name; a text that holds it is only text."""
+    """A special token of the language model, by name; within a text, the name is plain text."""
 
     name: str
 
 
 class StepDiffProcessor:
-    """Builds a model's input from texts and frames, and reads its answers."""
+    """Builds a model's input from texts and frames, and decodes its answers."""
 
     def __init__(self, directory: str | Path):
         directory = Path(directory)
@@ -58,7 +58,7 @@ class StepDiffProcessor:
 
     @classmethod
     def from_pretrained(cls, directory: str | Path) -> "StepDiffProcessor":
-        """From a directory that `stepdiff convert torch` wrote."""
+        """Load a directory that `stepdiff convert torch` wrote."""
         return cls(directory)
 
     def __call__(self, segments: Sequence[str | Special | np.ndarray]) -> dict[str, Any]:
@@ -93,17 +93,17 @@ class StepDiffProcessor:
         return self(segments)
 
     def answer_ids(self, answer: str) -> torch.Tensor:
-        """[1, tokens] of an answer, for `model.log_likelihood`."""
+        """Token ids [1, tokens] of an answer, for `model.log_likelihood`."""
         return torch.tensor([list(self.encode(answer))])
 
     def text(self, ids: torch.Tensor) -> str:
-        """What `model.generate` answered."""
+        """The text of what `model.generate` returned."""
         known = [int(token) for token in ids.flatten()]
-        ends = [place for place, token in enumerate(known) if token in self.stops]
+        ends = [index for index, token in enumerate(known) if token in self.stops]
         return self.decode(known[: ends[0]] if ends else known).strip()
 
     def crop(self, frames: np.ndarray) -> np.ndarray:
-        """Short side to `resized_side`, then the centre."""
+        """Resize the short side to `resized_side`, then crop the centre."""
         resize, crop = self.sizes["resized_side"], self.sizes["image_size"]
         height, width = frames.shape[1:3]
         if width < height:
@@ -120,7 +120,7 @@ class StepDiffProcessor:
     def read_video(
         self, path: str | Path, start: float = 0.0, end: float | None = None
     ) -> np.ndarray:
-        """uint8 [T, H, W, 3]: the frames nearest to times spread evenly over [start, end] s."""
+        """uint8 [T, H, W, 3]: the frames nearest to times spread evenly over [start, end] in s."""
         import av
 
         with av.open(str(path)) as container:
