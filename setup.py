@@ -7,6 +7,7 @@ from setuptools import find_packages, setup
 HERE = Path(__file__).parent
 
 TORCH = ["torch>=2.6"]
+PEFT = ["peft>=0.17"]
 SERVING = ["transformers[serving]>=5"]
 AOT = ["libtpu>=0.0.52"]
 BEAM = ["apache-beam>=2.72"]
@@ -73,7 +74,7 @@ setup(
         "beam": BEAM,
         "torch": TORCH,
         "test": DEVELOPMENT,
-        "parity": TORCH + SERVING + DEVELOPMENT,
+        "parity": TORCH + PEFT + SERVING + DEVELOPMENT,
     },
     entry_points={"console_scripts": ["stepdiff = launch.cli:main"]},
 )
