@@ -1,8 +1,8 @@
 """Checkpoints of what training changes: trained tree, optimizer, step and data iterator.
 
-The frozen weights are never written; their fingerprint is, and a checkpoint is only taken by a
-model that has the same ones. Trees are stored flat, an array by its dotted path, so that a missing
-or an extra array is an error that names it.
+The frozen weights are never written, only their fingerprint, and only a model with the same
+fingerprint accepts a checkpoint. Trees are stored flat, each array by its dotted path, so that a
+missing or extra array is an error that names it.
 """
 
 import dataclasses
@@ -18,14 +18,14 @@ from orbax.checkpoint import v1 as ocp
 from stepdiff_jax.errors import InputError
 
 CHECKPOINTS = "checkpoints"
-"""Where a run directory keeps its checkpoints, one directory a step."""
+"""Directory of a run's checkpoints, with one subdirectory per step."""
 
 
 @dataclasses.dataclass(frozen=True)
 class CheckpointMetadata:
     """What the model of a checkpoint was built from.
 
-    fingerprint: of the frozen weights; None, where one asks, stands for any.
+    fingerprint: of the frozen weights; None in a request accepts any.
     resampler: the fields of `ResamplerConfig`.
     config_hash: of the whole experiment's configuration.
     """
@@ -36,7 +36,7 @@ class CheckpointMetadata:
 
 
 class Restored(NamedTuple):
-    """A checkpoint; the trees have the structure, dtypes and shardings that were asked for."""
+    """A checkpoint; the trees have the requested structure, dtypes and shardings."""
 
     step: int
     trainable: Any
@@ -45,7 +45,7 @@ class Restored(NamedTuple):
 
 
 class TrainedWeights(NamedTuple):
-    """Trained arrays by dotted name, on the host, and what they were trained with."""
+    """Trained arrays by dotted name, on the host, with their step and metadata."""
 
     step: int
     metadata: CheckpointMetadata
@@ -53,15 +53,15 @@ class TrainedWeights(NamedTuple):
 
 
 class Checkpoints:
-    """The checkpoints of one run; a context manager that waits for the last one on leaving.
+    """The checkpoints of one run; a context manager that waits for the last one on exit.
 
     Every process of a run calls the same methods in the same order.
     """
 
     def __init__(self, directory: Path, keep: int):
-        """Opens (and makes) `directory`; the `keep` newest checkpoints stay.
+        """Opens `directory`, creating it if needed; keeps the `keep` newest checkpoints.
 
-        What a killed process left half-written there is removed.
+        Incomplete checkpoints left by a killed process are removed.
         """
         if keep < 1:
             raise InputError(f"loop.keep_checkpoints must be positive, got {keep}")
@@ -89,8 +89,8 @@ class Checkpoints:
         """Write in the background; returns when the arrays may be donated.
 
         Args:
-            step: steps that these weights have seen.
-            iterator_state: of the data iterator, JSON-serializable, the same on every process.
+            step: number of steps that these weights were trained for.
+            iterator_state: of the data iterator; JSON-serializable, the same on every process.
         """
         self._checkpointer.save_checkpointables_async(
             step,
@@ -111,13 +111,13 @@ class Checkpoints:
     def restore(
         self, trainable: Any, opt_state: Any, metadata: CheckpointMetadata
     ) -> Restored | None:
-        """The newest complete checkpoint, or None where there is none.
+        """The newest complete checkpoint, or None if there is none.
 
         Args:
             trainable, opt_state: trees of arrays, or of ShapeDtypeStructs with shardings.
-            metadata: of the model that asks. Its fingerprint is not compared where it is None.
+            metadata: of the requesting model. A fingerprint of None is not compared.
         Raises:
-            InputError: it was saved by another model: its metadata, an array's name or shape
+            InputError: it was saved by another model: its metadata, or an array's name or shape,
                 differs.
         """
         found = _newest_complete(self._checkpointer)
@@ -130,7 +130,7 @@ class Checkpoints:
         if "opt_state" not in stored:
             raise InputError(
                 f"{self.directory / str(step)}: trained weights alone, without the optimizer's "
-                "state: start from them by weights.initial_run, in another run directory"
+                "state; to start from them, set weights.initial_run in another run directory"
             )
         trees = {"trainable": trainable, "opt_state": opt_state}
         abstract = {
@@ -150,13 +150,13 @@ def load_trained(run_directory: Path, trainable: Any, *, fingerprint: str | None
     """The newest trained weights of a run.
 
     Args:
-        trainable: the tree to fill: of arrays, or of ShapeDtypeStructs with shardings.
-        fingerprint: of the frozen weights they are for; None where the caller has none to compare.
+        trainable: the tree to fill: arrays, or ShapeDtypeStructs with shardings.
+        fingerprint: of the frozen weights; None accepts any.
     Returns:
         a new tree with the structure, dtypes and shardings of `trainable`.
     Raises:
-        InputError: no complete checkpoint, another fingerprint, or an array that is missing, extra
-            or of another shape.
+        InputError: there is no complete checkpoint, the fingerprint differs, or an array is
+            missing, extra or of another shape.
     """
     return _unflatten(trainable, _load_trained(run_directory, _flatten(trainable), fingerprint))
 
@@ -166,7 +166,7 @@ def _load_trained(
 ) -> dict[str, Any]:
     directory = Path(run_directory) / CHECKPOINTS
     if not directory.is_dir():
-        raise InputError(f"{directory}: no such directory, so there are no trained weights")
+        raise InputError(f"{directory}: no such directory, hence no trained weights")
     with _open(directory) as checkpointer:
         found = _newest_complete(checkpointer)
         if found is None:
@@ -185,11 +185,11 @@ def _load_trained(
 def load_initial(run_directory: Path, fresh: Any, fingerprint: str | None) -> Any:
     """The newest trained weights of a run as the start of another one, which may train more.
 
-    Arrays of the language model that the run did not train keep their values in `fresh`; standard
-    error has a line about it.
+    Arrays of the language model that the run did not train keep their values from `fresh`; a line
+    on standard error lists them.
 
     Args:
-        fresh: the trained tree of the run that starts.
+        fresh: the trained tree of the new run.
     Raises:
         InputError: as `load_trained`.
     """
@@ -219,13 +219,13 @@ def trained_names(run_directory: Path) -> set[str]:
 
 
 def read_trained(run_directory: Path) -> TrainedWeights:
-    """The newest trained weights of a run as they are stored; no model is needed.
+    """The newest trained weights of a run as stored; no model is needed.
 
-    Raises InputError where there is no complete checkpoint.
+    Raises InputError if there is no complete checkpoint.
     """
     directory = Path(run_directory) / CHECKPOINTS
     if not directory.is_dir():
-        raise InputError(f"{directory}: no such directory, so there are no trained weights")
+        raise InputError(f"{directory}: no such directory, hence no trained weights")
     device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     with _open(directory) as checkpointer:
         found = _newest_complete(checkpointer)
@@ -242,7 +242,7 @@ def read_trained(run_directory: Path) -> TrainedWeights:
 
 
 def write_trained(run_directory: Path, trained: TrainedWeights) -> None:
-    """A checkpoint of trained weights alone: others start from it, itself it cannot go on."""
+    """Write a checkpoint of trained weights alone: other runs can start from it, but not resume."""
     directory = Path(run_directory) / CHECKPOINTS
     with _open(directory) as checkpointer:
         checkpointer.save_checkpointables(
@@ -253,7 +253,7 @@ def write_trained(run_directory: Path, trained: TrainedWeights) -> None:
 
 
 def _open(directory: Path, **options: Any) -> ocp.training.Checkpointer:
-    absl_logging.set_verbosity(absl_logging.ERROR)  # Orbax tells every step of a save
+    absl_logging.set_verbosity(absl_logging.ERROR)  # Orbax logs every step of a save
     registry = ocp.handlers.local_registry()
     registry.add(ocp.handlers.JsonHandler, checkpointable_name="iterator")
     context = ocp.Context(
@@ -267,8 +267,8 @@ def _newest_complete(
 ) -> tuple[int, dict[str, Any], dict[str, Any]] | None:
     """Step, our metadata, and the stored arrays' metadata by tree and name.
 
-    Orbax renames a finished checkpoint into place, so an unfinished one is seldom even listed;
-    but a directory that was emptied or copied in part would be.
+    Orbax renames a finished checkpoint into place, so an unfinished one is rarely listed;
+    but a directory that was emptied or partly copied would be.
     """
     for checkpoint in reversed(checkpointer.checkpoints):
         try:
@@ -296,9 +296,9 @@ def _name(path: tuple) -> str:
 def _checked_abstract(
     directory: Path, name: str, wanted: dict[str, Any], stored: dict[str, Any]
 ) -> dict[str, jax.ShapeDtypeStruct]:
-    """Abstract arrays to load; raises InputError where stored names or shapes are not theirs."""
+    """Abstract arrays to load; raises InputError if the stored names or shapes differ."""
     if missing := sorted(wanted.keys() - stored.keys()):
-        raise InputError(f"{directory}: field {name}.{missing[0]} is missing, the model has it")
+        raise InputError(f"{directory}: field {name}.{missing[0]} is missing, but the model has it")
     if extra := sorted(stored.keys() - wanted.keys()):
         raise InputError(f"{directory}: field {name}.{extra[0]} is not in the model")
     for key, array in wanted.items():
@@ -313,8 +313,8 @@ def _checked_abstract(
 
 def _require_equal(directory: Path, field: str, stored: Any, wanted: Any) -> None:
     if stored != wanted:
-        way = "; --allow-other-frozen-weights takes it all the same" * (field == "fingerprint")
+        hint = "; --allow-other-frozen-weights accepts it anyway" * (field == "fingerprint")
         raise InputError(
             f"{directory}: a checkpoint of another model: {field} is {stored}, this model's is "
-            f"{wanted}{way}"
+            f"{wanted}{hint}"
         )

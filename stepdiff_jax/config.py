@@ -1,4 +1,4 @@
-"""The frozen dataclasses of an experiment, and nothing else.
+"""The frozen dataclasses of an experiment.
 
 A file in `configs/` builds one `Experiment`; the command line turns every field into a flag.
 Sizes are counts, rates are per step, times are seconds unless a field says otherwise.
@@ -22,9 +22,9 @@ class TextTowerConfig:
 
 @dataclass(frozen=True)
 class EncoderConfig:
-    """InternVideo-MM-L-14; CLIP ViT-L/14 is its case with `uniblock_layers=()`.
+    """InternVideo-MM-L-14; CLIP ViT-L/14 is the special case `uniblock_layers=()`.
 
-    A frame's short side becomes `resized_side` pixels, then its centre is cut to `image_size`.
+    A frame's short side is resized to `resized_side` pixels, then centre-cropped to `image_size`.
     """
 
     image_size: int = 224
@@ -48,12 +48,12 @@ class EncoderConfig:
 
 @dataclass(frozen=True)
 class RopeScaling:
-    """How rotary frequencies are stretched for long texts; an empty kind leaves them as they are.
+    """How rotary frequencies are scaled for long contexts; an empty kind leaves them unchanged.
 
     "llama3" (Llama-3.1, transformers' `rope_type: llama3`): wavelengths above `original_positions`
     / `low_frequency_factor` become `factor` times as long, those below `original_positions` /
-    `high_frequency_factor` stay, and those between are interpolated. Wavelengths and positions are
-    in tokens.
+    `high_frequency_factor` are unchanged, and those between are interpolated. Wavelengths and
+    positions are in tokens.
     """
 
     kind: Literal["", "llama3"] = ""
@@ -65,7 +65,7 @@ class RopeScaling:
 
 @dataclass(frozen=True)
 class LoraConfig:
-    """Low-rank adapters on the language model's layers (LoRA, arXiv 2106.09685); rank 0 has none.
+    """Low-rank adapters on the language model's layers (LoRA, arXiv 2106.09685); rank 0 adds none.
 
     A product `x @ W` becomes `x @ W + alpha / rank * (x @ A) @ B`. `matrices` names the W: "query",
     "key", "value", "output", "gate", "up", "down"; the default is the LoRA paper's. Adapters are
@@ -93,11 +93,11 @@ class LlamaConfig:
     dtype: str = "bfloat16"
     remat: bool = True
     quantization: Literal["", "int8", "int4"] = ""
-    """How the layers' matrices are stored: as they are (empty), "int8" with a scale per output
-    channel, or "int4" with one per output channel and 128 inputs.
+    """How the layers' matrices are stored: in `dtype` (empty), "int8" with a scale per output
+    channel, or "int4" with a scale per output channel and 128 inputs.
 
     Embedding, norms and head stay in `dtype`, in which everything is computed: together they are
-    under 1 % of 70B, the embedding is only looked up, and the head's errors would go straight into
+    under 1 % of 70B, the embedding is only looked up, and errors of the head would directly affect
     the logits (ours)."""
     family: str = "llama2"
     rope_scaling: RopeScaling = RopeScaling()
@@ -112,7 +112,7 @@ class LlamaConfig:
 class ResamplerConfig:
     """The trained projection M_proj: a Perceiver resampler and a linear head (paper, section 4).
 
-    Two layers and 32 latents are the paper's; heads and MLP width are ours.
+    Two layers and 32 latents are from the paper; heads and MLP width are ours.
     """
 
     layers: int = 2
@@ -124,7 +124,7 @@ class ResamplerConfig:
 
 @dataclass(frozen=True)
 class Source:
-    """One part of the training mixture: a split of a dataset and its weight."""
+    """One part of the training mixture: a record set and its weight."""
 
     name: str
     weight: float = 1.0
@@ -134,8 +134,8 @@ class Source:
 class DataConfig:
     """Packed training data.
 
-    `directory` holds the datasets that `stepdiff prep pack` writes; `mixture` names record sets in
-    it ("pairs", "sequences", "single"). A row has `row_length` tokens (visual tokens included), at
+    `directory` holds the output of `stepdiff prep pack`; `mixture` names record sets in it
+    ("pairs", "sequences", "single"). A row has `row_length` tokens (visual tokens included), and at
     most `row_videos` videos and `row_answers` answer tokens.
     """
 
@@ -148,12 +148,12 @@ class DataConfig:
     batch_rows: int = 64
     prefetch_threads: int = 4
     visual_input: str = "frames"
-    """"frames" encodes online; "features" reads the cache that `stepdiff prep features` writes."""
+    """"frames" encodes online; "features" reads the cache written by `stepdiff prep features`."""
 
 
 @dataclass(frozen=True)
 class OptimizerConfig:
-    """AdamW with linear warm-up and cosine decay; all values are ours (the paper gives none)."""
+    """AdamW with linear warm-up and cosine decay; all values are ours (the paper states none)."""
 
     steps: int = 2000
     peak_rate: float = 1e-4
@@ -169,8 +169,8 @@ class OptimizerConfig:
 class WeightsConfig:
     """Where the frozen weights and the tokenizer come from, and where training starts.
 
-    `initial_run` is a run directory whose newest trained weights are the starting point
-    (StepDiff starts from Interleaved, paper, section 4); empty: a fresh resampler.
+    `initial_run` is a run directory whose newest trained weights are the starting point (StepDiff
+    starts from Interleaved; paper, section 4); empty: a fresh resampler.
     """
 
     llama: str = ""
@@ -181,7 +181,7 @@ class WeightsConfig:
 
 @dataclass(frozen=True)
 class MeshConfig:
-    """Devices along each mesh axis; -1 takes what is left."""
+    """Devices along each mesh axis; -1 means all remaining devices."""
 
     replica: int = 1
     data: int = 1
@@ -191,7 +191,7 @@ class MeshConfig:
 
 @dataclass(frozen=True)
 class LoopConfig:
-    """The training loop: seeds, and how often to save and log, in steps."""
+    """The training loop: the seed, and how often to save and log, in steps."""
 
     run_directory: str = "runs/experiment"
     seed: int = 0
@@ -199,17 +199,17 @@ class LoopConfig:
     keep_checkpoints: int = 2
     log_every: int = 10
     evaluate_every: int = 0
-    """0 never evaluates on the validation split during training."""
+    """0 disables evaluation on the validation split during training."""
     watchdog_seconds: int = 1800
-    """The process exits with an error where no step ends for so long; 0 lets it hang. Up to the
-    end of the first step it has an hour more."""
+    """The process exits with an error if no step ends for this long; 0 disables this. The first
+    step has an extra hour."""
     wandb_project: str = ""
-    """Also log to this project of Weights & Biases, where it is installed; empty: do not."""
+    """Also log to this Weights & Biases project (requires wandb); empty: do not."""
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """A whole training program: `stepdiff train CONFIG` runs one of these."""
+    """A complete training configuration: `stepdiff train CONFIG` runs one."""
 
     name: str
     encoder: EncoderConfig = EncoderConfig()
@@ -219,9 +219,9 @@ class Experiment:
     optimizer: OptimizerConfig = OptimizerConfig()
     weights: WeightsConfig = WeightsConfig()
     trainable: tuple[str, ...] = ("resampler",)
-    """Patterns of the arrays that are trained, over their dotted paths; all others are frozen.
+    """Patterns of the arrays to train, matched against their dotted paths; all others are frozen.
 
-    A pattern is the beginning of a path up to a dot, "*" stands for any characters, and
+    A pattern is the beginning of a path up to a dot; "*" stands for any characters, and
     "llama.blocks[-2:]" for the last two layers of the language model (`stepdiff_jax.trainable`)."""
     mesh: MeshConfig = MeshConfig()
     loop: LoopConfig = field(default_factory=LoopConfig)

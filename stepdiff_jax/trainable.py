@@ -1,13 +1,13 @@
 """Which arrays of a model are trained: patterns over their dotted paths.
 
-A pattern is the beginning of a path, up to a dot or the end: `resampler` is all of the resampler,
-`llama.embedding` one array. In it
+A pattern is the beginning of a path, up to a dot or the end: `resampler` is the whole resampler,
+`llama.embedding` one array. In a pattern,
 
 - `*` stands for any characters, dots included: `llama.*lora*` is every adapter;
 - `llama.blocks[-N:]` stands for the last N layers of the language model, and
   `llama.blocks[-N:].query` for one matrix of each of them. Layers are stacked on one axis and
-  scanned, so these are kept in a stack of their own, `llama.last_blocks`; other ranges of layers
-  are refused.
+  scanned, so these have a stack of their own, `llama.last_blocks`; other ranges of layers are
+  rejected.
 
 An array is trained if any pattern matches its path.
 """
@@ -27,7 +27,7 @@ _RANGE = re.compile(r"llama\.blocks\[-(\d+):\](\..+)?")
 
 
 def is_trained(patterns: Sequence[str]) -> Callable[[str], bool]:
-    """Whether an array of a dotted path is trained.
+    """A predicate of dotted paths: whether the array is trained.
 
     Raises InputError if a pattern has brackets that are not `llama.blocks[-N:]`.
     """
@@ -36,9 +36,10 @@ def is_trained(patterns: Sequence[str]) -> Callable[[str], bool]:
 
 
 def last_layers(patterns: Sequence[str], layers: int) -> int:
-    """How many last layers of a language model of `layers` layers are trained apart; 0 for none.
+    """How many last layers of a language model with `layers` layers have their own stack.
 
-    Raises InputError if a pattern names layers that do not exist, or if two name different ones.
+    Returns 0 if no pattern names a range. Raises InputError if a pattern names layers that do not
+    exist, or if two patterns name different ones.
     """
     counts = {}
     for pattern in patterns:
@@ -57,13 +58,13 @@ def last_layers(patterns: Sequence[str], layers: int) -> int:
 
 
 def check_trainable(patterns: Sequence[str], arrays: Mapping[str, Any]) -> None:
-    """Refuse patterns that cannot be trained as they stand.
+    """Reject patterns that cannot be trained.
 
     Args:
         arrays: the model's arrays, or their shapes and dtypes, by dotted path.
     Raises:
-        InputError: no pattern; one that matches no array, the video encoder, or quantised weights;
-            an adapter that no pattern matches, which would stay without effect.
+        InputError: there is no pattern; a pattern matches no array, the video encoder or quantised
+            weights; or no pattern matches an adapter, which would then have no effect.
     """
     if not patterns:
         raise InputError("trainable: names nothing to train")
@@ -94,7 +95,7 @@ def _compile(pattern: str) -> re.Pattern[str]:
         pattern = f"llama.{LAST_BLOCKS}{match[2] or ''}"
     if "[" in pattern or not pattern:
         raise InputError(
-            f"trainable: {pattern!r}: of the layers, only the last ones can be named, as in "
+            f"trainable: {pattern!r}: only the last layers can be selected, as in "
             "'llama.blocks[-2:]'"
         )
     return re.compile(".*".join(map(re.escape, pattern.split("*"))) + r"(\..*)?")

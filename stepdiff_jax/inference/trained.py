@@ -1,4 +1,4 @@
-"""A model with the trained weights of a run, on this machine's devices."""
+"""A model with a run's trained weights, on this machine's devices."""
 
 import sys
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from stepdiff_jax.weights.fingerprint import fingerprint
 def trained_model(
     experiment: Experiment, run_directory: Path, *, allow_other_frozen_weights: bool = False
 ) -> VCLM:
-    """An experiment's model with a run's newest trained weights, over all devices.
+    """An experiment's model with a run's newest trained weights, sharded over all devices.
 
     Raises:
         InputError: as `build_model` and `with_trained_weights`.
@@ -35,7 +35,7 @@ def trained_model(
 
 
 def inference_mesh(config: MeshConfig) -> Mesh:
-    """The mesh of an experiment; on other devices than it is for, all of them along "fsdp"."""
+    """The mesh of an experiment; if it does not fit the devices, all of them along "fsdp"."""
     try:
         return make_mesh(config)
     except InputError as error:
@@ -55,8 +55,8 @@ def with_trained_weights(
     Args:
         trainable: patterns of the arrays that the run trained, `Experiment.trainable`.
     Raises:
-        InputError: the run has no trained weights, or trained others, or trained them with other
-            frozen weights and this is not allowed.
+        InputError: the run has no trained weights, trained other arrays, or used other frozen
+            weights and this is not allowed.
     """
     graph, fresh, frozen = split_variables(model, trainable)
     wanted = None if allow_other_frozen_weights else fingerprint(frozen)

@@ -14,12 +14,12 @@ def attend(
 ) -> jax.Array:
     """Softmax attention, the softmax in float32.
 
-    Batch and heads lead in both products: XLA's CPU backend runs that several times faster than
-    contractions with inner batch axes, and as they stay two axes, each can be sharded.
+    Batch and heads are the leading axes of both products: XLA's CPU backend runs that several times
+    faster than contractions with inner batch axes, and as separate axes each can be sharded.
 
     Args:
         query: [B, Q, H, D]; key, value: [B, S, K, D] with K dividing H (grouped queries).
-        mask: bool [B, Q, S], True where a query sees a key; None sees all.
+        mask: bool [B, Q, S], True where a query attends to a key; None attends to all.
     Returns:
         [B, Q, H, D] in the query's dtype.
     """
@@ -32,7 +32,7 @@ def attend(
     scores = jnp.einsum("bhqd,bhkd->bhqk", q, k, preferred_element_type=jnp.float32)
     if mask is not None:
         scores = scores.reshape(batch, kv_heads, groups, queries, keys)
-        # Added, not selected: a sum needs no copy of the mask for its gradient.
+        # Added, not selected: the gradient of a sum needs no copy of the mask.
         scores += jnp.where(mask, 0.0, jnp.finfo(jnp.float32).min)[:, None, None]
         scores = scores.reshape(batch, kv_heads, groups * queries, keys)
     weights = jax.nn.softmax(scores).astype(value.dtype)
@@ -52,7 +52,7 @@ def rotary_tables(
     Returns:
         two float32 arrays [..., L, 1, width / 2].
     """
-    # In float64, before tracing: angles multiply an error of the frequencies by the position.
+    # In float64, before tracing: positions multiply any error of the frequencies.
     frequencies = theta ** (-np.arange(0, width, 2) / width)
     if scaling.kind:
         frequencies = scaled_frequencies(frequencies, scaling)
@@ -65,7 +65,7 @@ def scaled_frequencies(frequencies: np.ndarray, scaling: RopeScaling) -> np.ndar
     """Llama-3.1's rotary frequencies (transformers, modeling_rope_utils.py, `rope_type: llama3`).
 
     Args:
-        frequencies: float64 [width / 2], radians a token.
+        frequencies: float64 [width / 2], radians per token.
     Returns:
         float64 [width / 2].
     """
@@ -76,7 +76,7 @@ def scaled_frequencies(frequencies: np.ndarray, scaling: RopeScaling) -> np.ndar
 
 
 def rotate(x: jax.Array, tables: tuple[jax.Array, jax.Array]) -> jax.Array:
-    """Turn [..., L, H, D] by its positions; halves are paired, as in transformers' Llama."""
+    """Rotate [..., L, H, D] by its positions; halves are paired, as in transformers' Llama."""
     cosines, sines = tables
     first, second = jnp.split(x.astype(jnp.float32), 2, axis=-1)
     turned = [first * cosines - second * sines, second * cosines + first * sines]

@@ -1,4 +1,4 @@
-"""The one constructor of an experiment's model."""
+"""Constructs an experiment's model."""
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +13,7 @@ from stepdiff_jax.trainable import check_trainable, is_trained, last_layers
 
 
 def new_model(experiment: Experiment, *, rngs: nnx.Rngs) -> VCLM:
-    """The experiment's model with random weights; its layout is what `trainable` asks for."""
+    """The experiment's model with random weights, laid out as `trainable` requires."""
     last = last_layers(experiment.trainable, experiment.llama.layers)
     return VCLM(
         InternVideo(experiment.encoder, rngs=rngs),
@@ -23,7 +23,7 @@ def new_model(experiment: Experiment, *, rngs: nnx.Rngs) -> VCLM:
 
 
 def new_resampler(experiment: Experiment, *, output_rms: float = 1.0, rngs: nnx.Rngs) -> Resampler:
-    """The experiment's resampler with random weights; `output_rms` as `Resampler` has it."""
+    """The experiment's resampler with random weights; `output_rms` as in `Resampler`."""
     return Resampler(
         experiment.resampler,
         input_width=experiment.encoder.width,
@@ -35,13 +35,13 @@ def new_resampler(experiment: Experiment, *, output_rms: float = 1.0, rngs: nnx.
 
 
 def abstract_model(experiment: Experiment) -> VCLM:
-    """The experiment's model, every array a `jax.ShapeDtypeStruct`.
+    """The experiment's model with every array as a `jax.ShapeDtypeStruct`.
 
-    Trained arrays are float32, whatever `llama.dtype` is, and cast where they are used (ours):
-    a step moves a weight by less than bfloat16 can tell.
+    Trained arrays are float32 regardless of `llama.dtype`, and cast where they are used (ours): the
+    change per step is below bfloat16 resolution.
 
     Raises:
-        InputError: `trainable` or `llama.lora` do not fit the model.
+        InputError: `trainable` or `llama.lora` does not fit the model.
     """
     graph, state = nnx.split(nnx.eval_shape(lambda: new_model(experiment, rngs=nnx.Rngs(0))))
     leaves, structure = jax.tree_util.tree_flatten_with_path(state)

@@ -1,6 +1,6 @@
-"""Depthwise 3x3x3 convolution as shifted products, with a gradient to match.
+"""Depthwise 3x3x3 convolution as shifted products, with its gradient.
 
-XLA's grouped convolution is slow on a CPU, and its gradient a hundred times slower still; sums of
+XLA's grouped convolution is slow on CPU, and its gradient a hundred times slower still; sums of
 shifted products are memory-bound everywhere and need no special kernel.
 """
 
@@ -13,7 +13,7 @@ KERNEL = (3, 3, 3)
 
 @jax.custom_vjp
 def depthwise_conv(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """``x [N, T, rows, columns, C], kernel [3, 3, 3, C] -> like x``: stride 1, zero padding.
+    """``x [N, T, rows, columns, C], kernel [3, 3, 3, C] -> same as x``: stride 1, zero padding.
 
     Cross-correlation, as ``jax.lax.conv_general_dilated`` with ``feature_group_count=C``; summed
     in float32.
@@ -39,7 +39,7 @@ def _backward(
         window = _window(padded, offset, x.shape)
         return jnp.sum(window * gradient, axis=(0, 1, 2, 3), dtype=jnp.float32)
 
-    # One offset at a time: XLA's CPU backend runs 27 reductions in a row three times as slowly.
+    # One offset at a time: XLA's CPU backend takes three times as long for 27 unrolled reductions.
     kernel_gradients = jax.lax.map(kernel_gradient, jnp.array(list(np.ndindex(KERNEL))))
     x_gradient = depthwise_conv(gradient, kernel[::-1, ::-1, ::-1])
     return x_gradient, kernel_gradients.reshape(kernel.shape).astype(kernel.dtype)

@@ -1,7 +1,7 @@
 """InternVideo-MM-L-14: video tower, text tower and their similarity (Wang et al. 2022).
 
 The frozen encoder of StepDiff. CLIP ViT-L/14 is the same network without UniBlocks. Its blocks
-attend inside one frame only, so the tokens carry no time; only the pooled feature mixes frames.
+attend within one frame only, so the tokens carry no time; only the pooled feature mixes frames.
 """
 
 import jax
@@ -20,10 +20,10 @@ INITIAL_LOGIT_SCALE = 2.6592600  # ln(1 / 0.07), CLIP section 2.5
 
 
 def check_config(config: EncoderConfig) -> None:
-    """InputError where sizes do not fit together or UniBlocks are not beside the last blocks."""
+    """Raise InputError if sizes are inconsistent or UniBlocks are not at the last blocks."""
     if config.image_size % config.patch_size:
         raise InputError(
-            f"encoder.image_size {config.image_size} is no multiple of patch_size "
+            f"encoder.image_size {config.image_size} is not a multiple of patch_size "
             f"{config.patch_size}"
         )
     for name, width, heads in (
@@ -31,7 +31,7 @@ def check_config(config: EncoderConfig) -> None:
         ("encoder.text", config.text.width, config.text.heads),
     ):
         if width % heads:
-            raise InputError(f"{name}.width {width} is no multiple of heads {heads}")
+            raise InputError(f"{name}.width {width} is not a multiple of heads {heads}")
     last = tuple(range(config.layers - len(config.uniblock_layers), config.layers))
     if config.uniblock_layers != last:
         raise InputError(
@@ -41,9 +41,9 @@ def check_config(config: EncoderConfig) -> None:
 
 
 class VideoTower(nnx.Module):
-    """Per-frame vision transformer, and the UniBlocks that pool over time.
+    """Per-frame vision transformer with UniBlocks that pool over time.
 
-    Blocks are stacked in two parts: ``lower``, and ``upper`` with one UniBlock after each.
+    Blocks are in two stacks: ``lower``, and ``upper`` with one UniBlock after each.
     """
 
     def __init__(self, config: EncoderConfig, *, rngs: nnx.Rngs):
@@ -78,7 +78,7 @@ class VideoTower(nnx.Module):
         self.projection = weight(scale, (width, config.embedding_width), ("embed", None))
 
     def embed(self, video: jax.Array) -> jax.Array:
-        """``[N, T, H, W, 3] -> [N * T, 1 + patches, width]``: the input of the first block."""
+        """``[N, T, H, W, 3] -> [N * T, 1 + patches, width]``: the input to the first block."""
         kernel = self.patch_kernel[...]
         patch, _, channels, width = kernel.shape
         frames = video.reshape(-1, *video.shape[2:]).astype(kernel.dtype)
@@ -91,7 +91,7 @@ class VideoTower(nnx.Module):
         return self.ln_pre(x)
 
     def tokens(self, video: jax.Array) -> jax.Array:
-        """Tokens alone: the UniBlocks are not run."""
+        """Tokens only; the UniBlocks are not run."""
         x = run_blocks(run_blocks(self.embed(video), self.lower), self.upper)
         return _without_class(x, video)
 
@@ -121,10 +121,10 @@ class VideoTower(nnx.Module):
 
 
 class InternVideo(nnx.Module):
-    """The encoder: video and text towers into one space.
+    """The encoder: video and text towers with a shared embedding space.
 
-    ``video`` is float ``[N, T, H, W, 3]``, normalised as `stepdiff_jax.data.preprocess` does; T is
-    free (T=1 is an image), H and W are ``config.image_size``.
+    ``video`` is float ``[N, T, H, W, 3]``, normalised by `stepdiff_jax.data.preprocess`; T is
+    arbitrary (T=1 is an image), H and W are ``config.image_size``.
     """
 
     def __init__(self, config: EncoderConfig, *, rngs: nnx.Rngs):

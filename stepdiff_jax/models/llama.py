@@ -1,6 +1,6 @@
 """Llama-2 and 3 (arXiv 2307.09288, 2407.21783) as a decoder.
 
-It takes embeddings, any mask and a cache.
+It accepts embeddings, any mask and a cache.
 """
 
 from dataclasses import replace
@@ -34,7 +34,7 @@ def rms_norm(x: jax.Array, scale: jax.Array, epsilon: float) -> jax.Array:
 
 
 def matrix_shapes(config: LlamaConfig) -> dict[str, tuple[tuple[int, int], LogicalAxes]]:
-    """[inputs, outputs] of each matrix of a layer, with the names of its dimensions."""
+    """[inputs, outputs] of each matrix of a layer, with the names of its axes."""
     width, mlp = config.width, config.mlp_width
     queries, keys = config.heads * config.head_width, config.kv_heads * config.head_width
     return {
@@ -49,9 +49,9 @@ def matrix_shapes(config: LlamaConfig) -> dict[str, tuple[tuple[int, int], Logic
 
 
 class Block(nnx.Module):
-    """One decoder layer: grouped-query attention and a SwiGLU MLP, both behind an RMS norm.
+    """One decoder layer: grouped-query attention and a SwiGLU MLP, both after an RMS norm.
 
-    lora: the adapters, by the name of their matrix; none by default.
+    lora: the adapters by matrix name; none by default.
     """
 
     def __init__(self, config: LlamaConfig, *, rngs: nnx.Rngs):
@@ -114,14 +114,14 @@ class Block(nnx.Module):
 
 
 class Llama(nnx.Module):
-    """The decoder. Layers are stacked on a leading axis and scanned: 80 trace as one.
+    """The decoder. Layers are stacked on a leading axis and scanned, so that only one is traced.
 
-    The last layers stand in a stack of their own, `last_blocks`, if they are trained and the others
-    are not: so the gradient of a step has the trained layers' shape, and no stack is cut in it.
+    If only the last layers are trained, they have a stack of their own, `last_blocks`: the gradient
+    then has the trained layers' shape, and no stack is sliced in a step.
     """
 
     def __init__(self, config: LlamaConfig, *, last_layers: int = 0, rngs: nnx.Rngs):
-        """`last_layers`: how many layers are in `last_blocks`; these are never quantised."""
+        """`last_layers`: number of layers in `last_blocks`; these are never quantised."""
         self.config = config
         self.last_layers = last_layers
         weight = _weights(rngs, jnp.dtype(config.dtype))
@@ -147,12 +147,12 @@ class Llama(nnx.Module):
         cache: KeyValues | None = None,
         slot: jax.Array | int = 0,
     ) -> tuple[jax.Array, KeyValues | None]:
-        """Final normed hidden states.
+        """Final hidden states after the last norm.
 
         Args:
             embeddings: [B, L, E]; positions: int [B, L].
             mask: bool [B, L, S]; S is L, or the cache's capacity.
-            cache: where there is one, this call's keys and values go into it from `slot` on.
+            cache: if given, this call's keys and values are written to it from `slot` on.
         Returns:
             [B, L, E] and the cache.
         """
@@ -161,12 +161,12 @@ class Llama(nnx.Module):
 
         def layer(carry: tuple, inputs: tuple) -> tuple[tuple, None]:
             (x, cache), (block, index) = carry, inputs
-            # Of a mask that does not hang on the loop's state, JAX spreads a copy over all heads
-            # ahead of the loop, and [B, heads, L, S] lies in memory all along.
+            # If the mask did not depend on the loop's state, JAX would broadcast it over all heads
+            # before the loop and keep [B, heads, L, S] in memory throughout.
             x, tied = jax.lax.optimization_barrier((constrain(x, "rows"), mask))
             return block(x, tables, tied, cache, index, slot), None
 
-        # A loop keeps the two passes apart by itself, so there is no merging to prevent.
+        # A scan already keeps the two passes apart, so there is no CSE to prevent.
         body = jax.checkpoint(layer, prevent_cse=False) if config.remat else layer
         first = config.layers - self.last_layers
         carry = (embeddings, cache)
@@ -184,14 +184,14 @@ class Llama(nnx.Module):
 
 
 def empty_cache(config: LlamaConfig, batch: int, capacity: int) -> KeyValues:
-    """A cache of zeros for `capacity` tokens a row."""
+    """A cache of zeros for `capacity` tokens per row."""
     shape = (config.layers, batch, capacity, config.kv_heads, config.head_width)
     zeros = jnp.zeros(shape, jnp.dtype(config.dtype))
     return KeyValues(zeros, zeros)
 
 
 def _stack(config: LlamaConfig, layers: int, rngs: nnx.Rngs) -> Block:
-    """Blocks of all layers as one, with a leading axis of layers on every array."""
+    """All layers as one block, with a leading axis of layers on every array."""
     make = nnx.vmap(
         lambda keys: Block(config, rngs=keys),
         transform_metadata={nnx.PARTITION_NAME: "layers"},
@@ -209,7 +209,7 @@ def _weights(rngs: nnx.Rngs, dtype: jnp.dtype):
 
 
 def _matrices(rngs: nnx.Rngs, config: LlamaConfig):
-    """Of the layers; quantised where the config says so."""
+    """A maker of the layers' matrices, quantised if the config says so."""
     dtype = jnp.dtype(config.dtype)
     full = _weights(rngs, dtype)
 

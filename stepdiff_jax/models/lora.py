@@ -1,4 +1,4 @@
-"""Low-rank adapters on products with frozen matrices (LoRA, arXiv 2106.09685)."""
+"""Low-rank adapters for frozen matrices (LoRA, arXiv 2106.09685)."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ from stepdiff_jax.models.variables import LogicalAxes, make_weight
 
 
 class LowRank(nnx.Module):
-    """The adapter of one matrix [inputs, outputs]; float32, whatever the matrix is stored in.
+    """The adapter of one matrix [inputs, outputs]; float32 regardless of the matrix's dtype.
 
     a: [inputs, rank], uniform within 1/sqrt(inputs), as peft initialises it.
     b: [rank, outputs], zeros, so that training starts from the unchanged model.
@@ -33,7 +33,7 @@ class LowRank(nnx.Module):
         )
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        """[..., inputs] to [..., outputs], to be added to the matrix's product; in x's dtype."""
+        """[..., inputs] -> [..., outputs], to be added to the matrix's product; in x's dtype."""
         return (x @ self.a[...].astype(x.dtype)) @ self.b[...].astype(x.dtype) * self.scale
 
 
@@ -43,12 +43,12 @@ def low_rank_adapters(
     *,
     rngs: nnx.Rngs,
 ) -> dict[str, LowRank]:
-    """The adapters that a config asks for, by the name of their matrix; none of rank 0.
+    """The adapters of a config by matrix name; none if the rank is 0.
 
     Args:
-        shapes: [inputs, outputs] and names of the dimensions of each matrix that there is.
+        shapes: [inputs, outputs] and axis names of each available matrix.
     Raises:
-        InputError: a field of the config makes no sense.
+        InputError: a field of the config is invalid.
     """
     if config.rank < 0:
         raise InputError(f"llama.lora.rank must not be negative, got {config.rank}")

@@ -1,6 +1,6 @@
-"""Products with matrices, of which frozen ones may be stored in int8 or int4.
+"""Products with matrices; frozen ones may be stored in int8 or int4.
 
-Those are two variables each, which are sharded by their own axis names.
+A quantised matrix is two variables, each sharded by its own axis names.
 """
 
 import jax
@@ -13,9 +13,9 @@ from stepdiff_jax.quantize import dequantize, quantize_weight
 
 
 class QuantizedWeight(nnx.Module):
-    """Stands where a `Weight` [inputs, outputs] would: `project` takes either.
+    """Replaces a `Weight` [inputs, outputs]: `project` accepts either.
 
-    values: int8 or int4 [inputs, outputs], with the names of the weight.
+    values: int8 or int4 [inputs, outputs], with the weight's axis names.
     scales: [tiles, outputs] in the model's dtype. Tiles of an axis "embed" are named "embed_tiles";
         the single tile of int8 has no name.
     """
@@ -33,10 +33,10 @@ class QuantizedWeight(nnx.Module):
 def project(
     x: jax.Array, weight: Weight | QuantizedWeight, adapter: LowRank | None = None
 ) -> jax.Array:
-    """`x @ weight`, plus the adapter's product if there is one; in the dtype of x.
+    """`x @ weight`, plus the adapter's product if any; in the dtype of x.
 
-    [..., inputs] to [..., outputs]. A quantised weight is expanded here only, a trained one, which
-    is stored in float32, is cast here.
+    [..., inputs] -> [..., outputs]. Quantised weights are expanded only here; trained weights,
+    stored in float32, are cast here.
     """
     if isinstance(weight, QuantizedWeight):
         product = _project(x, weight.values[...], weight.scales[...])
@@ -47,6 +47,6 @@ def project(
 
 @jax.checkpoint
 def _project(x: jax.Array, values: jax.Array, scales: jax.Array) -> jax.Array:
-    # Expanded anew in the backward pass: otherwise a loop over layers without remat would keep all
-    # of its expanded weights, and so the full-precision model.
+    # Expanded again in the backward pass: otherwise a loop over layers without remat would keep all
+    # expanded weights, that is, the full-precision model.
     return x @ dequantize(values, scales)

@@ -1,6 +1,6 @@
 """M_proj: a Perceiver resampler and a linear head, the only trained part (paper, section 4).
 
-Two layers and 32 output tokens are the paper's. **Ours**: Flamingo's form of the layers
+Two layers and 32 output tokens are from the paper. **Ours**: Flamingo's form of the layers
 (cross-attention over [features; latents], arXiv 2204.14198 section 3.1.1), a learned embedding of
 the frame's time on the features (the encoder's tokens carry none), and an output that starts at
 the scale of the language model's embeddings.
@@ -36,7 +36,7 @@ class LayerNorm(nnx.Module):
 
 
 class ResamplerLayer(nnx.Module):
-    """Latents attend to [features; latents], then an MLP; both residual, norms in front."""
+    """Latents attend to [features; latents], then an MLP; both residual and pre-norm."""
 
     def __init__(self, config: ResamplerConfig, width: int, *, rngs: nnx.Rngs):
         self.config = config
@@ -85,7 +85,7 @@ class Resampler(nnx.Module):
         output_rms: float = 1.0,
         rngs: nnx.Rngs,
     ):
-        """`output_rms`: of the language model's token embeddings; outputs start at this scale."""
+        """`output_rms`: RMS of the language model's token embeddings; the initial output scale."""
 
         def array(scale: float, *shape: int) -> Weight:
             axes = (None,) * (len(shape) - 1) + ("embed",)
@@ -105,13 +105,13 @@ class Resampler(nnx.Module):
             jnp.float32,
             ("embed", None),
         )
-        # A logarithm, so that a step of the optimizer changes the scale by a small factor.
+        # A logarithm, so that an optimizer step changes the scale by a small factor.
         self.log_scale = make_weight(constant(log(output_rms)), rngs.params(), (), jnp.float32, ())
 
     def __call__(self, features: jax.Array) -> jax.Array:
         """[N, frames * patches, input_width], time-major -> [N, latents, output_width].
 
-        Computes in the features' dtype; the weights stay float32.
+        Computed in the features' dtype; the weights stay float32.
         """
         count, tokens, width = features.shape
         timed = features.reshape(count, self.frames, tokens // self.frames, width)

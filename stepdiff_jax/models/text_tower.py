@@ -38,7 +38,7 @@ class TextTower(nnx.Module):
         """``ids int32 [N, context] -> [N, embedding_width]``, not normalised.
 
         The end-of-text id must be the largest of the vocabulary: its first position is read, so
-        what stands after it (padding with zeros or with itself) changes nothing.
+        anything after it (padding with zeros or with itself) has no effect.
         """
         x = self.token_embedding[...][ids] + self.position_embedding[...]
         x = run_blocks(x, self.blocks, causal=True)

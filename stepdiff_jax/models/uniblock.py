@@ -1,6 +1,6 @@
-"""InternVideo's global UniBlock: the temporal extractor beside the last blocks of the video tower.
+"""InternVideo's global UniBlock: the temporal extractor at the last blocks of the video tower.
 
-It reads the tokens of all frames and updates one pooled vector; the tokens stay as they are
+It reads the tokens of all frames and updates one pooled vector; the tokens stay unchanged
 (UniFormerV2, Li et al. 2022, section 3.3).
 """
 
@@ -29,7 +29,7 @@ def symmetric_uniform(limit: float) -> Initializer:
 
 
 class DepthwiseConv(nnx.Module):
-    """The "dynamic position encoding": 3x3x3 over time, rows, columns; zero padding, with bias."""
+    """The "dynamic position encoding": 3x3x3 over time, rows and columns; zero padding, bias."""
 
     def __init__(self, width: int, *, dtype: Any, rngs: nnx.Rngs):
         init = symmetric_uniform(prod(KERNEL) ** -0.5)
@@ -38,7 +38,7 @@ class DepthwiseConv(nnx.Module):
         self.bias = make_weight(zeros, rngs.params(), (width,), dtype, ("embed",))
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        """``[N, T, rows, columns, width]`` to the same shape."""
+        """``[N, T, rows, columns, width] -> [N, T, rows, columns, width]``."""
         return depthwise_conv(x, self.kernel[...]) + self.bias[...]
 
 

@@ -1,11 +1,11 @@
-"""The one kind of array that a model holds, with a logical axis name per dimension.
+"""The array type of all models, with a logical axis name per dimension.
 
-The names ("embed", "heads", "head_dim", "mlp", "vocab", "layers", or None for a small axis) stand
-in flax's own ``out_sharding`` metadata, where ``nnx.vmap`` adds the stacked axis and
-``nnx.get_partition_spec`` reads them. ``eager_sharding=False`` keeps flax from asking for a mesh
-when an array is made: one device needs none, elsewhere ``stepdiff_jax.sharding`` decides.
+The names ("embed", "heads", "head_dim", "mlp", "vocab", "layers", or None for a small axis) are
+kept in flax's own ``out_sharding`` metadata, where ``nnx.vmap`` adds the stacked axis and
+``nnx.get_partition_spec`` reads them. With ``eager_sharding=False`` flax needs no mesh when an
+array is made: one device needs none, and otherwise ``stepdiff_jax.sharding`` decides.
 
-Whether an array is trained is not a matter of its type: `stepdiff_jax.trainable` decides it by the
+Whether an array is trained does not depend on its type: `stepdiff_jax.trainable` decides it by the
 array's dotted path.
 """
 
@@ -35,7 +35,7 @@ def make_weight(
 def as_weight(array: jax.Array, axes: LogicalAxes) -> Weight:
     """`array` as a weight; ``axes`` names each dimension.
 
-    Raises ValueError if there are more or fewer names than dimensions.
+    Raises ValueError if the number of names differs from the number of dimensions.
     """
     if len(axes) != array.ndim:
         raise ValueError(f"{len(axes)} axis names {axes} for an array of shape {array.shape}")
@@ -43,7 +43,7 @@ def as_weight(array: jax.Array, axes: LogicalAxes) -> Weight:
 
 
 def split_variables(model: nnx.Module, trainable: Sequence[str]) -> tuple[nnx.GraphDef, Any, Any]:
-    """A model as (graph, trained state, frozen state); `nnx.merge` takes them in this order.
+    """A model as (graph, trained state, frozen state), in the order that `nnx.merge` accepts.
 
     Args:
         trainable: patterns of the trained arrays (`stepdiff_jax.trainable`).

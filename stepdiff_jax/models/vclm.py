@@ -25,7 +25,7 @@ class VCLM(nnx.Module):
     def features(self, visual: jax.Array) -> jax.Array:
         """M_V: uint8 frames [..., T, H, W, 3] -> [..., T * patches, C], without gradient.
 
-        Features (anything but uint8) pass through, cast to the language model's dtype.
+        Features (any other dtype) pass through, cast to the language model's dtype.
         """
         dtype = jnp.dtype(self.llama.config.dtype)
         if visual.dtype != jnp.uint8:
@@ -55,39 +55,39 @@ class VCLM(nnx.Module):
 
 
 class AnswerTokens(NamedTuple):
-    """The tokens of each row that carry a loss, [B, A]; padded with weight 0.
+    """The tokens of each row that have a loss, [B, A]; padded with weight 0.
 
-    log_probability: float32, of the token given all that it sees (a factor of equation 1).
-    place: int32, where the token stands in the row.
+    log_probability: float32, of the token given its context (a factor of equation 1).
+    index: int32, the token's index in the row.
     weight: float32.
-    right: bool, whether it is the likeliest token.
+    correct: bool, whether it is the most likely token.
     """
 
     log_probability: jax.Array
-    place: jax.Array
+    index: jax.Array
     weight: jax.Array
-    right: jax.Array
+    correct: jax.Array
 
 
 def answer_tokens(model: VCLM, rows: PackedRows, latents: jax.Array, answers: int) -> AnswerTokens:
-    """Log-probabilities of the answer tokens; logits are computed at their places only.
+    """Log-probabilities of the answer tokens; logits are computed only where they are predicted.
 
     Args:
         rows: [B, L]; latents: [B, V, latents, E].
         answers: A, at least the number of answer tokens of any row (static).
     """
     hidden = model.hidden(rows, latents)
-    place = jax.vmap(lambda mask: jnp.nonzero(mask, size=answers, fill_value=0)[0])(rows.loss_mask)
-    weight = jnp.take_along_axis(rows.loss_mask, place, 1)
-    target = jnp.take_along_axis(rows.tokens, place, 1)
-    # The token before predicts it; no row begins with an answer.
-    before = jnp.maximum(place - 1, 0)
+    index = jax.vmap(lambda mask: jnp.nonzero(mask, size=answers, fill_value=0)[0])(rows.loss_mask)
+    weight = jnp.take_along_axis(rows.loss_mask, index, 1)
+    target = jnp.take_along_axis(rows.tokens, index, 1)
+    # The previous token predicts it; no row begins with an answer.
+    before = jnp.maximum(index - 1, 0)
     logits = model.llama.logits(jnp.take_along_axis(hidden, before[..., None], 1))
     logits = constrain(logits, "rows", None, "vocab")
     log_probability = jnp.take_along_axis(jax.nn.log_softmax(logits), target[..., None], axis=-1)[
         ..., 0
     ]
-    return AnswerTokens(log_probability, place, weight, jnp.argmax(logits, -1) == target)
+    return AnswerTokens(log_probability, index, weight, jnp.argmax(logits, -1) == target)
 
 
 def answer_loss(
@@ -98,11 +98,11 @@ def answer_loss(
     Args:
         rows: [B, L]; visual: uint8 frames [B, V, T, H, W, 3] or features [B, V, N, C].
     Returns:
-        the loss, and metrics: share of answer tokens that are the likeliest, and their number.
+        the loss, and metrics: share of answer tokens that are most likely, and their number.
     """
     scored = answer_tokens(model, rows, model.latents(model.features(visual)), answers)
     present = scored.weight > 0
     count = jnp.sum(present)
     loss = -jnp.sum(scored.weight * scored.log_probability) / jnp.sum(scored.weight)
-    right = jnp.sum(scored.right & present) / jnp.maximum(count, 1)
-    return loss, {"answer_accuracy": right, "answer_tokens": count}
+    accuracy = jnp.sum(scored.correct & present) / jnp.maximum(count, 1)
+    return loss, {"answer_accuracy": accuracy, "answer_tokens": count}

@@ -1,7 +1,7 @@
 """The transformer block of CLIP and InternVideo, whose weights are frozen.
 
-Layer norm with epsilon 1e-5 in float32, QuickGELU, fused-bias linear layers: as Radford et al. 2021
-and OpenGVLab/InternVideo. Initial values are CLIP's (section 2.4 of its paper's released code).
+Layer norm with epsilon 1e-5 in float32, QuickGELU and linear layers with bias, as in Radford et al.
+2021 and OpenGVLab/InternVideo. Initial values are CLIP's (section 2.4; its released code).
 """
 
 from collections.abc import Callable
@@ -42,7 +42,7 @@ class LayerNorm(nnx.Module):
 
 
 class Linear(nnx.Module):
-    """``[..., *inputs] -> [..., *outputs]``: a linear layer over one or several axes, with bias."""
+    """``[..., *inputs] -> [..., *outputs]``: a linear layer with bias over one or more axes."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class Attention(nnx.Module):
     def pool(self, query: jax.Array, keys: jax.Array) -> jax.Array:
         """Cross-attention of one query: ``[N, width], [N, K, width] -> [N, width]``.
 
-        With a single query the key and value projections are applied to the query and to the
+        With a single query, the key and value projections are applied to the query and to the
         weighted mean instead of to all K keys: the same sums in another order. The key bias adds
         the same amount to every score, so softmax drops it.
         """
@@ -110,7 +110,7 @@ class Attention(nnx.Module):
 
 
 class Mlp(nnx.Module):
-    """``[..., width] -> [..., width]`` with one QuickGELU layer between."""
+    """``[..., width] -> [..., width]`` with one hidden QuickGELU layer."""
 
     def __init__(
         self,
@@ -133,7 +133,7 @@ class Mlp(nnx.Module):
 
 
 class Block(nnx.Module):
-    """Pre-norm residual attention block; ``depth`` is of the whole network, for CLIP's init."""
+    """Pre-norm residual attention block; ``depth``: blocks of the network, for CLIP's init."""
 
     def __init__(
         self, width: int, heads: int, mlp_width: int, depth: int, *, dtype: Any, rngs: nnx.Rngs
@@ -154,7 +154,7 @@ class Block(nnx.Module):
 
 
 def stack(count: int, make: Callable[[nnx.Rngs], Module], rngs: nnx.Rngs) -> Module | None:
-    """``count`` modules as one whose arrays have a leading "layers" axis; None for no module."""
+    """``count`` modules as one, its arrays with a leading "layers" axis; None if ``count`` is 0."""
     if count == 0:
         return None
     vmapped = nnx.vmap(make, transform_metadata={nnx.PARTITION_NAME: "layers"})
@@ -162,7 +162,7 @@ def stack(count: int, make: Callable[[nnx.Rngs], Module], rngs: nnx.Rngs) -> Mod
 
 
 def run_blocks(x: jax.Array, blocks: Block | None, *, causal: bool = False) -> jax.Array:
-    """``x [B, L, width]`` through stacked blocks, one after the other."""
+    """Apply stacked blocks to ``x [B, L, width]`` in sequence."""
     if blocks is None:
         return x
 
@@ -173,11 +173,11 @@ def run_blocks(x: jax.Array, blocks: Block | None, *, causal: bool = False) -> j
 
 
 def scan_layers(step: Callable, carry: Any, layers: Any) -> Any:
-    """The last carry of ``step(carry, layer) -> (carry, None)`` over stacked layers.
+    """The final carry of ``step(carry, layer) -> (carry, None)`` over stacked layers.
 
-    A gradient keeps what the linear layers return and recomputes the rest, which is cheap: half
-    the memory, and quicker on a CPU.
+    The backward pass keeps the outputs of linear layers and recomputes the rest, which is cheap:
+    half the memory, and faster on CPU.
     """
     policy = jax.checkpoint_policies.dots_with_no_batch_dims_saveable
-    step = jax.checkpoint(step, policy=policy, prevent_cse=False)  # a scan keeps them apart
+    step = jax.checkpoint(step, policy=policy, prevent_cse=False)  # a scan keeps the passes apart
     return jax.lax.scan(step, carry, layers)[0]

@@ -1,4 +1,4 @@
-"""The training step and its arguments as shapes: what a compiler needs, and no array."""
+"""The training step and the shapes of its arguments: all that compilation needs, no arrays."""
 
 from functools import partial
 from math import prod
@@ -21,9 +21,9 @@ from stepdiff_jax.training.step import make_step
 
 
 def abstract_batch(experiment: Experiment, mesh: Mesh) -> Batch:
-    """The global batch of one step, its rows spread over the mesh.
+    """The global batch of one step as shapes, its rows sharded over the mesh.
 
-    Raises ValueError where the mesh's data axes do not divide `data.batch_rows`.
+    Raises ValueError if the mesh's data axes do not divide `data.batch_rows`.
     """
     data, encoder = experiment.data, experiment.encoder
     rows, videos = data.batch_rows, data.row_videos
@@ -45,7 +45,7 @@ def abstract_batch(experiment: Experiment, mesh: Mesh) -> Batch:
 
 
 def batch_loss(model: VCLM, batch: Any, *, answers: int) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """`answer_loss` of one `Batch` on the mesh."""
+    """The `answer_loss` of one `Batch` on the mesh."""
     return answer_loss(model, batch.rows, batch.visual, answers)
 
 
@@ -54,7 +54,7 @@ def lower_step(experiment: Experiment, mesh: Mesh) -> jax.stages.Lowered:
 
     Raises:
         InputError: a large weight has a dimension that its mesh axis does not divide, or the
-            optimizer's values make no sense.
+            optimizer's settings are invalid.
         ValueError: as `abstract_batch`.
     """
     optimizer, schedule = make_optimizer(experiment.optimizer)
@@ -66,7 +66,7 @@ def lower_step(experiment: Experiment, mesh: Mesh) -> jax.stages.Lowered:
 
 
 def held_bytes(experiment: Experiment, mesh: Mesh) -> int:
-    """Bytes of the weights and of the optimizer on one device of the mesh.
+    """Bytes of weights and optimizer state per device of the mesh.
 
     Raises InputError as `lower_step`.
     """
@@ -86,7 +86,7 @@ def _bits(dtype: Any) -> int:
 def _abstract_state(
     experiment: Experiment, optimizer: optax.GradientTransformation, mesh: Mesh
 ) -> tuple[Any, Any, Any, Any]:
-    """The model's graph; then its trained tree, the optimizer's state and the frozen weights."""
+    """The model's graph, trained tree, optimizer state and frozen weights."""
     graph, trainable, frozen = split_variables(abstract_model(experiment), experiment.trainable)
     opt_state = jax.eval_shape(optimizer.init, trainable)
     states = (

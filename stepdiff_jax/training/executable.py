@@ -1,4 +1,4 @@
-"""A compiled step as a file: made on any machine by `stepdiff aot --save`, run where it belongs."""
+"""A compiled step as a file: saved by `stepdiff aot --save`, run on the devices it targets."""
 
 import json
 import pickle
@@ -13,7 +13,7 @@ from stepdiff_jax.files import write_bytes
 
 
 def save_executable(compiled: jax.stages.Compiled, path: Path, *, config_hash: str) -> None:
-    """Write the executable and what it was compiled from; a stopped write leaves nothing.
+    """Write the executable and what it was compiled from, atomically.
 
     Args:
         config_hash: of the experiment, mesh included (`program_hash`).
@@ -24,21 +24,22 @@ def save_executable(compiled: jax.stages.Compiled, path: Path, *, config_hash: s
 
 
 def load_executable(path: Path, arguments: tuple, step: Any, *, config_hash: str) -> Any:
-    """The executable as a function, to be called as the step that it was compiled from.
+    """The executable as a function with the signature of the step it was compiled from.
 
-    The file holds machine code that is run as it is: load only what you made.
+    The file holds machine code that is run unchecked: load only files you made.
 
     Args:
-        arguments: of the step, arrays or shapes; for the structure of what goes in.
-        step: the same step, not compiled; for the structure of what comes out.
+        arguments: the step's arguments, as arrays or shapes; they give the input structure.
+        step: the same step, not compiled; it gives the output structure.
     Raises:
-        InputError: no such file, or one of another experiment, mesh, version of JAX or device.
+        InputError: the file is missing, or was made for another experiment, mesh, JAX version or
+            device.
     """
     try:
         header, payload = path.read_bytes().split(b"\n", 1)
         found = dict(json.loads(header))
     except (OSError, ValueError, TypeError) as error:
-        raise InputError(f"{path}: no executable of `stepdiff aot --save`: {error}") from error
+        raise InputError(f"{path}: not an executable of `stepdiff aot --save`: {error}") from error
     for field, wanted in (("config_hash", config_hash), ("jax", jax.__version__)):
         if found.get(field) != wanted:
             raise InputError(

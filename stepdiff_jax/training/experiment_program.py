@@ -25,14 +25,15 @@ from stepdiff_jax.training.run_directory import config_hash, program_hash
 from stepdiff_jax.weights.build import build_model, check_features, load_tokenizer
 
 VALIDATION_BATCHES = 8
-"""Batches of the validation split that a validation loss is taken over, always the same (ours)."""
+"""Number of validation batches that a validation loss averages; always the same ones (ours)."""
 
 
 def build_program(experiment: Experiment) -> tuple[Program, Any, Any]:
-    """The program, a fresh trained tree, and its optimizer's state, all on the mesh.
+    """The program, a fresh trained tree and its optimizer state, all on the mesh.
 
     Raises:
-        InputError: of the mesh, the optimizer or the weights; cached features of another encoder.
+        InputError: the mesh, the optimizer or the weights are invalid, or the cached features
+            come from another encoder.
     """
     mesh = make_mesh(experiment.mesh)
     make_optimizer(experiment.optimizer)  # its errors, before weights are read
@@ -65,10 +66,10 @@ def build_program(experiment: Experiment) -> tuple[Program, Any, Any]:
 
 
 def with_executable(program: Program, experiment: Experiment, path: Path, *state: Any) -> Program:
-    """The program with its step read from a file that `stepdiff aot --save` wrote.
+    """The program with its step loaded from a file written by `stepdiff aot --save`.
 
     Args:
-        state: the trained tree and its optimizer's state, on the mesh.
+        state: the trained tree and its optimizer state, on the mesh.
     Raises:
         InputError: as `load_executable`.
     """
@@ -78,7 +79,7 @@ def with_executable(program: Program, experiment: Experiment, path: Path, *state
 
 
 def read_batches(experiment: Experiment, split: str, mesh: Mesh) -> grain.IterDataset[Batch]:
-    """The rows of every global batch of a split that this process's devices hold."""
+    """The part of each global batch of a split that this process's devices hold."""
     shard, shards = data_shard(mesh)
     return training_batches(
         dataclasses.replace(experiment.data, split=split),
@@ -96,6 +97,6 @@ def _validation_batches(experiment: Experiment, mesh: Mesh) -> Iterator[Batch]:
 
 
 def _tokens(batch: Batch, mesh: Mesh) -> int:
-    """Tokens of the global batch, padding left out; other shards' parts count as this one's."""
+    """Tokens of the global batch without padding, assuming that all shards have as many as this."""
     _, shards = data_shard(mesh)
     return int(np.count_nonzero(batch.rows.segment)) * shards

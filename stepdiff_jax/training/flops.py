@@ -1,9 +1,9 @@
-"""FLOPs of one training step, counted by hand: XLA's own count takes a loop's body once.
+"""FLOPs of one training step, counted analytically: XLA counts a loop's body only once.
 
-The convention for a frozen language model of N weights (embedding left out, head at answers only):
-2N a token forward and 2N for the gradient of activations make 4N; no weight has a gradient. What
-is computed twice because it was not kept (remat) is a further 2N and stands apart. Attention's own
-products are counted too. One multiplication and addition are two FLOPs.
+The convention for a frozen language model of N weights (without the embedding; head at answers
+only): 2N per token forward and 2N for the gradient of the activations, 4N in total; weights have
+no gradient. Rematerialisation adds 2N, counted separately. Attention's own products are included.
+A multiply-add is two FLOPs.
 """
 
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ from stepdiff_jax.config import EncoderConfig, Experiment, LlamaConfig
 class StepFlops:
     """FLOPs of one step over the whole mesh, padding included.
 
-    language_model: 4N a token, with the head at answer places.
-    rematerialisation: the second forward pass of the layers, 0 without `llama.remat`.
-    encoder: forward only, 0 where features are read.
-    resampler: three times its forward pass, for it is trained.
+    language_model: 4N per token, with the head at answer tokens only.
+    rematerialisation: the layers' second forward pass; 0 without `llama.remat`.
+    encoder: forward pass only; 0 if cached features are read.
+    resampler: three times its forward pass, because it is trained.
     """
 
     language_model: float
@@ -28,7 +28,7 @@ class StepFlops:
 
     @property
     def useful(self) -> float:
-        """What a step must compute: all but what it computes twice."""
+        """All FLOPs except rematerialisation."""
         return self.language_model + self.encoder + self.resampler
 
     @property
@@ -37,13 +37,13 @@ class StepFlops:
 
 
 def layer_weights(config: LlamaConfig) -> int:
-    """Weights of one decoder layer's matrices."""
+    """Number of weights in the matrices of one decoder layer."""
     keys = config.kv_heads * config.head_width
     return config.width * (2 * config.width + 2 * keys + 3 * config.mlp_width)
 
 
 def encoder_flops(config: EncoderConfig) -> float:
-    """The forward pass of one video up to the tokens: no UniBlock, no text."""
+    """FLOPs of one video's forward pass up to the tokens: no UniBlocks, no text tower."""
     length = 1 + (config.image_size // config.patch_size) ** 2
     matrices = config.layers * (4 * config.width**2 + 2 * config.width * config.mlp_width)
     attention = config.layers * 2 * length * config.width
@@ -52,7 +52,7 @@ def encoder_flops(config: EncoderConfig) -> float:
 
 
 def step_flops(experiment: Experiment) -> StepFlops:
-    """Of the step that `stepdiff train` runs."""
+    """FLOPs of the step that `stepdiff train` runs."""
     llama, data, resampler = experiment.llama, experiment.data, experiment.resampler
     tokens = data.batch_rows * data.row_length
     attention = 2 * data.row_length * llama.width

@@ -1,4 +1,4 @@
-"""Stopping when a scheduler or a user asks, and the exit code that asks for another start."""
+"""Stopping at the request of a scheduler or user, and the exit code that requests a restart."""
 
 import signal
 import threading
@@ -10,7 +10,7 @@ from stepdiff_jax.exit_codes import SAVED
 
 
 class Interrupted(SystemExit):
-    """Training stopped early and saved; exits with 75 (EX_TEMPFAIL): start it again to go on."""
+    """Training stopped early and saved; exits with 75 (EX_TEMPFAIL): restart it to resume."""
 
     def __init__(self) -> None:
         super().__init__(SAVED)
@@ -18,10 +18,11 @@ class Interrupted(SystemExit):
 
 @contextmanager
 def watch_signals() -> Iterator[Callable[[], bool]]:
-    """Within, SIGTERM and SIGINT only set a flag; a second one interrupts at once.
+    """Inside the block, SIGTERM and SIGINT only set a flag; a second one interrupts at once.
 
     Yields:
-        whether one has arrived. Outside of the main thread signals are left as they are.
+        a function that returns whether a signal has arrived. Outside the main thread, signals are
+        not handled.
     """
     received: list[int] = []
 

@@ -1,6 +1,6 @@
-"""The training program, read from top to bottom: evaluate, save, next batch, step.
+"""The training loop. Each iteration evaluates, saves, fetches a batch and takes a step.
 
-The order makes resuming exact: what stands in a checkpoint is the state between two batches.
+This order makes resuming exact: a checkpoint holds the state between two batches.
 """
 
 import dataclasses
@@ -36,26 +36,26 @@ def train(
     profile: Profile | None = None,
     allow_other_frozen_weights: bool = False,
 ) -> Path:
-    """Run an experiment, or go on with it from its newest complete checkpoint.
+    """Run an experiment, or resume it from its newest complete checkpoint.
 
-    Where there is none, training starts from the weights of `weights.initial_run`, or from a fresh
-    resampler. A finished run is left as it is.
+    Without a checkpoint, training starts from the weights of `weights.initial_run`, or from a
+    fresh resampler. A finished run is left unchanged.
 
     Args:
-        stop: asked with the number of steps done before each next one; True saves and stops.
-        compiled: a step that `stepdiff aot --save` wrote; None compiles it now.
+        stop: called before each step with the number of steps done; True saves and stops.
+        compiled: a step written by `stepdiff aot --save`; None compiles it now.
         profile: steps to trace into the run directory.
-        allow_other_frozen_weights: take trained weights (of this run's checkpoints, or of
+        allow_other_frozen_weights: accept trained weights (from this run's checkpoints or
             `weights.initial_run`) that were trained with other frozen weights.
     Returns:
         the run directory, with the last checkpoint complete.
     Raises:
-        InputError: bad configuration, data or weights; the run directory holds another experiment
-            or checkpoints of another model.
+        InputError: the configuration, data or weights are invalid; the run directory belongs to
+            another experiment or holds another model's checkpoints.
         Interrupted: `stop`, SIGTERM or SIGINT ended it early; everything is saved.
     """
     _check(experiment.loop)
-    abstract_model(experiment)  # what `trainable` and `llama.lora` say is checked here
+    abstract_model(experiment)  # checks `trainable` and `llama.lora`
     require_agreement(lambda processes: start_fields(experiment, processes))
     directory = Path(experiment.loop.run_directory)
 
@@ -85,11 +85,11 @@ def run(
     profile: Profile | None = None,
     allow_other_frozen_weights: bool = False,
 ) -> Any:
-    """Run a program in `loop.run_directory`, or go on with it from its newest complete checkpoint.
+    """Run a program in `loop.run_directory`, or resume it from its newest complete checkpoint.
 
     Args:
-        build: makes the program, its fresh trained tree and its optimizer's state; the watchdog is
-            awake.
+        build: makes the program, its fresh trained tree and its optimizer state; called with the
+            watchdog running.
         stop, profile, allow_other_frozen_weights: as `train`.
     Returns:
         the trained tree, with the last checkpoint complete.
@@ -135,7 +135,7 @@ def run(
                 while True:
                     last = step >= steps
                     stopping = not last and vote.ask(stop(step) or signalled())
-                    # What was restored had been evaluated, and is saved.
+                    # A restored state has already been evaluated and saved.
                     if step > start or restored is None:
                         with throughput.paused():
                             if loop.evaluate_every and step % loop.evaluate_every == 0:
@@ -175,7 +175,7 @@ def run(
 
 
 def _validation_loss(program: Program, trainable: Any) -> float:
-    """Mean over batches of the validation split, weighted by their answer tokens."""
+    """Mean loss over validation batches, weighted by their answer tokens."""
     if program.data.validation is None:
         raise InputError(f"loop.evaluate_every: {program.name} has no validation split")
     total = count = 0.0
@@ -188,8 +188,8 @@ def _validation_loss(program: Program, trainable: Any) -> float:
 
 
 def _check(loop: LoopConfig) -> None:
-    """Raise InputError for an interval that is no number of steps, before anything is made."""
-    least = {"checkpoint_every": 1, "log_every": 1, "evaluate_every": 0, "watchdog_seconds": 0}
-    for name, lowest in least.items():
-        if getattr(loop, name) < lowest:
-            raise InputError(f"loop.{name} must be at least {lowest}, got {getattr(loop, name)}")
+    """Raise InputError for an invalid interval, before anything is created."""
+    minimums = {"checkpoint_every": 1, "log_every": 1, "evaluate_every": 0, "watchdog_seconds": 0}
+    for name, minimum in minimums.items():
+        if getattr(loop, name) < minimum:
+            raise InputError(f"loop.{name} must be at least {minimum}, got {getattr(loop, name)}")

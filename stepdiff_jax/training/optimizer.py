@@ -1,4 +1,4 @@
-"""AdamW with linear warm-up and cosine decay; all of it is ours (the paper names no optimizer)."""
+"""AdamW with linear warm-up and cosine decay; all ours (the paper names no optimizer)."""
 
 from typing import Any
 
@@ -15,10 +15,10 @@ def make_optimizer(
 ) -> tuple[optax.GradientTransformation, optax.Schedule]:
     """The optimizer of the trained tree, and its learning rate as a function of the step.
 
-    The gradient is clipped by the global norm of what the optimizer is given: the trained tree.
+    Gradients are clipped by their global norm over the trained tree.
 
     Raises:
-        InputError: a number of steps, a rate or a fraction is out of range.
+        InputError: a step count, rate or fraction is out of range.
     """
     _check(config)
     curve = optax.warmup_cosine_decay_schedule(
@@ -30,7 +30,7 @@ def make_optimizer(
     )
 
     def schedule(count: Any) -> Any:
-        # Counted from one: the first step moves already, and the last has the final rate.
+        # Counted from one: the first step has a positive rate, and the last the final rate.
         return curve(count + 1)
 
     return (
@@ -49,7 +49,7 @@ def make_optimizer(
 
 
 def learning_rate(opt_state: Any, schedule: optax.Schedule) -> jax.Array:
-    """The rate that the next update with this state uses, float32 []."""
+    """The learning rate of the next update with this state, float32 []."""
     adam = optax.tree_utils.tree_get(
         opt_state, "count", filtering=lambda path, _: "ScaleByAdamState" in str(path[-1])
     )
@@ -57,7 +57,7 @@ def learning_rate(opt_state: Any, schedule: optax.Schedule) -> jax.Array:
 
 
 def _decayed(trainable: Any) -> Any:
-    """True for matrices; biases, norms' scales and single vectors are not decayed.
+    """True for matrices; biases, norm scales and single vectors are not decayed.
 
     A leading axis of stacked layers does not make a vector a matrix.
     """
@@ -82,7 +82,7 @@ def _check(config: OptimizerConfig) -> None:
         )
     if not 0 <= config.final_fraction <= 1:
         raise InputError(
-            f"optimizer.final_fraction must lie between 0 and 1, got {config.final_fraction}"
+            f"optimizer.final_fraction must be between 0 and 1, got {config.final_fraction}"
         )
     for name in ("peak_rate", "clip_norm"):
         if getattr(config, name) <= 0:

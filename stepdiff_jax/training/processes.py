@@ -24,10 +24,10 @@ COORDINATOR, PROCESSES, PROCESS = "STEPDIFF_COORDINATOR", "STEPDIFF_PROCESSES", 
 START_SECONDS = "STEPDIFF_START_SECONDS"
 
 HEARTBEAT_SECONDS = 30
-"""A process that is silent for this long counts as dead, and JAX ends all others (ours)."""
+"""A process that is silent for this long counts as dead, and JAX ends the others (ours)."""
 
 LEAVE_SECONDS = 600
-"""How long a process that is done waits for the others (ours)."""
+"""How long a finished process waits for the others (ours)."""
 
 AGREED = "agreed"
 FOUND = "found"
@@ -35,11 +35,11 @@ FOUND = "found"
 _BROKEN_LINK = re.compile(
     r"^UNAVAILABLE|gloo|nccl|connection (reset|closed|refused)|socket closed|broken pipe", re.I
 )
-"""What collectives say when the process at the other end is gone."""
+"""Error messages of collectives when the peer process is gone."""
 
 
 class Place(NamedTuple):
-    """Where a process stands: the address of process 0, how many there are, and its own number."""
+    """The address of process 0, the number of processes, and this process's index."""
 
     coordinator: str
     processes: int
@@ -47,17 +47,17 @@ class Place(NamedTuple):
 
 
 def read_environment(environment: Mapping[str, str]) -> Place | None:
-    """The place that STEPDIFF_COORDINATOR, _PROCESSES and _PROCESS give, None without any.
+    """The `Place` given by STEPDIFF_COORDINATOR, _PROCESSES and _PROCESS; None if none is set.
 
     Raises:
-        InputError: some of the three are missing or make no sense.
+        InputError: some of the three are missing or invalid.
     """
     given = [name for name in (COORDINATOR, PROCESSES, PROCESS) if environment.get(name)]
     if not given:
         return None
     for name in (COORDINATOR, PROCESSES, PROCESS):
         if name not in given:
-            raise InputError(f"{given[0]} is set, {name} is not")
+            raise InputError(f"{given[0]} is set, but {name} is not")
     coordinator = environment[COORDINATOR]
     if not re.fullmatch(r".+:\d+", coordinator):
         raise InputError(f"{COORDINATOR} must be HOST:PORT, got {coordinator!r}")
@@ -70,18 +70,18 @@ def read_environment(environment: Mapping[str, str]) -> Place | None:
 
 @contextmanager
 def joined_processes(environment: Mapping[str, str] = os.environ) -> Iterator[None]:
-    """Within, this process is one of those that the environment speaks of; it may be the only one.
+    """Join the processes that the environment describes; there may be only this one.
 
-    STEPDIFF_DISTRIBUTED=auto leaves it to JAX to find the others (SLURM, GKE, TPU slices);
-    otherwise `read_environment` tells. STEPDIFF_START_SECONDS is how long all may take to start
-    (300). To be entered before anything asks JAX for devices.
+    With STEPDIFF_DISTRIBUTED=auto, JAX finds the others (SLURM, GKE, TPU slices); otherwise
+    `read_environment` does. STEPDIFF_START_SECONDS is how long all may take to start (default:
+    300). Enter it before anything asks JAX for devices.
 
-    Leaving without an error, with an InputError or with `Interrupted` waits for the others, which
-    do the same. Any other error ends the process at once with a line that says why: the others,
-    which may be waiting for it in a collective, must not be waited for.
+    On exit without an error, with an InputError or with `Interrupted`, it waits for the others,
+    which do the same. Any other error ends the process at once with a line that says why: the
+    others may be waiting for it in a collective, so it must not wait for them.
 
     Raises:
-        InputError: as `read_environment`; or JAX finds no cluster.
+        InputError: as `read_environment`, or JAX finds no cluster.
     """
     if not _start(environment):
         yield
@@ -89,7 +89,7 @@ def joined_processes(environment: Mapping[str, str] = os.environ) -> Iterator[No
     try:
         yield
     except InputError as error:
-        # Mostly all find the same fault, and each tells it; but a file may be missing on one host.
+        # Usually all processes find and report the same error; but one host may lack a file.
         if not _leave(seconds=HEARTBEAT_SECONDS / 2):
             _end(str(error), BAD_INPUT)
         raise
@@ -97,7 +97,7 @@ def joined_processes(environment: Mapping[str, str] = os.environ) -> Iterator[No
         _leave(seconds=LEAVE_SECONDS)
         raise
     except Exception as error:
-        # The runtime's errors also come as ValueError, from functions compiled before.
+        # Previously compiled functions raise the runtime's errors as ValueError, too.
         runtime = isinstance(error, jax.errors.JaxRuntimeError | ValueError)
         if runtime and _BROKEN_LINK.search(_first_line(error)):
             _end(f"lost another process, whose own log says why: {_first_line(error)}", PEER_LOST)
@@ -112,13 +112,13 @@ def require_agreement(
 ) -> None:
     """Compare what must be the same in all processes, before any of them uses a device.
 
-    Process 0 reads the fields of all and gives all its verdict, so that each one's log has it.
+    Process 0 compares the fields and sends its verdict to all, so that every log has it.
 
     Args:
-        fields: from the number of processes to JSON-serializable values by name; not called where
+        fields: maps the number of processes to JSON-serializable values by name; not called if
             there is only one process.
     Raises:
-        InputError: a field differs between process 0 and another; one process is silent; or
+        InputError: a field differs between process 0 and another; a process does not respond; or
             `fields` raises it.
     """
     client, count, process = _runtime()
@@ -126,13 +126,13 @@ def require_agreement(
         return
     seconds, failure = _start_seconds(environment), None
     try:
-        told = dict(fields(count))
+        own = dict(fields(count))
     except InputError as error:
-        told, failure = {FOUND: str(error)}, error
-    client.key_value_set(f"stepdiff/start/{process}", json.dumps(told))
+        own, failure = {FOUND: str(error)}, error
+    client.key_value_set(f"stepdiff/start/{process}", json.dumps(own))
     if process == 0:
         client.key_value_set("stepdiff/verdict", _verdict(client, count, seconds))
-    # Longer than process 0 waits for a silent one.
+    # Longer than process 0 waits for one that does not respond.
     verdict = client.blocking_key_value_get("stepdiff/verdict", 2000 * seconds)
     if failure is not None and verdict == AGREED:
         raise failure
@@ -141,19 +141,19 @@ def require_agreement(
 
 
 def _verdict(client: Any, count: int, seconds: int) -> str:
-    """`AGREED`, or what differs in which process."""
+    """`AGREED`, or what differs between which processes."""
     first: dict[str, Any] = {}
     for process in range(count):
         try:
-            told = client.blocking_key_value_get(f"stepdiff/start/{process}", 1000 * seconds)
+            reported = client.blocking_key_value_get(f"stepdiff/start/{process}", 1000 * seconds)
         except jax.errors.JaxRuntimeError:
-            return f"process {process} of {count} told nothing of itself in {seconds} s"
-        fields = json.loads(told)
+            return f"process {process} of {count} did not report within {seconds} s"
+        fields = json.loads(reported)
         first = first or fields
-        # What one could not read says more than what follows from that.
-        for teller, other in ((fields, first), (first, fields)):
-            if FOUND in teller and FOUND not in other:
-                return f"only process {process if teller is fields else 0} finds: {teller[FOUND]}"
+        # An error in one process is more informative than the differences that follow from it.
+        for finder, other in ((fields, first), (first, fields)):
+            if FOUND in finder and FOUND not in other:
+                return f"only process {process if finder is fields else 0} finds: {finder[FOUND]}"
         for name in sorted(first.keys() | fields.keys()):
             if first.get(name) != fields.get(name):
                 return (
@@ -164,25 +164,25 @@ def _verdict(client: Any, count: int, seconds: int) -> str:
 
 
 def _start(environment: Mapping[str, str]) -> bool:
-    """Join the others; False where there are none to join."""
+    """Join the other processes; False if there are none."""
     place, automatic = read_environment(environment), environment.get(DISTRIBUTED, "")
     if automatic not in ("", "auto"):
         raise InputError(f"{DISTRIBUTED} must be auto or empty, got {automatic!r}")
     if automatic and place:
-        raise InputError(f"{DISTRIBUTED}=auto and {COORDINATOR} exclude each other")
+        raise InputError(f"{DISTRIBUTED}=auto and {COORDINATOR} are mutually exclusive")
     if not automatic and not place:
         return False
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
-    # Its own handler of SIGTERM would swallow the signal until ours is set.
+    # JAX's own SIGTERM handler would swallow the signal until ours is set.
     jax.config.update("jax_enable_preemption_service", False)
     settings: dict[str, Any] = {
         "heartbeat_timeout_seconds": HEARTBEAT_SECONDS,
         "initialization_timeout": _start_seconds(environment),
     }
     if place:
-        # Where it fails JAX aborts by itself; this line says in which process.
-        told = f"process {place.process} of {place.processes} joins {place.coordinator}"
-        print(f"stepdiff: {told}", file=sys.stderr, flush=True)
+        # On failure JAX itself aborts; this line shows in which process.
+        message = f"process {place.process} of {place.processes} joins {place.coordinator}"
+        print(f"stepdiff: {message}", file=sys.stderr, flush=True)
         jax.distributed.initialize(*place, cluster_detection_method="deactivate", **settings)
         return True
     try:
@@ -193,7 +193,7 @@ def _start(environment: Mapping[str, str]) -> bool:
 
 
 def _leave(seconds: float) -> bool:
-    """Wait for all processes and disconnect; False where they are not here in time."""
+    """Wait for all processes and disconnect; False if they do not arrive in time."""
     client, _, _ = _runtime()
     try:
         client.wait_at_barrier("stepdiff/leave", int(1000 * seconds))
@@ -213,11 +213,11 @@ def _end(message: str, code: int) -> None:
 
 
 def _runtime() -> tuple[Any, int, int]:
-    """JAX's client of its coordination service (None without), process count and own number.
+    """JAX's coordination client (or None), the process count and this process's index.
 
-    Not from `jax.process_count`, which starts the devices and thereby waits for all processes.
+    `jax.process_count` would initialise the devices and thereby wait for all processes.
     """
-    from jax._src import distributed  # the service has no public name; Orbax takes it here, too
+    from jax._src import distributed  # the service has no public API; Orbax does this, too
 
     state = distributed.global_state
     return state.client, state.num_processes, state.process_id
@@ -232,7 +232,7 @@ def _start_seconds(environment: Mapping[str, str]) -> int:
 def _integer(environment: Mapping[str, str], name: str, least: int) -> int:
     text = environment[name]
     if not text.isdecimal() or int(text) < least:
-        raise InputError(f"{name} must be a number of at least {least}, got {text!r}")
+        raise InputError(f"{name} must be an integer of at least {least}, got {text!r}")
     return int(text)
 
 

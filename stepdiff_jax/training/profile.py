@@ -11,33 +11,33 @@ from stepdiff_jax.errors import InputError
 
 @dataclass(frozen=True)
 class Profile:
-    """The steps that are traced: from `start` on, up to but without `stop`."""
+    """The steps to trace: from `start` up to, but not including, `stop`."""
 
     start: int
     stop: int
 
 
 def parse_profile(text: str) -> Profile:
-    """START:STOP; raises InputError for another form, or where there is no step between."""
+    """Parse START:STOP. Raises InputError if malformed or if the range is empty."""
     match = re.fullmatch(r"(\d+):(\d+)", text)
     if match is None or int(match[1]) >= int(match[2]):
-        raise InputError(f"--profile {text!r}: must be START:STOP, steps, with START below STOP")
+        raise InputError(f"--profile {text!r}: must be START:STOP in steps, with START below STOP")
     return Profile(int(match[1]), int(match[2]))
 
 
 class Profiler:
     """Traces the steps of a profile into `<run directory>/profile`; a context manager.
 
-    A trace that is under way when it is left is written.
+    A trace still in progress on exit is written.
 
-    Raises InputError where tracing would crash this process.
+    Raises InputError if tracing would crash this process.
     """
 
     def __init__(self, profile: Profile | None, run_directory: Path):
         if profile is not None and jax.default_backend() != "tpu" and _holds_libtpu():
             raise InputError(
-                "--profile: libtpu is loaded and there is no TPU, where tracing crashes; set "
-                f"JAX_PLATFORMS={jax.default_backend()}, so that JAX does not look for one"
+                "--profile: libtpu is loaded and there is no TPU, so tracing would crash; set "
+                f"JAX_PLATFORMS={jax.default_backend()}, so that JAX does not look for a TPU"
             )
         self._profile = profile
         self._directory = run_directory / "profile"
@@ -50,7 +50,7 @@ class Profiler:
         self._end()
 
     def before(self, step: int) -> None:
-        """To be called before each step with the number of steps done."""
+        """Call before each step with the number of steps done."""
         if self._profile is None:
             return
         if self._tracing and step >= self._profile.stop:
@@ -66,6 +66,6 @@ class Profiler:
 
 
 def _holds_libtpu() -> bool:
-    """Whether JAX loaded the TPU library (libtpu 0.0.52), with or without success."""
+    """Whether JAX loaded or tried to load the TPU library (libtpu 0.0.52)."""
     maps = Path("/proc/self/maps")
     return maps.exists() and "/libtpu.so" in maps.read_text()

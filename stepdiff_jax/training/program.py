@@ -1,4 +1,4 @@
-"""What the training loop runs: a compiled step, the batches it takes, and where training starts."""
+"""What the training loop runs: a compiled step, its batches and the starting weights."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -20,13 +20,13 @@ from stepdiff_jax.weights.fingerprint import fingerprint
 
 @dataclasses.dataclass(frozen=True)
 class Data:
-    """The batches of a training.
+    """The batches of a training run.
 
-    batches: those of the steps in order; the iterator's state goes into checkpoints.
-    put: from one of them, which is this process's part, to arrays on the mesh.
-    tokens: how many tokens the global batch has.
-    validation: a split of its own, or None; a batch's metrics then have "answer_tokens", by which
-        its loss is weighted.
+    batches: one per step, in order; the iterator's state is saved in checkpoints.
+    put: turns a batch (this process's part) into arrays on the mesh.
+    tokens: counts the tokens of the global batch.
+    validation: returns the validation batches, if any; the metrics of a batch must then have
+        "answer_tokens", by which its loss is weighted.
     """
 
     batches: grain.IterDataset
@@ -43,9 +43,9 @@ class Program:
     step: as `make_step` describes it.
     evaluate: as `make_evaluation` describes it.
     metadata: what checkpoints must agree with.
-    start: from the fresh trained tree and the fingerprint of the frozen weights (None: any) to the
-        tree that training starts from if there is no checkpoint.
-    step_flops: of one step over the whole mesh, without rematerialisation; None is not counted.
+    start: maps the fresh trained tree and the frozen weights' fingerprint (None: any) to the tree
+        that training starts from if there is no checkpoint.
+    step_flops: FLOPs of one step over the whole mesh, without rematerialisation; None if unknown.
     """
 
     name: str
@@ -72,14 +72,14 @@ def make_program(
     resampler: dict[str, int],
     config_hash: str,
 ) -> tuple[Program, Any, Any]:
-    """A program, its trained tree, and its optimizer's state, all on the mesh.
+    """A program, its trained tree and its optimizer state, all on the mesh.
 
     Args:
         model: with its arrays on the mesh.
         trainable: patterns of the arrays that are trained.
-        resampler, config_hash: as `CheckpointMetadata` has them.
+        resampler, config_hash: as in `CheckpointMetadata`.
     Raises:
-        InputError: of the optimizer.
+        InputError: the optimizer's settings are invalid.
     """
     transformation, schedule = make_optimizer(optimizer)
     graph, trained, frozen = split_variables(model, trainable)

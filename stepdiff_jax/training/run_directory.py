@@ -1,4 +1,4 @@
-"""The configuration in a run directory: written first, compared when the run goes on."""
+"""The configuration in a run directory: written at the start, compared on resuming."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ from stepdiff_jax.jsonl import shorten
 from stepdiff_jax.weights.build import weight_reports
 
 WEIGHTS_FILE = "weights.json"
-"""Where a run directory says which tensor of which file it was loaded from."""
+"""The file in a run directory that records which tensors of which files were loaded."""
 
 FREE = (
     "loop.run_directory",
@@ -29,13 +29,12 @@ FREE = (
     "data.prefetch_threads",
     "mesh.",
 )
-"""Fields that may change when a run goes on: how it is watched and on what it runs, not what it
-computes. A name with a dot at its end stands for all fields below it."""
-
+"""Fields that may change when a run resumes: how it is monitored and what it runs on, not what it
+computes. A name ending in a dot stands for all fields below it."""
 
 ADDED = ("llama.family", "llama.rope_scaling.", "llama.lora.", "trainable")
-"""Fields that older runs did not have; a name with a dot as in `FREE`. While they have their
-defaults they are left out of the hash, so that an older run keeps its own."""
+"""Fields that older runs did not have, named as in `FREE`. They are left out of the hash while they
+have their defaults, so that the hash of an older run stays the same."""
 
 
 def config_hash(experiment: Experiment) -> str:
@@ -50,17 +49,17 @@ def config_hash(experiment: Experiment) -> str:
 
 
 def program_hash(experiment: Experiment) -> str:
-    """SHA-256 of what a compiled step depends on: what a run computes, and its mesh."""
+    """SHA-256 of what a compiled step depends on: `config_hash` and the mesh."""
     mesh = json.dumps(to_dict(experiment)["mesh"], sort_keys=True)
     return hashlib.sha256(f"{config_hash(experiment)} {mesh}".encode()).hexdigest()
 
 
 def claim_run_directory(directory: Path, experiment: Experiment) -> None:
-    """Write `config.json`; where checkpoints were saved, compare it with the one that is there.
+    """Write `config.json`; if there are checkpoints, first compare it with the existing one.
 
     Raises:
-        InputError: the directory is another experiment's: a field outside of `FREE` differs; or
-            its config.json cannot be read.
+        InputError: the directory belongs to another experiment (a field not in `FREE` differs),
+            or its config.json cannot be read.
     """
     path = directory / CONFIG_FILE
     if path.exists() and any((directory / CHECKPOINTS).glob("[0-9]*")):
@@ -70,9 +69,9 @@ def claim_run_directory(directory: Path, experiment: Experiment) -> None:
 
 
 def write_weight_reports(directory: Path, experiment: Experiment) -> None:
-    """Write `weights.json`, a row for each tensor that is loaded, and print a line for each model.
+    """Write `weights.json`, with a row per loaded tensor, and print a line per model.
 
-    Raises InputError where a file of weights is missing or of another model, before any is read.
+    Raises InputError, before any weights are read, if a file is missing or holds another model.
     """
     reports = weight_reports(experiment)
     if jax.process_index() == 0:
@@ -83,7 +82,7 @@ def write_weight_reports(directory: Path, experiment: Experiment) -> None:
 
 
 def _compare(path: Path, experiment: Experiment) -> None:
-    # A field that the stored configuration does not have yet counts with its default.
+    # A field missing from the stored configuration has its default.
     stored = flatten(to_dict(read_experiment(path.parent)))
     wanted = flatten(to_dict(experiment))
     for key in sorted(stored.keys()):

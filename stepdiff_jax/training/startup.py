@@ -1,4 +1,4 @@
-"""What the processes of a run compare before it starts: one that differs would hang or mislead."""
+"""What the processes of a run compare before it starts, to prevent hangs and wrong results."""
 
 import hashlib
 from pathlib import Path
@@ -17,10 +17,10 @@ PACKAGE = Path(__file__).parents[1]
 def start_fields(experiment: Experiment, processes: int) -> dict[str, Any]:
     """Everything that must be the same in all processes, by name.
 
-    That is every field of the configuration, the source code, the version of JAX, the number of
-    processes that each was told of, and the files that they read: record sets by the digest of
-    what they were packed from and their bytes, the tokenizer by its content, weights by their
-    bytes (their content is compared through the fingerprint in checkpoints).
+    That is every configuration field, the source code, the JAX version, the configured number of
+    processes, and the input files: record sets by the digest of their sources and their size, the
+    tokenizer by its content, and weights by their size (checkpoints compare the content of the
+    frozen weights through their fingerprint).
 
     Raises:
         InputError: a record set or the tokenizer is missing.
@@ -42,7 +42,7 @@ def start_fields(experiment: Experiment, processes: int) -> dict[str, Any]:
 
 
 def source_digest(package: Path) -> str:
-    """16 hex digits of a package's Python files, names and content."""
+    """A digest, in 16 hex digits, of the names and content of a package's Python files."""
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
         digest.update(f"{path.relative_to(package)} {path.stat().st_size} ".encode())
@@ -51,6 +51,6 @@ def source_digest(package: Path) -> str:
 
 
 def _bytes(path: Path) -> int:
-    """Of a file, or of all files in a directory; 0 where there is none."""
+    """Size of a file, or of all files in a directory; 0 if it does not exist."""
     files = path.rglob("*") if path.is_dir() else [path]
     return sum(file.stat().st_size for file in files if file.is_file())

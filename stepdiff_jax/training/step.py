@@ -12,7 +12,7 @@ from stepdiff_jax.training.optimizer import learning_rate
 
 Metrics = dict[str, jax.Array]
 Loss = Callable[[Any, Any], tuple[jax.Array, Metrics]]
-"""From (model, batch) to a scalar and figures to log."""
+"""Maps (model, batch) to a scalar and figures to log."""
 
 
 def make_step(
@@ -28,9 +28,9 @@ def make_step(
     The buffers of `trainable` and `opt_state` are donated; those of `frozen` never are.
 
     Args:
-        graph: of `nnx.split(model, trainable, frozen)`.
-        mesh: that activations are laid out on.
-        shardings: of trainable and opt_state, which keep them from step to step.
+        graph: the graph from `nnx.split(model, trainable, frozen)`.
+        mesh: the mesh that activations are sharded over.
+        shardings: of trainable and opt_state; they stay the same from step to step.
     Returns:
         the function; its metrics are float32 scalars: loss, gradient_norm (before clipping),
         learning_rate and those of `loss`.

@@ -1,4 +1,4 @@
-"""What a run tells: metrics.jsonl, TensorBoard, Weights & Biases, progress; on process 0."""
+"""Logging of a run, by process 0: metrics.jsonl, TensorBoard, Weights & Biases and progress."""
 
 import hashlib
 import importlib.util
@@ -17,11 +17,11 @@ from stepdiff_jax.errors import InputError
 from stepdiff_jax.files import write_text
 
 PLAIN_LINE_SECONDS = 15.0
-"""Without a terminal a line is printed at most this often."""
+"""Minimum interval between progress lines when there is no terminal."""
 
 
 class Telemetry:
-    """Writes figures of a run by step; a context manager. Other processes than 0 write nothing."""
+    """Context manager that logs a run's figures by step. Only process 0 writes."""
 
     def __init__(
         self,
@@ -35,12 +35,12 @@ class Telemetry:
         """Opens the files for appending.
 
         Args:
-            steps: of the whole run.
-            restored: the step that the run goes on from; lines after it are dropped, so that the
-                file ends up as an uninterrupted run's. None drops all.
-            wandb_project: of Weights & Biases; empty: it is told nothing.
+            steps: number of steps of the whole run.
+            restored: the step that the run resumes from; later lines are dropped, so that the
+                file ends up like that of an uninterrupted run. None drops all lines.
+            wandb_project: project of Weights & Biases; empty disables it.
         Raises:
-            InputError: a project is given and the package wandb is not installed.
+            InputError: a project is given and the wandb package is not installed.
         """
         if wandb_project and importlib.util.find_spec("wandb") is None:
             raise InputError(f"loop.wandb_project {wandb_project!r} needs `pip install wandb`")
@@ -63,14 +63,14 @@ class Telemetry:
         _drop_lines_after(self._metrics, -1 if self._restored is None else self._restored)
         self._file = self._metrics.open("a", encoding="utf-8")
         start = self._restored or 0
-        # Where torch is installed, tensorboardX imports it: importing this package must not.
+        # tensorboardX imports torch if it is installed; importing this package must not.
         from tensorboardX import SummaryWriter
 
         self._writer = SummaryWriter(str(self._events), purge_step=start + 1)
         if self._wandb_project:
             import wandb
 
-            # The same run goes on after a restart, told by its directory's name.
+            # A restart resumes the same W&B run, identified by the run directory's path.
             self._wandb = wandb.init(
                 project=self._wandb_project,
                 name=self._name,
@@ -95,7 +95,7 @@ class Telemetry:
                 self._wandb.finish()
 
     def log(self, step: int, figures: Mapping[str, float]) -> None:
-        """Write figures after `step` steps; those with "loss" in their name are shown too."""
+        """Write the figures after `step` steps; losses are also shown in the progress line."""
         if not self._active:
             return
         self._file.write(json.dumps({"step": step, **figures}) + "\n")
@@ -123,7 +123,7 @@ class Telemetry:
 
 
 def _drop_lines_after(path: Path, step: int) -> None:
-    """Keep whole lines up to `step`; a line that a killed process left unfinished goes too."""
+    """Keep complete lines up to `step`; drop any line left unfinished by a killed process."""
     if not path.exists():
         return
     kept = [line for line in path.read_text(encoding="utf-8").splitlines() if _step(line) <= step]

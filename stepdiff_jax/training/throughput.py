@@ -1,4 +1,4 @@
-"""How fast a run is: tokens, waiting, use of the accelerators."""
+"""Speed of a run: tokens per second, data wait and accelerator utilisation."""
 
 import time
 from collections.abc import Iterator
@@ -18,30 +18,30 @@ PEAKS = {
     "NVIDIA H200": 989e12,
     "NVIDIA A100": 312e12,
 }
-"""Dense bfloat16 FLOPs a second by what a device's kind begins with (makers' data sheets)."""
+"""Dense bfloat16 FLOPs per second by prefix of the device kind (vendors' data sheets)."""
 
 
 def peak_flops(device_kind: str) -> float | None:
-    """The bfloat16 peak of a kind of device in FLOPs a second; None where it is not known."""
+    """The bfloat16 peak of a device kind in FLOPs per second; None if unknown."""
     matching = [name for name in PEAKS if device_kind.startswith(name)]
     return PEAKS[max(matching, key=len)] if matching else None
 
 
 class Throughput:
-    """Speed since it was last asked for.
+    """Speed since the last call to `figures`.
 
-    Model FLOPs utilisation is told in the frozen convention: 4N a token of the language model, not
-    6N, with encoder and resampler (`training.flops`); what rematerialisation computes twice does
-    not count, padding does.
+    Model FLOPs utilisation follows the frozen convention: 4N per token of the language model, not
+    6N, plus encoder and resampler (`training.flops`); rematerialisation is not counted, padding
+    is.
     """
 
     def __init__(self, *, devices: int, step_flops: float | None = None, peak: float | None = None):
         """Starts counting.
 
         Args:
-            devices: of the whole mesh.
-            step_flops: of one step over the whole mesh, without rematerialisation.
-            peak: FLOPs a second of one device. Without either there is no utilisation.
+            devices: number of devices of the whole mesh.
+            step_flops: FLOPs of one step over the whole mesh, without rematerialisation.
+            peak: FLOPs per second of one device. Without both, utilisation is not reported.
         """
         self._devices, self._step_flops, self._peak = devices, step_flops, peak
         self._restart()
@@ -60,7 +60,7 @@ class Throughput:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """What is done within takes no time."""
+        """Time spent inside the block is not counted."""
         began = time.perf_counter()
         yield
         self._since += time.perf_counter() - began
@@ -82,7 +82,7 @@ class Throughput:
 
 
 def memory_figures(device: jax.Device) -> dict[str, float]:
-    """Bytes of the device's memory in use now, and at most so far; nothing where it cannot tell."""
-    told = device.memory_stats() or {}
+    """Current and peak bytes of device memory in use; empty if the device does not report them."""
+    stats = device.memory_stats() or {}
     names = {"bytes_in_use": "hbm_bytes_in_use", "peak_bytes_in_use": "hbm_peak_bytes"}
-    return {name: float(told[key]) for key, name in names.items() if key in told}
+    return {name: float(stats[key]) for key, name in names.items() if key in stats}

@@ -1,4 +1,4 @@
-"""One question that all processes of a run answer alike, at the same step."""
+"""A vote to stop, with the same result on all processes at the same step."""
 
 from typing import Any
 
@@ -11,12 +11,13 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 class StopVote:
     """Whether any process wants to stop.
 
-    A signal reaches one process, or each at another step; but a checkpoint is saved by all. So
-    every process asks once a step, and a tiny collective tells all of them the same.
+    A signal may reach only one process, or each at a different step, but all of them save a
+    checkpoint together. So every process votes once per step, and a tiny collective gives all of
+    them the same answer.
     """
 
     def __init__(self, mesh: Mesh):
-        """Votes among the processes of `mesh`; where there is one, its own wish counts at once."""
+        """Votes among the processes of `mesh`; a single process's vote takes effect at once."""
         self._alone = jax.process_count() == 1
         self._sharding = NamedSharding(mesh, PartitionSpec(mesh.axis_names))
         self._any = jax.jit(jnp.any, out_shardings=NamedSharding(mesh, PartitionSpec()))
@@ -25,8 +26,8 @@ class StopVote:
     def ask(self, wanted: bool) -> bool:
         """Whether to stop now, the same answer on every process.
 
-        The answer counts the wishes of the call before; the first call counts its own. To read
-        this call's would be to wait for the step that runs, and leave the devices idle after it.
+        The answer is the result of the previous call's vote; the first call returns its own.
+        Reading this call's result would wait for the running step, then leave the devices idle.
         """
         if self._alone:
             return wanted

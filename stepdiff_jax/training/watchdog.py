@@ -1,4 +1,4 @@
-"""Ends a run that has stopped moving: a job that failed can start again, a silent one cannot."""
+"""Ends a run that hangs: a failed job can be restarted, a hanging one cannot."""
 
 import faulthandler
 import os
@@ -9,23 +9,23 @@ import time
 from stepdiff_jax.exit_codes import STUCK
 
 STARTUP_SECONDS = 3600
-"""How much longer everything up to the end of the first step may take: weights are read, a
-checkpoint is restored, the step is compiled (ours)."""
+"""Extra time allowed until the end of the first step, for reading weights, restoring a checkpoint
+and compiling the step (ours)."""
 
 
 class Watchdog:
-    """A context manager; within, `beat` must be called again and again.
+    """Context manager inside which `beat` must be called regularly.
 
-    Where it is not, the stacks of all threads go to standard error and the process exits with
-    `STUCK`. It exits hard: whatever hangs would hang an orderly exit, too.
+    Otherwise the stacks of all threads are printed to standard error and the process exits with
+    `STUCK`, without cleanup: whatever hangs would hang an orderly exit, too.
     """
 
     def __init__(self, seconds: float, startup_seconds: float = STARTUP_SECONDS):
         """Watches from `__enter__` on.
 
         Args:
-            seconds: between two beats; 0 watches nothing.
-            startup_seconds: added to them before the first beat.
+            seconds: maximum time between two beats; 0 disables the watchdog.
+            startup_seconds: added to `seconds` before the first beat.
         """
         self._seconds = seconds
         self._deadline = time.monotonic() + seconds + startup_seconds
@@ -41,7 +41,7 @@ class Watchdog:
         self._done.set()
 
     def beat(self, step: int) -> None:
-        """`step` steps are done."""
+        """Report that `step` steps are done."""
         self._step = step
         self._deadline = time.monotonic() + self._seconds
 

@@ -1,1 +1,1 @@
-"""Weights in and out: read into the shards of a mesh, rewritten once, exported to PyTorch."""
+"""Weights: loaded into the shards of a mesh, converted once, exported to PyTorch."""

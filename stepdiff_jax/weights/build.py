@@ -26,12 +26,12 @@ from stepdiff_jax.weights.tensors import Report
 
 
 def build_model(experiment: Experiment, mesh: Mesh | None = None) -> VCLM:
-    """Language model and encoder from the experiment's files; resampler and adapters are fresh.
+    """Language model and encoder from the experiment's files, with fresh resampler and adapters.
 
     Args:
-        mesh: what the loaded weights are sharded over while they are read: each process reads and
-            holds the bytes of its own devices only. None: whole on this process's first device.
-            The resampler is made on the default device, and then laid out as its rules say.
+        mesh: the loaded weights are sharded over it while they are read: each process reads and
+            holds only the bytes of its own devices. None: all on this process's first device.
+            The resampler is made on the default device, then sharded by its rules.
     Raises:
         InputError: a file is missing or holds another model; `trainable` does not fit the model.
     """
@@ -48,7 +48,7 @@ def build_model(experiment: Experiment, mesh: Mesh | None = None) -> VCLM:
 
 
 def weight_reports(experiment: Experiment) -> dict[str, Report]:
-    """Which tensor of which file `build_model` reads for which array, from the headers alone.
+    """Which tensor of which file `build_model` reads for each array, from the headers only.
 
     Raises InputError as `build_model`.
     """
@@ -64,7 +64,7 @@ def load_tokenizer(experiment: Experiment) -> Tokenizer:
 
     Raises:
         InputError: it cannot be read, is of another family, or has another number of tokens; or the
-            template that lies beside it is not the family's.
+            chat template in its directory is not the family's.
     """
     tokenizer = Tokenizer(experiment.weights.tokenizer, experiment.llama.family)
     tokenizer.require_vocabulary(experiment.llama.vocabulary_size)
@@ -78,12 +78,12 @@ def _root_mean_square(array: jax.Array) -> jax.Array:
 
 
 def embedding_rms(llama: Llama) -> float:
-    """Root mean square of the token embeddings: the scale that soft tokens start at (ours)."""
+    """Root mean square of the token embeddings: the initial scale of soft tokens (ours)."""
     return float(_root_mean_square(llama.embedding[...]))
 
 
 def check_features(cache: FeatureCache, encoder: InternVideo) -> None:
-    """Raises InputError where cached features were made by another encoder."""
+    """Raise InputError if the cached features were made by another encoder."""
     found, wanted = cache.fingerprint, fingerprint(nnx.state(encoder))
     if found != wanted:
         raise InputError(

@@ -1,4 +1,4 @@
-"""What identifies frozen weights: a checksum that is taken where the arrays lie."""
+"""Identifies frozen weights by a checksum, computed where the arrays are stored."""
 
 import hashlib
 from typing import Any
@@ -9,9 +9,9 @@ import numpy as np
 
 
 def fingerprint(frozen: Any) -> str:
-    """16 hex digits of the frozen weights' names, shapes, dtypes and checksums.
+    """16 hex digits of a hash of the frozen weights' names, shapes, dtypes and checksums.
 
-    Checksums are taken where the arrays lie, so a sharded 70B model is never gathered.
+    Checksums are computed on the shards, so a sharded 70B model is never gathered.
     """
     digest = hashlib.sha256()
     leaves, _ = jax.tree_util.tree_flatten_with_path(frozen)
@@ -25,14 +25,14 @@ def fingerprint(frozen: Any) -> str:
 
 
 def _checksum(array: jax.Array) -> jax.Array:
-    """Bits of the array summed modulo 2**32: exact, whatever the order and the sharding."""
+    """Weighted sum of the array's bits modulo 2**32: exact in any order and sharding."""
     unsigned = {4: jnp.uint4, 8: jnp.uint8, 16: jnp.uint16, 32: jnp.uint32}
     bits = jax.lax.bitcast_convert_type(array, unsigned[jax.dtypes.itemsize_bits(array.dtype)])
     bits = bits.astype(jnp.uint32)
     # The row-major index modulo 2**32, from one index per axis: flattening would gather the shards.
-    place, stride = jnp.zeros((), jnp.uint32), 1
+    position, stride = jnp.zeros((), jnp.uint32), 1
     for axis in reversed(range(bits.ndim)):
         index = jax.lax.broadcasted_iota(jnp.uint32, bits.shape, axis)
-        place += index * jnp.uint32(stride % 2**32)
+        position += index * jnp.uint32(stride % 2**32)
         stride *= bits.shape[axis]
-    return jnp.sum(bits * (place * jnp.uint32(2654435761) | jnp.uint32(1)), dtype=jnp.uint32)
+    return jnp.sum(bits * (position * jnp.uint32(2654435761) | jnp.uint32(1)), dtype=jnp.uint32)

@@ -1,4 +1,4 @@
-"""Where the tensors of a language model go if its last layers stand in a stack of their own."""
+"""Maps the tensors of a language model to its stacks if its last layers have their own."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -12,15 +12,15 @@ BLOCKS = "blocks"
 
 
 def place_layers(model: Llama, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    """`tensors` of a model with all layers in `blocks`, for the stacks that `model` has.
+    """Map `tensors` of a model with all layers in `blocks` to the stacks of `model`.
 
-    A tensor of one layer goes into the stack that holds it; one that holds all layers is cut.
+    A tensor of one layer goes into the stack of that layer; one of all layers is split.
     """
     return tuple(placed for tensor in tensors for placed in _place(model, tensor))
 
 
 def stored_tensors(model: Llama) -> tuple[Tensor, ...]:
-    """Every tensor of a Hugging Face checkpoint of `model`, for the stacks that it has."""
+    """Every tensor of a Hugging Face checkpoint of `model`, mapped to its stacks."""
     family = find_family(model.config.family)
     return place_layers(model, family.tensors(model.config))
 
@@ -40,7 +40,7 @@ def _place(model: Llama, tensor: Tensor) -> Iterator[Tensor]:
 
 
 def adapter_names(tensor: Tensor) -> tuple[str, str]:
-    """The names of the two arrays of the adapter that a tensor's matrix may have."""
+    """The names of the two arrays of the adapter of a tensor's matrix, if it has one."""
     stack, *matrix = tensor.path
     name = ".".join((stack, "lora", *matrix))
     return f"{name}.a", f"{name}.b"

@@ -1,8 +1,8 @@
-"""Stored tensors into the sharded arrays of a model, a few layers at a time.
+"""Loads stored tensors into the sharded arrays of a model, a few layers at a time.
 
 Each process reads the bytes of its own devices. Tensors of one kind of weight are stacked,
-transposed, cast and quantised on the devices, in place, so that beside the model itself no more
-than `BATCH_BYTES` a process are ever in memory.
+transposed, cast and quantised in place on the devices, so that each process never holds more than
+`BATCH_BYTES` beyond the model itself.
 """
 
 import functools
@@ -20,19 +20,19 @@ from stepdiff_jax.sharding import state_shardings
 from stepdiff_jax.weights.tensor_files import DTYPES, TensorFiles
 
 BATCH_BYTES = 1 << 27
-"""Bytes that a process reads before it lays them out; one tensor at least (ours)."""
+"""Bytes that a process reads before placing them; at least one tensor (ours)."""
 
 VALUES, SCALES = ".values", ".scales"
-"""What `QuantizedWeight` adds to the name of the weight that it stands for."""
+"""Suffixes that `QuantizedWeight` adds to the name of the weight it replaces."""
 
 Leaves = dict[str, jax.ShapeDtypeStruct]
 
 
 def abstract_leaves(state: Any, mesh: Mesh | None) -> Leaves:
-    """The arrays of a module's abstract state by dotted name, with their shardings.
+    """The arrays of a module's abstract state by dotted name, with shardings.
 
     Args:
-        mesh: None lays everything on this process's first device.
+        mesh: None places everything on this process's first device.
     """
     if mesh is None:
         device = SingleDeviceSharding(jax.local_devices()[0])
@@ -57,7 +57,7 @@ def dotted(path: tuple) -> str:
 
 
 def weight_name(name: str, leaves: Any) -> str:
-    """The name of an array's whole weight: of values and scales, that which they stand for."""
+    """The name of an array's weight: for values and scales, that of the weight they replace."""
     weight = name.removesuffix(VALUES).removesuffix(SCALES)
     return weight if {weight + VALUES, weight + SCALES} <= leaves.keys() else name
 
@@ -65,9 +65,9 @@ def weight_name(name: str, leaves: Any) -> str:
 def load_arrays(
     files: TensorFiles, tensors: Sequence[Tensor], leaves: Leaves
 ) -> dict[str, jax.Array]:
-    """Every array of `leaves`, filled from `tensors`, which `check` has passed.
+    """Every array of `leaves`, filled from `tensors`, which must have passed `check`.
 
-    Layers of one array follow one another in `tensors`. Quantised arrays are quantised from the
+    Layers of one array must be adjacent in `tensors`. Quantised arrays are quantised from the
     stored values, not from the model's dtype.
     """
     arrays: dict[str, jax.Array] = {}
@@ -78,7 +78,7 @@ def load_arrays(
             parts = _parts(tensor, leaves)
             if tensor.rows is None:
                 array = loaded.pop(tensor.name)
-            else:  # other rows of the same tensor may be another array's
+            else:  # other rows of the same tensor may belong to another array
                 array = loaded[tensor.name][slice(*tensor.rows)]
             if tensor.layer is None:
                 made = _converter(tensor.transposed, parts)(array)
@@ -93,7 +93,7 @@ def load_arrays(
 
 
 def _batches(files: TensorFiles, tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:
-    """Runs of tensors of at most `BATCH_BYTES` a process, never of two arrays unless both fit."""
+    """Consecutive tensors of up to `BATCH_BYTES` per process; at least one tensor."""
     batch: list[Tensor] = []
     size = 0
     for tensor in tensors:
@@ -113,15 +113,15 @@ Parts = tuple[tuple[str, jax.ShapeDtypeStruct], ...]
 
 
 def _parts(tensor: Tensor, leaves: Leaves) -> Parts:
-    """The arrays that a tensor fills: one, or the values and the scales of a quantised one."""
+    """The arrays that a tensor fills: one, or values and scales if it is quantised."""
     target = tensor.target
     names = (target,) if target in leaves else (target + VALUES, target + SCALES)
     return tuple((name, leaves[name]) for name in names)
 
 
 def _stored(files: TensorFiles, tensor: Tensor, leaves: Leaves) -> jax.ShapeDtypeStruct:
-    """A tensor as it is to be read: sharded as its array is, and cast, unless it is quantised or
-    parts of it go into arrays of several types."""
+    """How to read a tensor: sharded like its array, and cast to its dtype unless it is quantised or
+    parts of it go into arrays of different dtypes."""
     parts = _parts(tensor, leaves)
     (_, leaf), *scales = parts
     as_stored = scales or tensor.rows is not None
@@ -155,7 +155,7 @@ def _convert(array: jax.Array, transposed: bool, leaves: Sequence[Any]) -> tuple
         made = quantize_weight(matrix, values.dtype.name, scales.dtype)
         return made.qvalue, made.scale
 
-    # A stack is quantised layer by layer: its float32 would be twice its size.
+    # A stack is quantised layer by layer: in float32 it would be twice its size.
     return quantize(array) if array.ndim == 2 else jax.lax.map(quantize, array)
 
 

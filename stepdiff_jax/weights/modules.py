@@ -1,4 +1,4 @@
-"""The language model and the encoder of an experiment, filled from their files."""
+"""Fills the language model and the encoder of an experiment from their files."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,12 +26,12 @@ from stepdiff_jax.weights.tensors import Ignored, Report, check, report
 Module = TypeVar("Module", bound=nnx.Module)
 
 ENCODER_FILE = "encoder.safetensors"
-"""What `stepdiff convert internvideo` and `convert clip` write into a directory."""
+"""The file that `stepdiff convert internvideo` and `convert clip` write into a directory."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A checked load: which tensor of which file goes where."""
+    """A validated load: which tensor of which file goes where."""
 
     files: TensorFiles
     tensors: Sequence[Tensor]
@@ -39,27 +39,27 @@ class Plan:
     kind: str = "stepdiff-jax"
 
     def report(self) -> Report:
-        """The table of what is taken from where."""
+        """The table of which array comes from where."""
         return report(self.files, self.tensors, self.kind, self.ignored)
 
 
 def load_llama(config: LlamaConfig, path: str | Path, mesh: Mesh | None = None) -> Llama:
-    """The frozen language model on a mesh, or whole on this process's first device.
+    """The frozen language model on a mesh, or on this process's first device.
 
     Args:
-        path: a Hugging Face directory of safetensors, or a file of `save_weights`.
+        path: a Hugging Face directory of safetensors, or a file written by `save_weights`.
     Raises:
-        InputError: a file is missing, broken or of another model: as `plan_llama`.
+        InputError: a file is missing, broken or of another model, as for `plan_llama`.
     """
     return fill_llama(_abstract(lambda: Llama(config, rngs=nnx.Rngs(0))), path, mesh)
 
 
 def fill_llama(model: Llama, path: str | Path, mesh: Mesh | None = None, *, seed: int = 0) -> Llama:
-    """An abstract language model with its weights, in the dtypes of its arrays.
+    """Fill an abstract language model with its weights, in the dtypes of its arrays.
 
     Args:
         path, mesh: as `load_llama`.
-        seed: of the adapters, which no file holds.
+        seed: for the adapters, which are in no file.
     Raises:
         InputError: as `load_llama`.
     """
@@ -70,13 +70,13 @@ def fill_llama(model: Llama, path: str | Path, mesh: Mesh | None = None, *, seed
 
 
 def load_encoder(config: EncoderConfig, path: str | Path, mesh: Mesh | None = None) -> InternVideo:
-    """The frozen encoder on a mesh, or whole on this process's first device.
+    """The frozen encoder on a mesh, or on this process's first device.
 
     Args:
-        path: a directory of `stepdiff convert internvideo` or `convert clip`, or a file of
-            `save_weights`.
+        path: a directory written by `stepdiff convert internvideo` or `convert clip`, or a file
+            written by `save_weights`.
     Raises:
-        InputError: a file is missing, broken or of another model: as `plan_encoder`.
+        InputError: a file is missing, broken or of another model, as for `plan_encoder`.
     """
     model = _abstract(lambda: InternVideo(config, rngs=nnx.Rngs(0)))
     return fill_encoder(model, config, path, mesh)
@@ -85,13 +85,13 @@ def load_encoder(config: EncoderConfig, path: str | Path, mesh: Mesh | None = No
 def fill_encoder(
     model: InternVideo, config: EncoderConfig, path: str | Path, mesh: Mesh | None = None
 ) -> InternVideo:
-    """An abstract encoder of a config with its weights; otherwise as `load_encoder`."""
+    """Fill an abstract encoder of a config with its weights; otherwise as `load_encoder`."""
     leaves = abstract_leaves(nnx.state(model), mesh)
     return _fill(model, plan_encoder(config, path), leaves)
 
 
 def load_weights(model: Module, path: str | Path) -> Module:
-    """Fill an abstract or concrete `model` from a file of `save_weights`, on one device.
+    """Fill an abstract or concrete `model` from a file written by `save_weights`, on one device.
 
     Raises:
         InputError: the file is missing or broken, or a name or shape differs.
@@ -101,17 +101,17 @@ def load_weights(model: Module, path: str | Path) -> Module:
 
 
 def plan_llama(config: LlamaConfig, path: str | Path) -> Plan:
-    """What `load_llama` would read, from the headers alone.
+    """What `load_llama` would read, from the headers only.
 
     Raises:
-        InputError: as `TensorFiles`; config.json is of another model; a tensor is missing, unknown
-            or misshapen.
+        InputError: as `TensorFiles`; config.json belongs to another model; a tensor is missing or
+            unknown, or has the wrong shape.
     """
     return plan_filled_llama(_abstract(lambda: Llama(config, rngs=nnx.Rngs(0))), path)
 
 
 def plan_filled_llama(model: Llama, path: str | Path) -> Plan:
-    """What `fill_llama` would read, from the headers alone; raises InputError as `plan_llama`."""
+    """What `fill_llama` would read, from the headers only; raises InputError as `plan_llama`."""
     config = model.config
     if Path(path).is_file():
         stored = replace(config, lora=LoraConfig())
@@ -131,12 +131,12 @@ def plan_filled_llama(model: Llama, path: str | Path) -> Plan:
 
 
 def plan_encoder(config: EncoderConfig, path: str | Path) -> Plan:
-    """What `load_encoder` would read, from the header alone; raises InputError as it does."""
+    """What `load_encoder` would read, from the header only; raises the same InputErrors."""
     path = Path(path)
     file = path / ENCODER_FILE if path.is_dir() else path
     if path.is_dir() and not file.exists():
         raise InputError(
-            f"{file}: no such file; `stepdiff convert internvideo CHECKPOINT --to DIR` makes it"
+            f"{file}: no such file; `stepdiff convert internvideo CHECKPOINT --to DIR` writes it"
         )
     return _native_plan(_abstract(lambda: InternVideo(config, rngs=nnx.Rngs(0))), file)
 
@@ -149,7 +149,7 @@ def _native_plan(model: nnx.Module, path: Path) -> Plan:
 
 
 def _require_tied(plan: Plan, config: LlamaConfig, leaves: Leaves) -> None:
-    """Raise InputError where the head that a tied model leaves out is not its embedding."""
+    """Raise InputError if the stored head of a tied model differs from its embedding."""
     if not config.tied_embeddings or HEAD not in plan.files.tensors:
         return
     stored = plan.files.tensors[HEAD]
@@ -159,20 +159,18 @@ def _require_tied(plan: Plan, config: LlamaConfig, leaves: Leaves) -> None:
         loaded = plan.files.load(both)
         if bool(jax.jit(lambda a, b: jnp.all(a == b))(loaded[HEAD], loaded[EMBEDDING])):
             return
-    raise InputError(
-        f"{stored.file}: {HEAD} is not {EMBEDDING}, but llama.tied_embeddings says that it is"
-    )
+    raise InputError(f"{stored.file}: {HEAD} is not {EMBEDDING}, but llama.tied_embeddings is true")
 
 
 def _abstract(make: Callable[[], Module]) -> Module:
-    """Without arrays: the random weights are never made."""
+    """A model without arrays: the random weights are never created."""
     return nnx.eval_shape(make)
 
 
 def _initial_adapters(model: Llama, leaves: Leaves, seed: int) -> dict[str, jax.Array]:
-    """The adapters' initial values by dotted name, made where they lie.
+    """The adapters' initial values by dotted name, created directly on their devices.
 
-    They are the constructor's; of what else it makes, the compiler leaves everything out.
+    They come from the model's constructor; the compiler drops everything else that it creates.
     """
     wanted = {name: leaf for name, leaf in leaves.items() if ".lora." in name}
     if not wanted:
@@ -189,7 +187,7 @@ def _initial_adapters(model: Llama, leaves: Leaves, seed: int) -> dict[str, jax.
 def _fill(
     model: Module, plan: Plan, leaves: Leaves, made: Mapping[str, jax.Array] | None = None
 ) -> Module:
-    """An abstract model with the arrays of a plan, and those that were `made`."""
+    """An abstract model filled with the arrays of a plan and those in `made`."""
     arrays = load_arrays(plan.files, plan.tensors, leaves) | dict(made or {})
     graph, state = nnx.split(model)
     filled = jax.tree_util.tree_map_with_path(lambda path, _: arrays[dotted(path)], state)

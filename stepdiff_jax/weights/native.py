@@ -1,6 +1,6 @@
-"""Our own file of one module's weights: safetensors, named by their path in the module.
+"""Our own format for one module's weights: safetensors, named by path in the module.
 
-A file holds weights at full precision; a quantised model quantises them while it reads.
+A file holds unquantised weights; a quantised model quantises them while loading.
 """
 
 from collections.abc import Mapping
@@ -25,14 +25,16 @@ def save_weights(model: nnx.Module, path: Path) -> None:
     """
     arrays = named_leaves(nnx.state(model))
     if any(weight_name(name, arrays) != name for name in arrays):
-        raise InputError(f"{path}: a quantised model is not saved; keep the weights it came from")
+        raise InputError(
+            f"{path}: a quantised model is not saved; keep the weights it was loaded from"
+        )
     save_arrays({name: np.asarray(array, np.float16) for name, array in arrays.items()}, path)
 
 
 def save_arrays(
     arrays: Mapping[str, np.ndarray], path: Path, metadata: Mapping[str, Any] | None = None
 ) -> None:
-    """Write arrays by the names that `native_tensors` expects, in their own dtypes."""
+    """Write arrays under the names that `native_tensors` expects, in their own dtypes."""
     with replacing(path) as unfinished:
         save_file(
             dict(arrays), unfinished, {key: str(value) for key, value in (metadata or {}).items()}
@@ -40,13 +42,13 @@ def save_arrays(
 
 
 def native_tensors(leaves: Mapping[str, Any]) -> tuple[Tensor, ...]:
-    """What a file of a model with these arrays (`named_leaves`) holds: one tensor for each."""
+    """The tensors in a file of a model with these arrays (`named_leaves`): one per weight."""
     return tuple(
         Tensor(name, shape, tuple(name.split(".")))
         for name, shape in {
             weight_name(name, leaves): leaf.shape
             for name, leaf in leaves.items()
-            # Of a quantised weight, the values have its shape.
+            # The values of a quantised weight have the weight's shape.
             if not (name.endswith(".scales") and weight_name(name, leaves) != name)
         }.items()
     )

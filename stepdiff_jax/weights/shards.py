@@ -1,6 +1,6 @@
-"""Safetensors files written one tensor at a time, in shards as Hugging Face has them.
+"""Writes safetensors files one tensor at a time, sharded like Hugging Face's.
 
-The safetensors library writes a file from arrays that are all in memory; a 70B model's are not.
+The safetensors library needs all arrays of a file in memory; a 70B model does not fit.
 """
 
 import json
@@ -15,7 +15,7 @@ import numpy as np
 from stepdiff_jax.weights.tensor_files import INDEX
 
 SHARD_BYTES = 5_000_000_000
-"""Of one file at most, as transformers writes them."""
+"""Maximum size of a file, as in transformers."""
 
 CODES = {
     np.dtype(np.float16): "F16",
@@ -27,7 +27,7 @@ CODES = {
 
 @dataclass(frozen=True)
 class Pending:
-    """A tensor to write: `read` makes its array when its turn has come."""
+    """A tensor to write: `read` produces its array when it is written."""
 
     name: str
     shape: tuple[int, ...]
@@ -42,10 +42,10 @@ class Pending:
 def write_shards(
     directory: Path, tensors: Sequence[Pending], *, limit: int = SHARD_BYTES
 ) -> dict[str, str]:
-    """Write `model*.safetensors` and, where there are several, their index.
+    """Write `model*.safetensors` and, if there are several, their index.
 
     Returns:
-        name -> file name.
+        tensor name -> file name.
     """
     groups: list[list[Pending]] = [[]]
     for tensor in tensors:
@@ -68,7 +68,7 @@ def write_shards(
 
 
 def write_file(path: Path, tensors: Sequence[Pending], metadata: Mapping[str, str]) -> None:
-    """One safetensors file: 8 bytes of the header's length, the header as JSON, the tensors."""
+    """Write one safetensors file: 8 bytes of header length, the header as JSON, the tensors."""
     header: dict[str, Any] = {"__metadata__": dict(metadata)}
     end = 0
     for tensor in tensors:
@@ -79,14 +79,14 @@ def write_file(path: Path, tensors: Sequence[Pending], metadata: Mapping[str, st
             "data_offsets": [start, end],
         }
     text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)  # so that the tensors are aligned
+    text += b" " * (-len(text) % 8)  # aligns the tensors
     with path.open("wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)
         for tensor in tensors:
             array = np.asarray(tensor.read(), order="C")
             if array.shape != tensor.shape or array.dtype != tensor.dtype:
                 raise ValueError(
-                    f"{tensor.name}: {array.dtype} {array.shape} was made, {tensor.dtype} "
-                    f"{tensor.shape} was promised"
+                    f"{tensor.name}: got {array.dtype} {array.shape}, expected {tensor.dtype} "
+                    f"{tensor.shape}"
                 )
             file.write(array.reshape(-1).view(np.uint8).data)

@@ -1,4 +1,4 @@
-"""Tensors in safetensors files: what there is, and reading only a process's own bytes of them."""
+"""Tensors in safetensors files: listing them, and reading only the bytes a process needs."""
 
 import json
 from collections.abc import Mapping
@@ -15,15 +15,15 @@ from safetensors import SafetensorError, safe_open
 from stepdiff_jax.errors import InputError
 
 INDEX = "model.safetensors.index.json"
-"""Hugging Face's table of which file of a directory holds which tensor."""
+"""Hugging Face's index of which file of a directory holds which tensor."""
 
 DTYPES = {"BF16": jnp.bfloat16, "F16": jnp.float16, "F32": jnp.float32, "F64": jnp.float64}
-"""Of the safetensors format, those that weights have."""
+"""The dtypes of the safetensors format that are accepted for weights."""
 
 
 @dataclass(frozen=True)
 class StoredTensor:
-    """One tensor as it stands in a file; `dtype` is a name of the safetensors format."""
+    """One tensor as stored in a file; `dtype` is a name of the safetensors format."""
 
     file: Path
     shape: tuple[int, ...]
@@ -33,16 +33,16 @@ class StoredTensor:
 class TensorFiles:
     """A safetensors file, or a directory of them as Hugging Face writes it.
 
-    tensors: name -> where it stands.
-    metadata: of a single file, as its header has it; empty for a directory.
+    tensors: name -> stored tensor.
+    metadata: from the header of a single file; empty if there are several.
     """
 
     def __init__(self, path: Path):
         """Reads the headers only.
 
         Raises:
-            InputError: nothing there; a file is missing, truncated or no safetensors file; a tensor
-                is in two files, or not in the one that the index names.
+            InputError: there are no files; a file is missing, truncated or not a safetensors one;
+                a tensor is in two files, or not in the file that the index names.
         """
         self.path = path
         self.tensors: dict[str, StoredTensor] = {}
@@ -62,11 +62,11 @@ class TensorFiles:
                     raise InputError(f"{path / INDEX}: tensor {name} is not in {file_name}")
 
     def load(self, wanted: Mapping[str, jax.ShapeDtypeStruct]) -> dict[str, jax.Array]:
-        """Arrays by name, in the dtypes and shardings of `wanted`; shapes are the stored ones.
+        """Arrays by name, in the dtypes and shardings of `wanted`, with the stored shapes.
 
-        Every process of a run calls this alike, and reads the bytes that its devices hold.
+        Every process of a run makes the same call, and reads the bytes for its own devices.
         """
-        absl_logging.set_verbosity(absl_logging.ERROR)  # Orbax tells every read
+        absl_logging.set_verbosity(absl_logging.ERROR)  # Orbax logs every read
         by_file: dict[Path, dict[str, jax.ShapeDtypeStruct]] = {}
         for name, leaf in wanted.items():
             by_file.setdefault(self.tensors[name].file, {})[name] = leaf
@@ -84,21 +84,21 @@ def _files(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     if not path.is_dir():
-        raise InputError(f"{path}: no such file or directory, so there are no weights")
+        raise InputError(f"{path}: no such file or directory, hence no weights")
     if (path / INDEX).exists():
         files = [path / name for name in sorted(set(_index(path).values()))]
     else:
         files = sorted(path.glob("*.safetensors"))
     if not files:
         raise InputError(
-            f"{path}: no *.safetensors in it; `stepdiff convert llama {path} --to DIR` makes them "
+            f"{path}: no *.safetensors files; `stepdiff convert llama {path} --to DIR` makes them "
             "from *.bin and *.pth files"
         )
     return files
 
 
 def _index(directory: Path) -> dict[str, str]:
-    """Tensor -> name of its file."""
+    """Tensor name -> file name."""
     path = directory / INDEX
     try:
         table = json.loads(path.read_text())["weight_map"]
@@ -108,7 +108,7 @@ def _index(directory: Path) -> dict[str, str]:
 
 
 def _header(file: Path) -> tuple[dict[str, StoredTensor], dict[str, str]]:
-    # Orbax would report a truncated file too, but only when its turn has come.
+    # Orbax would report a truncated file too, but only when it reads it.
     try:
         with safe_open(file, framework="numpy") as opened:
             names = opened.keys()
@@ -122,5 +122,7 @@ def _header(file: Path) -> tuple[dict[str, StoredTensor], dict[str, str]]:
         raise InputError(f"{file}: not a complete safetensors file: {error}") from error
     for name, tensor in tensors.items():
         if tensor.dtype not in DTYPES:
-            raise InputError(f"{file}: tensor {name} is of type {tensor.dtype}: no weights")
+            raise InputError(
+                f"{file}: tensor {name} has dtype {tensor.dtype}; known: {', '.join(DTYPES)}"
+            )
     return tensors, metadata

@@ -1,4 +1,4 @@
-"""Which stored tensor each array of a model comes from, checked before anything is read."""
+"""Which stored tensor fills each array of a model, validated before any is read."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -10,12 +10,12 @@ from stepdiff_jax.families.common.base import Tensor
 from stepdiff_jax.weights.tensor_files import TensorFiles
 
 NAMED_PROBLEMS = 4
-"""Tensors that an error names before it only counts them."""
+"""Maximum number of tensors that an error names; the rest are counted."""
 
 
 @dataclass(frozen=True)
 class Ignored:
-    """A tensor that is in the files and not in the model, and why that is right."""
+    """A tensor that is in the files but not in the model, and why this is expected."""
 
     file: str
     key: str
@@ -24,7 +24,7 @@ class Ignored:
 
 @dataclass(frozen=True)
 class Row:
-    """Where one part of one of our arrays comes from; the shape and dtype are the stored ones."""
+    """The source of an array or a part of it; shape and dtype are as stored."""
 
     target: str
     shape: tuple[int, ...]
@@ -35,7 +35,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Report:
-    """What a load takes from where."""
+    """Which array is loaded from where."""
 
     path: str
     kind: str
@@ -46,7 +46,7 @@ class Report:
         return asdict(self)
 
     def describe(self) -> str:
-        """The whole table, a line for each tensor."""
+        """The whole table, one line per tensor."""
         cells = [
             (row.target, "x".join(map(str, row.shape)) or "()", row.dtype, row.file, row.key)
             for row in self.rows
@@ -62,7 +62,7 @@ class Report:
         return "\n".join((self.summary(), *lines))
 
     def summary(self) -> str:
-        """One line."""
+        """A one-line summary."""
         files = len({row.file for row in self.rows})
         dtypes = "/".join(sorted({row.dtype for row in self.rows}))
         left = f", {len(self.ignored)} ignored" if self.ignored else ""
@@ -70,7 +70,7 @@ class Report:
 
 
 def check(files: TensorFiles, tensors: Iterable[Tensor], ignored: Sequence[Ignored] = ()) -> None:
-    """As `check_shapes`, of files and what a model takes from them."""
+    """As `check_shapes`, for files and the tensors that a model loads from them."""
     skipped = {one.key for one in ignored}
     check_shapes(
         files.path,
@@ -86,14 +86,14 @@ def check_shapes(
     found: Mapping[str, tuple[int, ...]],
     files: Mapping[str, Path] | None = None,
 ) -> None:
-    """Compare a checkpoint with a model: every tensor is there, in its shape, and no other.
+    """Check that a checkpoint has exactly the model's tensors, with the same shapes.
 
     Args:
-        path: of the checkpoint, for the message.
+        path: the checkpoint's path, for the message.
         expected, found: name -> shape, in the model and in the checkpoint.
-        files: name -> the file of the checkpoint that holds it, if there are several.
+        files: name -> the checkpoint file with that tensor, if there are several.
     Raises:
-        InputError: one line that names what is missing, unknown or misshapen, and its file.
+        InputError: one line that names missing, unknown or misshapen tensors and their files.
     """
 
     def where(name: str) -> str:
@@ -118,14 +118,14 @@ def check_shapes(
 def report(
     files: TensorFiles, tensors: Iterable[Tensor], kind: str, ignored: Sequence[Ignored] = ()
 ) -> Report:
-    """The table of a load that `check` has passed."""
+    """The table of a load that has passed `check`."""
     rows = []
     for tensor in tensors:
         stored = files.tensors[tensor.name]
-        place = "" if tensor.layer is None else f"[{tensor.layer}]"
+        part = "" if tensor.layer is None else f"[{tensor.layer}]"
         if tensor.rows is not None:
-            place = " from rows {}:{}".format(*tensor.rows)
+            part = " from rows {}:{}".format(*tensor.rows)
         rows.append(
-            Row(tensor.target + place, stored.shape, stored.dtype, stored.file.name, tensor.name)
+            Row(tensor.target + part, stored.shape, stored.dtype, stored.file.name, tensor.name)
         )
     return Report(str(files.path), kind, tuple(rows), tuple(ignored))

@@ -159,7 +159,7 @@ def test_weights_of_another_model_are_refused(directory, capsys):
     assert len(lines) == 2
     for line in lines:
         assert "a checkpoint of another model: fingerprint is " in line
-        assert "--allow-other-frozen-weights takes it all the same" in line
+        assert "--allow-other-frozen-weights accepts it anyway" in line
 
 
 def test_weights_are_checked_without_starting_a_backend(directory):

@@ -115,9 +115,9 @@ def test_environment_of_one_process_and_of_several():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"STEPDIFF_PROCESS": ""}, "STEPDIFF_COORDINATOR is set, STEPDIFF_PROCESS is not"),
+        ({"STEPDIFF_PROCESS": ""}, "STEPDIFF_COORDINATOR is set, but STEPDIFF_PROCESS is not"),
         ({"STEPDIFF_PROCESS": "4"}, "STEPDIFF_PROCESS must be below STEPDIFF_PROCESSES 4, got 4"),
-        ({"STEPDIFF_PROCESSES": "two"}, "STEPDIFF_PROCESSES must be a number .* got 'two'"),
+        ({"STEPDIFF_PROCESSES": "two"}, "STEPDIFF_PROCESSES must be an integer .* got 'two'"),
         ({"STEPDIFF_COORDINATOR": "host"}, "STEPDIFF_COORDINATOR must be HOST:PORT, got 'host'"),
     ],
 )

@@ -105,7 +105,7 @@ def test_there_and_back_is_bitwise_the_same_run(runs, case, flags, tmp_path):
     [
         ("last layers", (), "the run trained llama.last_blocks."),
         ("last layers", ("--adapters", "merged"), "use --llm include"),
-        ("lora", ("--adapters", "merged"), "--adapters merged goes with --llm include"),
+        ("lora", ("--adapters", "merged"), "--adapters merged requires --llm include"),
     ],
 )
 def test_what_would_be_left_out_is_an_input_error(runs, case, flags, message, tmp_path, capsys):
@@ -113,7 +113,7 @@ def test_what_would_be_left_out_is_an_input_error(runs, case, flags, message, tm
     assert main(("convert", "torch", str(runs[case]), "--to", str(out), *flags)) == 2
     assert message in capsys.readouterr().err
     assert main(("convert", "projector", str(runs[case]), "--to", str(out))) == 2
-    assert "beside the resampler" in capsys.readouterr().err
+    assert "besides the resampler" in capsys.readouterr().err
     assert not out.exists()
 
 

@@ -47,7 +47,7 @@ def test_another_experiment_or_mesh_is_refused(tiny, executable, tmp_path):
 def test_a_file_of_something_else_is_one_line(tiny, tmp_path, content):
     path = tmp_path / "step.xla"
     path.write_bytes(content)
-    with pytest.raises(InputError, match=r"step.xla: no executable of `stepdiff aot --save`"):
+    with pytest.raises(InputError, match=r"step.xla: not an executable of `stepdiff aot --save`"):
         losses(tiny, tmp_path / "run", path)
 
 

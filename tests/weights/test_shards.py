@@ -56,7 +56,7 @@ def test_every_tensor_comes_back_and_files_are_no_larger_than_asked(
 
 def test_a_tensor_that_is_not_what_was_promised_is_an_error(tmp_path):
     wrong = Pending("t", (2,), np.dtype(np.float32), lambda: np.zeros(3, np.float32))
-    with pytest.raises(ValueError, match=r"t: float32 \(3,\) was made, float32 \(2,\) was"):
+    with pytest.raises(ValueError, match=r"t: got float32 \(3,\), expected float32 \(2,\)"):
         write_shards(tmp_path, [wrong])
 
 

@@ -1,7 +1,7 @@
 """Train the kitchen's stand-ins: `python -m data_prep.kitchen.pretrain`.
 
-Writes `tokenizer.model`, `language_model.safetensors` and `encoder.safetensors` (float16). A
-stopped run goes on where it was; some two hours on two cores, to go by its parts (see CARD.md).
+Writes `tokenizer.model`, `language_model.safetensors` and `encoder.safetensors` (float16). An
+interrupted run resumes. Takes about two hours on two cores, estimated from its parts (see CARD.md).
 """
 
 import logging
@@ -16,16 +16,16 @@ from data_prep.kitchen import stand_ins
 
 @dataclass(frozen=True)
 class Pretrain:
-    """What to train, how long, and where it goes."""
+    """What to train, for how long, and where to write it."""
 
     part: Literal["all", "language-model", "encoder"] = "all"
     directory: Path = Path("build/pretrain")
     """Checkpoints."""
     output: Path = stand_ins.DIRECTORY
     language_model_rounds: tuple[int, ...] = (3000, 1500, 1500)
-    """Steps of each round of the language model's training."""
+    """Steps in each round of the language model's training."""
     encoder_rounds: tuple[int, ...] = (1700, 1200)
-    """Steps of each round of the encoder's training."""
+    """Steps in each round of the encoder's training."""
     seed: int = 0
 
 

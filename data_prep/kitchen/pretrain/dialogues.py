@@ -1,8 +1,8 @@
-"""The language model's training text: comparison dialogues with descriptions for videos.
+"""The language model's training text: comparison dialogues with descriptions in place of videos.
 
-This is what Llama-2-chat brings along: it can read two step descriptions and compare them. Each
-dialogue is laid out exactly as training lays out videos, with a description in each video's slot.
-Only scenes of the training split occur.
+They teach what Llama-2-chat can do already: read two step descriptions and compare them. Each
+dialogue has the layout used in training, with a description in each video's slot. Only scenes of
+the training split are used.
 """
 
 from collections.abc import Iterator
@@ -51,13 +51,13 @@ def keywords(scene: Scene, rng: np.random.Generator) -> str:
 
 
 def described(scene: Scene, rng: np.random.Generator) -> Text:
-    """A scene in a video's slot: sentences now and then, since the form must not matter."""
+    """A scene in a video's slot: sometimes as sentences, since the form must not matter."""
     text = language.describe(scene, rng) if rng.random() < SENTENCES else keywords(scene, rng)
     return Text(text, loss_weight=DESCRIPTION_WEIGHT)
 
 
 def narrated(scene: Scene, rng: np.random.Generator) -> str:
-    """What the person says, with an off-topic sentence now and then."""
+    """What the person says, sometimes with an off-topic sentence."""
     sentences = language.narration(scene, rng)
     if rng.random() < 0.3:
         off_topic = language.OFF_TOPIC[rng.integers(len(language.OFF_TOPIC))]
@@ -68,8 +68,8 @@ def narrated(scene: Scene, rng: np.random.Generator) -> str:
 def pair_dialogue(rng: np.random.Generator) -> Conversation:
     """Two scenes and seven questions about them.
 
-    To tell whether two descriptions agree is by far the hardest, so there is much of it: verdicts,
-    scores of all categories and checklists of all attributes, from which a verdict follows.
+    Deciding whether two descriptions agree is by far the hardest task, so it is frequent: verdicts,
+    scores of all categories, and checklists of all attributes, from which a verdict follows.
     """
     reference = sample_scene(rng, "train")
     candidate = similar_scene(reference, rng)
@@ -111,7 +111,7 @@ def interleaved_text(rng: np.random.Generator) -> Conversation:
 
 
 def dialogues(seed: int) -> Iterator[Conversation]:
-    """An endless, seeded stream: four fifths pair dialogues."""
+    """An endless, seeded stream; four fifths are pair dialogues."""
     rng = np.random.default_rng(seed)
     kinds = 8 * [pair_dialogue] + [single_dialogue, interleaved_text]
     while True:

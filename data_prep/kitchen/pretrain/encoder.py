@@ -1,8 +1,8 @@
-"""The stand-in for InternVideo: a tiny one of the same architecture, trained on rendered clips.
+"""The stand-in for InternVideo: a tiny model of the same architecture, trained on rendered clips.
 
-As the original, it learns from a contrastive loss between videos and texts and from a captioning
-loss through a decoder that is thrown away. Ours: the decoder is a resampler with one latent for
-each word of a fixed caption (keystep and attributes), read by a linear classifier.
+Like the original, it learns from a contrastive loss between videos and texts and from a captioning
+loss through a decoder that is then discarded. Ours: the decoder is a resampler with one latent per
+word of a fixed caption (keystep and attributes), read by a linear classifier.
 """
 
 from collections.abc import Sequence
@@ -33,14 +33,14 @@ BATCH = 32
 Schedule = tuple[tuple[float, int], ...]
 FIRST_ROUND: Schedule = ((0.5, 2), (0.8, 4), (1.0, 8))
 LATER_ROUNDS: Schedule = ((0.85, 2), (0.95, 4), (1.0, 8))
-"""(share of the round's steps until which, frames of a clip that are seen): the blocks never mix
-frames, so what they learn of single frames does not depend on how many there are, and two cost a
-quarter of eight."""
+"""(end as a share of the round's steps, frames used per clip): the blocks never mix frames, so what
+they learn from single frames does not depend on their number, and two frames cost a quarter of
+eight."""
 SLOTS = (len(KEYSTEPS), *(len(VALUES[name]) for name in ATTRIBUTES))
 
 
 class Captioner(nnx.Module):
-    """The encoder and the decoder that only its training needs."""
+    """The encoder, with the decoder that is needed only for training."""
 
     def __init__(self, encoder: InternVideo, config: EncoderConfig, *, rngs: nnx.Rngs):
         self.encoder = encoder
@@ -54,21 +54,21 @@ class Captioner(nnx.Module):
 
 
 def caption_loss(logits: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Mean cross-entropy over the caption's words, each among its slot's words.
+    """Mean cross-entropy over the caption's words, each over its slot's vocabulary.
 
     Args:
         logits: [N, slots, sum(SLOTS)]; labels: int [N, slots], index within the slot.
     Returns:
-        the loss, and the share of right words of each slot.
+        the loss, and the accuracy of each slot.
     """
     starts = np.cumsum((0, *SLOTS[:-1]))
-    losses, right = [], []
+    losses, correct = [], []
     for slot, (start, count) in enumerate(zip(starts, SLOTS)):
         scores = jax.nn.log_softmax(logits[:, slot, start : start + count])
         label = labels[:, slot]
         losses.append(-jnp.mean(jnp.take_along_axis(scores, label[:, None], 1)))
-        right.append(jnp.mean(jnp.argmax(scores, 1) == label))
-    return jnp.mean(jnp.stack(losses)), jnp.stack(right)
+        correct.append(jnp.mean(jnp.argmax(scores, 1) == label))
+    return jnp.mean(jnp.stack(losses)), jnp.stack(correct)
 
 
 def encoder_loss(
@@ -85,14 +85,14 @@ def encoder_loss(
     contrastive = -0.5 * sum(
         jnp.mean(jax.nn.log_softmax(table)[order, order]) for table in (scores, scores.T)
     )
-    caption, right = caption_loss(model.decoder(decoded), labels)
+    caption, accuracies = caption_loss(model.decoder(decoded), labels)
     figures = {"contrastive": contrastive, "caption": caption}
-    shares = dict(zip(("keystep", *ATTRIBUTES), right))
-    return contrastive + 2.0 * caption, {**figures, **shares}
+    by_slot = dict(zip(("keystep", *ATTRIBUTES), accuracies))
+    return contrastive + 2.0 * caption, {**figures, **by_slot}
 
 
 def render_training_clip(seed: tuple[int, int], frames: int) -> tuple[Scene, np.ndarray]:
-    """A seeded training scene and its frames at uniform phases, slightly jittered."""
+    """A seeded training scene and its frames at uniform, slightly jittered phases."""
     rng = np.random.default_rng(seed)
     scene = sample_scene(rng, "train")
     phases = np.clip(np.linspace(0, 1, frames) + rng.uniform(-0.02, 0.02, frames), 0, 1)
@@ -100,7 +100,7 @@ def render_training_clip(seed: tuple[int, int], frames: int) -> tuple[Scene, np.
 
 
 class Clips:
-    """Rendered training clips, and batches of them with texts as a pure function of the step."""
+    """Rendered training clips, and batches of clips and texts as a pure function of the step."""
 
     def __init__(self, config: EncoderConfig, tokenizer: Tokenizer, seed: int, count: int = CLIPS):
         self.config, self.tokenizer, self.seed = config, tokenizer, seed
@@ -114,7 +114,7 @@ class Clips:
     def batch(self, step: int, seen: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """frames uint8 [B, seen, H, W, 3], text ids int32 [B, context], labels int32 [B, slots].
 
-        Every second batch holds two keysteps only, which makes the contrast fine-grained.
+        Every second batch has only two keysteps, which makes the contrast fine-grained.
         """
         rng = np.random.default_rng((self.seed, step, 1))
         allowed = rng.permutation(len(KEYSTEPS))[: 2 if step % 2 else None]
@@ -143,9 +143,9 @@ def train_encoder(
     """Train from random weights and return the encoder without its decoder.
 
     Args:
-        clips: rendered clips to learn from; each keystep needs at least half a batch.
-        rounds: steps of each round. A later one goes on from the float16 weights of the one before
-            with a rate that rises anew and a new decoder.
+        clips: number of rendered clips; each keystep needs at least half a batch.
+        rounds: steps in each round. A later round continues from the float16 weights of the
+            previous one with a new warm-up and a new decoder.
         directory: see `train_rounds`.
     """
     drawn = Clips(config, tokenizer, seed, clips)
@@ -176,7 +176,7 @@ def train_encoder(
 
 
 def _batch(clips: Clips, one: Round, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The clips of a round's step, with the frames of that part of the round."""
+    """The batch of a round's step, with the number of frames scheduled for it."""
     schedule = LATER_ROUNDS if one.number else FIRST_ROUND
     seen = next(count for share, count in schedule if step < share * one.steps)
     return clips.batch(one.first + step, seen)

@@ -22,30 +22,29 @@ from stepdiff_jax.models.llama import Llama
 ROW = RowShape(length=356, videos=1, answers=356)
 ROWS = 16
 NOISE = 0.6
-"""Largest noise on the prefix's embeddings, relative to their RMS: soft tokens that a resampler
-writes are never exactly words, and Llama-2, trained on far more text, is robust to that. It grows
-from nothing over the second third of a round's steps, once words are told apart."""
+"""Maximum noise on the prefix's embeddings, relative to their RMS: a resampler's soft tokens are
+never exactly words, and Llama-2, trained on far more text, is robust to that. It grows from zero
+over the second third of a round's steps, once the model can distinguish words."""
 MIXING = 0.8
-"""Largest share of a neighbouring token's embedding that is added to each of the prefix's, from the
-third round on: a resampler may write two things into one latent. It grows as the noise does."""
+"""Maximum share of a neighbouring token's embedding added to each prefix embedding, from the third
+round on: a resampler may write two things into one latent. It grows like the noise."""
 MIXED_ROUND = 2
-
 
 VERDICT, SCORED, CHECKLIST = (
     language.answer_weight(ask)
     for ask in (language.ask_same, language.ask_scores, language.ask_checklist)
 )
-"""By these weights the figures tell answers apart."""
+"""Loss weights, by which the figures distinguish kinds of answers."""
 
 
 def value_tokens(tokenizer: Tokenizer) -> np.ndarray:
-    """Ids of the attributes' words, each one token."""
+    """Token ids of the attribute words; each word is one token."""
     ids = [tokenizer.encode(word) for words in VALUES.values() for word in words]
     return np.array([token for (token,) in ids])
 
 
 def score_tokens(tokenizer: Tokenizer) -> np.ndarray:
-    """Ids of the digits that similarity scores are written with."""
+    """Token ids of the digits of similarity scores."""
     return np.array([tokenizer.encode(str(digit))[-1] for digit in SCORES.values()])
 
 
@@ -58,34 +57,34 @@ def language_loss(
     scores: np.ndarray,
     end: int,
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """Weighted cross-entropy of every token that has a weight; the shared prefix is disturbed.
+    """Weighted cross-entropy, with the shared prefix's embeddings perturbed.
 
     Args:
-        batch: rows, the largest noise, and the largest share of a neighbour.
-        values: token ids of attribute words; scores: of the digits of scores; end: of the end
-            token. For the figures only.
+        batch: rows, the maximum noise, and the maximum share of a neighbour.
+        values, scores, end: token ids of the attribute words, of the digits of scores, and of the
+            end token; used for the figures only.
     """
-    rows, largest, largest_share = batch
+    rows, max_noise, max_share = batch
     embeddings = model.embed(rows.tokens)
     scale_key, noise_key, share_key, side_key = jax.random.split(key, 4)
-    one_a_row = (len(rows.tokens), 1, 1)
-    share = largest_share * jax.random.uniform(share_key, one_a_row)
+    per_row = (len(rows.tokens), 1, 1)
+    share = max_share * jax.random.uniform(share_key, per_row)
     neighbours = jnp.where(
-        jax.random.bernoulli(side_key, shape=one_a_row),
+        jax.random.bernoulli(side_key, shape=per_row),
         jnp.roll(embeddings, 1, axis=1),
         jnp.roll(embeddings, -1, axis=1),
     )
-    scale = largest * jax.random.uniform(scale_key, one_a_row)
+    scale = max_noise * jax.random.uniform(scale_key, per_row)
     rms = jnp.sqrt(jnp.mean(jnp.square(model.embedding[...])))
     noise = scale * rms * jax.random.normal(noise_key, embeddings.shape)
-    disturbance = noise + share * neighbours
-    embeddings += jnp.where((rows.parent == 0)[..., None], disturbance, 0.0)
+    perturbation = noise + share * neighbours
+    embeddings += jnp.where((rows.parent == 0)[..., None], perturbation, 0.0)
     hidden, _ = model(embeddings, rows.positions, attention_mask(rows, rows))
     log_probabilities = jax.nn.log_softmax(model.logits(hidden[:, :-1]))
     targets = rows.tokens[:, 1:]
     token_loss = -jnp.take_along_axis(log_probabilities, targets[..., None], -1)[..., 0]
     weight = rows.loss_mask[:, 1:]
-    right = jnp.argmax(log_probabilities, -1) == targets
+    correct = jnp.argmax(log_probabilities, -1) == targets
     verdict = (weight == VERDICT) & (targets != end)
     scored = (weight == SCORED) & jnp.isin(targets, scores)
     checked = (weight == CHECKLIST) & (targets != end)
@@ -96,9 +95,9 @@ def language_loss(
 
     return jnp.sum(weight * token_loss) / jnp.sum(weight), {
         "verdict": mean(token_loss, verdict),
-        "scores right": mean(right, scored),
-        "checklist right": mean(right, checked),
-        "values right": mean(right, named),
+        "scores right": mean(correct, scored),
+        "checklist right": mean(correct, checked),
+        "values right": mean(correct, named),
     }
 
 
@@ -111,7 +110,7 @@ def batch_of_rows(tokenizer: Tokenizer, seed: int, step: int) -> PackedRows:
     while len(rows) < ROWS:
         example = next(examples)
         if example.length > ROW.length:
-            continue  # rare, and no more than one dialogue among thousands
+            continue  # rare: about one dialogue in thousands
         if sum(one.length for one in waiting) + example.length > ROW.length:
             rows.append(pack_row(waiting, ROW, latents=0)[0])
             waiting = []
@@ -127,12 +126,12 @@ def train_language_model(
     seed: int,
     directory: Path,
 ) -> Llama:
-    """Train from random weights; deterministic on one kind of machine.
+    """Train from random weights; deterministic on a given type of machine.
 
     Args:
-        rounds: steps of each round. A later one goes on from the float16 weights of the one before
-            with a rate and a noise that rise anew: verdicts that a round left unlearned are learned
-            in the next.
+        rounds: steps in each round. A later round continues from the float16 weights of the
+            previous one, with rate and noise rising again: the next round learns verdicts that
+            the previous one did not.
         directory: see `train_rounds`.
     """
     loss = partial(
@@ -157,7 +156,7 @@ def train_language_model(
 def _batch(
     tokenizer: Tokenizer, seed: int, one: Round, step: int
 ) -> tuple[PackedRows, np.float32, np.float32]:
-    """The rows of a round's step, the largest noise, and the largest share of a neighbour."""
+    """The rows of a round's step, the maximum noise, and the maximum share of a neighbour."""
     grown = np.clip(3 * step / one.steps - 1, 0, 1)
     share = MIXING if one.number >= MIXED_ROUND else 0.0
     rows = batch_of_rows(tokenizer, seed, one.first + step)

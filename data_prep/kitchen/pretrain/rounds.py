@@ -1,4 +1,4 @@
-"""Trains a stand-in round by round, every weight of it, in the training loop of all experiments."""
+"""Trains all weights of a stand-in round by round, in the training loop of all experiments."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -28,8 +28,13 @@ EVERYTHING = ("*",)
 
 @dataclass(frozen=True)
 class Round:
-    """A round of a training: its number from 0, the step of all rounds that it begins with, its own
-    steps, and its run directory."""
+    """A round of training.
+
+    number: from 0.
+    first: its first step, counted over all rounds.
+    steps: its number of steps.
+    directory: its run directory.
+    """
 
     number: int
     first: int
@@ -41,12 +46,13 @@ class Round:
 class Recipe:
     """How a stand-in is trained.
 
-    name: shown beside the progress.
-    loss: of (model, batch, random key), with figures to log.
-    batch: from a round and a step of it to the step's batch; a pure function, so that a stopped run
-        can go on.
-    tokens: of a batch, for the speed that is shown.
-    settings: what else the batches and the model depend on; a run with others is not continued.
+    name: shown with the progress.
+    loss: maps (model, batch, random key) to a scalar and figures to log.
+    batch: maps a round and a step of it to the step's batch; a pure function, so that an
+        interrupted run can resume.
+    tokens: counts the tokens of a batch, for the displayed speed.
+    settings: what else the batches and the model depend on; a run with other settings is not
+        resumed.
     """
 
     name: str
@@ -78,12 +84,12 @@ def train_rounds(
     """Train `model` round by round and return it.
 
     Args:
-        rounds: steps of each round. Each begins with the float16 weights of the one before.
-        directory: of a run directory and a file of weights for each round; a round whose file is
-            there is done.
-        begin, end: from a model and its round to what is trained, and back.
+        rounds: steps in each round. Each starts from the float16 weights of the previous one.
+        directory: holds a run directory and a weights file per round; a round whose file exists
+            is skipped.
+        begin, end: map a model and its round to the module that is trained, and back.
     Raises:
-        InputError: a round's run directory holds another training's checkpoints.
+        InputError: a round's run directory holds checkpoints of another training run.
         Interrupted: SIGTERM or SIGINT ended it early; everything is saved.
     """
     for number, steps in enumerate(rounds):
@@ -96,7 +102,7 @@ def train_rounds(
 
 
 def _train_round(model: nnx.Module, recipe: Recipe, one: Round) -> Any:
-    """The model after a round, all of it trained on this machine's first device."""
+    """The model after a round in which all weights are trained, on this machine's first device."""
     mesh = make_mesh(MeshConfig(), jax.devices()[:1])
     graph, state, nothing = split_variables(model, EVERYTHING)
     seed = recipe.seed + one.number

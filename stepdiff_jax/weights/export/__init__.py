@@ -1,1 +1,1 @@
-"""A run as a directory that transformers opens, and back."""
+"""Exports a run to a directory that transformers can load, and imports it back."""

@@ -1,7 +1,7 @@
 """Adapters in the file format of peft (huggingface.co/docs/peft, "PEFT checkpoint format").
 
-A directory of `adapter_config.json` and `adapter_model.safetensors`; `peft.PeftModel` loads it onto
-the base model. Written without torch and without peft.
+A directory with `adapter_config.json` and `adapter_model.safetensors`, which `peft.PeftModel` loads
+onto the base model. Written without torch or peft.
 """
 
 import json
@@ -23,7 +23,7 @@ from stepdiff_jax.weights.tensor_files import TensorFiles
 
 CONFIG_FILE, WEIGHTS_FILE = "adapter_config.json", "adapter_model.safetensors"
 DIRECTORY = "adapter"
-"""Where an exported model has its adapters."""
+"""Subdirectory of an exported model with its adapters."""
 
 
 def write_adapter(
@@ -32,8 +32,8 @@ def write_adapter(
     """Write a run's adapters into a new directory.
 
     Args:
-        arrays: what the run trained of the language model, by dotted name in it.
-        base: the name or directory of the language model, if it is known.
+        arrays: the trained arrays of the language model, by dotted name in it.
+        base: the name or directory of the language model, if known.
     """
     directory.mkdir()
     model, _ = trained_shapes(experiment)
@@ -47,7 +47,7 @@ def write_adapter(
 
 
 def read_adapter(directory: Path, experiment: Experiment) -> dict[str, np.ndarray]:
-    """The arrays of `write_adapter` by their names in a checkpoint.
+    """The arrays written by `write_adapter`, by checkpoint name.
 
     Raises InputError if the file is missing or broken, or a tensor is missing or misshapen.
     """
@@ -71,7 +71,7 @@ def read_adapter(directory: Path, experiment: Experiment) -> dict[str, np.ndarra
 
 
 def _keys(model: Llama) -> Iterator[tuple[str, str, int]]:
-    """Of each adapter's matrices: peft's name, ours, and the index of the layer in our stack."""
+    """For each adapter matrix: peft's name, our name, and the index of the layer in our stack."""
     for tensor in stored_tensors(model):
         if tensor.layer is not None and tensor.path[-1] in model.config.lora.matrices:
             module = tensor.name.removesuffix(".weight")

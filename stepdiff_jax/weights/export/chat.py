@@ -7,14 +7,14 @@ from stepdiff_jax.data.prompts import Text, pair_conversation
 from stepdiff_jax.families.common.base import Family, Special
 
 QUESTION = "\0"
-"""Stands for the question; no prompt holds it."""
+"""Placeholder for the question; no prompt contains it."""
 
 
 def chat_json(family: Family) -> dict[str, Any]:
-    """What `torch_model/processing_stepdiff.py` needs to know of a family.
+    """What `torch_model/processing_stepdiff.py` needs to know about a family.
 
     pair: the paper's prompt about two videos. A part is {"special": NAME}, {"video": INDEX}, or
-    {"text": PARTS} with the question between the PARTS.
+    {"text": PARTS}, where the question goes between the PARTS.
     """
     chat = in_template(pair_conversation(0, 1, [(QUESTION, None)]), family)
     return {

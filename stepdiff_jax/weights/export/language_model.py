@@ -1,4 +1,4 @@
-"""The language model of a run under the names of transformers, with what the run trained of it."""
+"""A run's language model under transformers' names, with the weights the run trained."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -28,7 +28,7 @@ Adapters = Literal["apart", "merged"]
 
 
 def trained_arrays(trained: TrainedWeights) -> dict[str, np.ndarray]:
-    """What a run trained of the language model, by dotted name in it; adapters too."""
+    """The language model's trained arrays, adapters included, by dotted name in it."""
     return {
         name.removeprefix(OURS): array
         for name, array in trained.arrays.items()
@@ -42,7 +42,7 @@ def check_export(
     llm: Literal["reference", "include"],
     adapters: Adapters,
 ) -> None:
-    """Raise InputError if what a run trained of the language model cannot be written this way."""
+    """Raise InputError if the language model's trained arrays cannot be exported this way."""
     own = [name for name in trained_arrays(trained) if ".lora." not in name]
     if own and llm == "reference":
         raise InputError(
@@ -50,9 +50,9 @@ def check_export(
             "--llm include"
         )
     if adapters == "merged" and not experiment.llama.lora.rank:
-        raise InputError("--adapters merged: llama.lora.rank of the run is 0")
+        raise InputError("--adapters merged: the run has llama.lora.rank 0")
     if adapters == "merged" and llm == "reference":
-        raise InputError("--adapters merged goes with --llm include")
+        raise InputError("--adapters merged requires --llm include")
 
 
 def language_model_tensors(
@@ -60,8 +60,8 @@ def language_model_tensors(
 ) -> list[Pending]:
     """All tensors, read from our arrays one at a time.
 
-    Those that the run trained are written in float32, as they were trained, the others in the
-    model's dtype. Merged adapters are added to their matrices in float32.
+    Tensors that the run trained are written in float32, as they were trained, and the others in
+    the model's dtype. Merged adapters are added to their matrices in float32.
     """
     model = abstract_model(experiment).llama
     filled = fill_llama(model, experiment.weights.llama)
@@ -85,7 +85,7 @@ def language_model_tensors(
 
 
 def trained_from_torch(files: TensorFiles, experiment: Experiment) -> dict[str, np.ndarray]:
-    """What an exported run trained of the language model, without adapters, by checkpoint name.
+    """An exported run's trained arrays of the language model, without adapters, by checkpoint name.
 
     Raises InputError if a tensor is missing.
     """
@@ -111,7 +111,7 @@ def trained_from_torch(files: TensorFiles, experiment: Experiment) -> dict[str, 
 
 
 def trained_shapes(experiment: Experiment) -> tuple[Llama, Mapping[str, Any]]:
-    """The abstract language model, and the trained ones of its arrays by dotted name in it."""
+    """The abstract language model, and its trained arrays by dotted name in it."""
     model = abstract_model(experiment)
     _, trained, _ = split_variables(model, experiment.trainable)
     leaves = named_leaves(trained)

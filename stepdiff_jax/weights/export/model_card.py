@@ -1,4 +1,4 @@
-"""The README.md of an exported model: what it is, how to use it, what it was measured to do."""
+"""The README.md of an exported model: what it is, how to use it, and its metrics."""
 
 import json
 from pathlib import Path
@@ -20,16 +20,16 @@ print(model.log_likelihood(answer_ids=processor.answer_ids("YES"), **asked))
 """
 
 
-def model_card(run: Path, experiment: Experiment, step: int, place: str | None) -> str:
-    """Markdown; metrics are those of the run's results.json, where there is one."""
-    language_model = "in this directory" if place is None else f"not included; loaded from {place}"
+def model_card(run: Path, experiment: Experiment, step: int, base: str | None) -> str:
+    """Markdown, with the metrics from the run's results.json if it exists."""
+    language_model = "in this directory" if base is None else f"not included; loaded from {base}"
     parts = [
         f"# {experiment.name}",
         "A StepDiff model (arXiv 2404.16222): it answers questions about two videos of the same "
         "step. Trained and exported by StepDiff-JAX.",
         f"- trained steps: {step}\n- language model: {language_model}\n"
-        "- encoder: the part that makes tokens; its text tower and pooled feature are left out\n"
-        "- the licences of the language model's and the encoder's weights are their owners'",
+        "- encoder: only the part that produces tokens, without text tower and pooled feature\n"
+        "- the weights of the language model and the encoder are under their owners' licences",
         "## Use",
         USE.rstrip(),
         "## Metrics",
@@ -44,9 +44,9 @@ def model_card(run: Path, experiment: Experiment, step: int, place: str | None) 
 def _metrics(path: Path) -> str:
     try:
         results = json.loads(path.read_text())
-        tasks, where = results["tasks"], f"{results['benchmark']}, split {results['split']}"
+        tasks, source = results["tasks"], f"{results['benchmark']}, split {results['split']}"
     except (OSError, ValueError, KeyError, TypeError):
         return "This run was not evaluated."
-    lines = [f"On {where}:", ""]
+    lines = [f"On {source}:", ""]
     lines += [f"- {task}: {json.dumps(metrics)}" for task, metrics in tasks.items()]
     return "\n".join(lines)

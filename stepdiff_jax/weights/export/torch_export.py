@@ -1,8 +1,8 @@
-"""`stepdiff convert torch`: a run as a directory that transformers opens, and back.
+"""`stepdiff convert torch`: exports a run to a directory that transformers can load, and back.
 
 Written without torch. Layout: config.json and the three files of `torch_model`; model*.safetensors
-with encoder, resampler and, where asked for, the language model; tokenizer; `stepdiff_run.json`
-with what the run was, from which `stepdiff convert jax` makes a run again.
+with encoder, resampler and, if requested, the language model; the tokenizer; `stepdiff_run.json`,
+a description of the run, from which `stepdiff convert jax` restores it.
 """
 
 import dataclasses
@@ -59,24 +59,24 @@ def export_torch(
     """Write a run's model for PyTorch.
 
     Args:
-        llm: "include" writes the language model's weights too; "reference" only says where they
-            are.
-        base: that place, a Hugging Face name or directory; None takes `weights.llama` of the run,
-            where that is a Hugging Face directory.
-        adapters: "apart" writes those of a run that has any in peft's format, into a directory
-            beside the model; "merged" adds them to the language model's weights.
+        llm: "include" also writes the language model's weights; "reference" only records where
+            they are.
+        base: that location, a Hugging Face name or directory; None uses the run's `weights.llama`,
+            if that is a Hugging Face directory.
+        adapters: "apart" writes adapters, if any, in peft's format into a subdirectory; "merged"
+            adds them to the language model's weights.
     Raises:
-        InputError: no trained weights; frozen weights that are missing or of another model; no
-            place to refer to; a quantised language model cannot be included; the run trained
-            weights of the language model that would be left out; `directory` exists.
+        InputError: there are no trained weights; frozen weights are missing or of another model;
+            the language model's location is unknown; a quantised language model cannot be
+            included; trained weights of the language model would be left out; `directory` exists.
     """
     experiment, trained = read_experiment(run), read_trained(run)
     tokenizer = load_tokenizer(experiment)
     check_export(experiment, trained, llm, adapters)
-    place = _place(experiment, base) if llm == "reference" else None
+    base = _base(experiment, base) if llm == "reference" else None
     if llm == "include" and experiment.llama.quantization:
         raise InputError(
-            f"llama.quantization: {experiment.llama.quantization} weights are not written; use "
+            f"llama.quantization: {experiment.llama.quantization} weights cannot be exported; use "
             "--llm reference"
         )
     with new_directory(directory) as unfinished:
@@ -89,28 +89,28 @@ def export_torch(
         if llm == "include":
             pending += language_model_tensors(experiment, trained, adapters)
         write_shards(unfinished, pending)
-        config = _config(experiment, tokenizer, trained, place)
+        config = _config(experiment, tokenizer, trained, base)
         if experiment.llama.lora.rank and adapters == "apart":
             config["adapter"] = peft.DIRECTORY
             arrays = trained_arrays(trained)
-            peft.write_adapter(unfinished / peft.DIRECTORY, experiment, arrays, place)
+            peft.write_adapter(unfinished / peft.DIRECTORY, experiment, arrays, base)
         _write_json(unfinished / "config.json", config)
         _write_json(unfinished / "processor_stepdiff.json", _processor(experiment, tokenizer))
         _write_json(unfinished / RUN_FILE, _run(experiment, trained))
         shutil.copyfile(tokenizer.path, unfinished / f"tokenizer{tokenizer.path.suffix}")
-        (unfinished / "README.md").write_text(model_card(run, experiment, trained.step, place))
+        (unfinished / "README.md").write_text(model_card(run, experiment, trained.step, base))
 
 
 def export_projector(run: Path, directory: Path) -> None:
-    """Write a run's resampler alone: `resampler.safetensors` and `stepdiff_run.json`.
+    """Write only a run's resampler: `resampler.safetensors` and `stepdiff_run.json`.
 
-    Raises InputError if there are no trained weights or more than the resampler's, or if
-    `directory` exists.
+    Raises InputError if there are no trained weights, if the run trained more than the resampler,
+    or if `directory` exists.
     """
     experiment, trained = read_experiment(run), read_trained(run)
     if others := trained_arrays(trained):
         raise InputError(
-            f"{run}: trained llama.{next(iter(others))} beside the resampler; use `stepdiff "
+            f"{run}: trained llama.{next(iter(others))} besides the resampler; use `stepdiff "
             "convert torch`"
         )
     tensors = _resampler(trained)
@@ -121,10 +121,10 @@ def export_projector(run: Path, directory: Path) -> None:
 
 
 def import_run(directory: Path, run: Path) -> None:
-    """A run directory from what `export_torch` or `export_projector` wrote: the same arrays.
+    """Restore a run directory, with the same arrays, from `export_torch` or `export_projector`.
 
-    It holds the trained weights and the configuration; `weights.initial_run` of another run, or
-    `stepdiff compare --model`, take it. Training itself cannot go on there.
+    It holds the trained weights and the configuration, for `weights.initial_run` of another run or
+    `stepdiff compare --model`. Training cannot resume from it.
 
     Raises:
         InputError: a file or a tensor is missing; `run` exists.
@@ -154,8 +154,8 @@ def import_run(directory: Path, run: Path) -> None:
     if experiment.llama.lora.rank:
         if not (directory / peft.DIRECTORY).is_dir():
             raise InputError(
-                f"{directory}: its adapters are merged into the weights; only those of an export "
-                "with --adapters apart can be taken back"
+                f"{directory}: its adapters are merged into the weights; only an export with "
+                "--adapters apart can be imported"
             )
         arrays |= peft.read_adapter(directory / peft.DIRECTORY, experiment)
     with new_directory(run) as unfinished:
@@ -163,14 +163,14 @@ def import_run(directory: Path, run: Path) -> None:
         write_trained(unfinished, TrainedWeights(step, metadata, arrays))
 
 
-def _place(experiment: Experiment, base: str | None) -> str:
+def _base(experiment: Experiment, base: str | None) -> str:
     if base is not None:
         return base
     stored = Path(experiment.weights.llama)
     if not (stored / "config.json").is_file():
         raise InputError(
-            f"weights.llama: {stored} is no Hugging Face directory to refer to; name one with "
-            "--base, or use --llm include"
+            f"weights.llama: {stored} is not a Hugging Face directory; name one with --base, "
+            "or use --llm include"
         )
     return str(stored.resolve())
 
@@ -185,7 +185,7 @@ def _pending(name: str, array: np.ndarray) -> Pending:
 
 
 def _config(
-    experiment: Experiment, tokenizer: Tokenizer, trained: TrainedWeights, place: str | None
+    experiment: Experiment, tokenizer: Tokenizer, trained: TrainedWeights, base: str | None
 ) -> dict[str, Any]:
     encoder, resampler = experiment.encoder, dataclasses.asdict(experiment.resampler)
     sizes = ("image_size", "patch_size", "width", "heads", "layers", "mlp_width")
@@ -209,7 +209,7 @@ def _config(
             "bos_token_id": tokenizer.bos,
             "eos_token_id": list(tokenizer.stops) if tokenizer.stops[1:] else tokenizer.eos,
         },
-        "language_model": place,
+        "language_model": base,
         "frozen_weights_fingerprint": trained.metadata.fingerprint,
     }
 

@@ -1,7 +1,7 @@
 """Our arrays under the names of the exported PyTorch model (`torch_model`), and back.
 
-That model has a `Linear` [outputs, inputs] for each matrix and a block for each layer; values are
-only transposed and reshaped, so the way back gives the very same arrays.
+That model has a `Linear` [outputs, inputs] per matrix and a block per layer; values are only
+transposed and reshaped, so converting back yields identical arrays.
 """
 
 from collections.abc import Mapping
@@ -16,15 +16,15 @@ NORMS = ("feature_norm", "latent_norm", "mlp_norm")
 
 
 def resampler_to_torch(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Trained arrays of a checkpoint to the exported model's."""
-    return {_torch_name(name): _turned(name, array) for name, array in arrays.items()}
+    """Rename and transpose a checkpoint's trained arrays for the exported model."""
+    return {_torch_name(name): _transposed(name, array) for name, array in arrays.items()}
 
 
 def resampler_from_torch(tensors: Mapping[str, np.ndarray], layers: int) -> dict[str, np.ndarray]:
-    """The inverse of `resampler_to_torch`; KeyError names a tensor that is missing."""
+    """The inverse of `resampler_to_torch`; KeyError names a missing tensor."""
     arrays = {}
     for name in resampler_names(layers):
-        arrays[name] = _turned(name, tensors[_torch_name(name)])
+        arrays[name] = _transposed(name, tensors[_torch_name(name)])
     return arrays
 
 
@@ -45,16 +45,19 @@ def _is_matrix(name: str) -> bool:
     return name.split(".")[-1] in (*MATRICES, "head")
 
 
-def _turned(name: str, array: np.ndarray) -> np.ndarray:
+def _transposed(name: str, array: np.ndarray) -> np.ndarray:
     return array.T if _is_matrix(name) else array
 
 
 def encoder_to_torch(
     arrays: Mapping[str, np.ndarray], config: EncoderConfig
 ) -> dict[str, np.ndarray]:
-    """The part of the video tower that makes tokens, by dotted names of `nnx.state`.
+    """The part of the video tower that produces tokens.
 
-    UniBlocks, the projection and the text tower are left out: tokens need none of them.
+    UniBlocks, projection and text tower are left out: tokens do not need them.
+
+    Args:
+        arrays: the encoder's arrays, by dotted name in `nnx.state`.
     """
     patch, width = config.patch_size, config.width
     kernel = arrays["video.patch_kernel"].reshape(patch * patch * 3, width)
@@ -66,9 +69,9 @@ def encoder_to_torch(
         "encoder.ln_pre.bias": arrays["video.ln_pre.bias"],
     }
     upper = len(config.uniblock_layers)
-    places = [("lower", layer) for layer in range(config.layers - upper)]
-    places += [("upper", layer) for layer in range(upper)]
-    for number, (part, layer) in enumerate(places):
+    indices = [("lower", layer) for layer in range(config.layers - upper)]
+    indices += [("upper", layer) for layer in range(upper)]
+    for number, (part, layer) in enumerate(indices):
         ours, theirs = f"video.{part}.", f"encoder.blocks.{number}."
         for norm in ("ln_1", "ln_2"):
             tensors[f"{theirs}{norm}.weight"] = arrays[f"{ours}{norm}.scale"][layer]
