@@ -121,7 +121,7 @@ def test_every_field_of_a_config_is_a_flag_with_its_value(capsys):
         (("compare", "a", "--model", "m"), "Missing from stepdiff compare: CANDIDATE "),
         (
             ("compare", "a", "b", "--model", "m", "--question", "q", "--category", "c"),
-            "--question and --category exclude each other",
+            "--question and --category are mutually exclusive",
         ),
         (("rank", "a", "--model", "m", "--category", "c"), "CANDIDATE is missing"),
         (
