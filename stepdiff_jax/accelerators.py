@@ -9,7 +9,7 @@ them. The presets stand with their sizes, in the files of `families/`.
 
 from dataclasses import replace
 
-from stepdiff_jax.config import Experiment, MeshConfig
+from stepdiff_jax.config import Experiment, LoraConfig, MeshConfig
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.families.common.find import find_family
 
@@ -20,7 +20,8 @@ def on_accelerator(experiment: Experiment, name: str) -> Experiment:
     Raises InputError for an unknown accelerator, or a language model without a preset.
     """
     family = find_family(experiment.llama.family)
-    published = [one for one in family.sizes.values() if one.config == experiment.llama]
+    base = replace(experiment.llama, lora=LoraConfig())  # adapters need no other layout
+    published = [one for one in family.sizes.values() if one.config == base]
     if not published:
         raise InputError(
             f"accelerator {name!r}: presets are for {family.title} {', '.join(family.sizes)} only; "
