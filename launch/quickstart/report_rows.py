@@ -12,8 +12,8 @@ CEILING_SHOWN = "Language model's own ceiling: Socratic with the true descriptio
 UNDEFINED_MARK = "†"
 
 BLEU, CIDER, ROUGE_L, ACCURACY, TAU = TABLE_1
-ATTRIBUTES = Column("attributes", "DiffCap", "words\nright")
-ALL_ATTRIBUTES = Column("all_attributes", "DiffCap", "all four\nright")
+ATTRIBUTES = Column("attributes", "DiffCap", "words\ncorrect")
+ALL_ATTRIBUTES = Column("all_attributes", "DiffCap", "all four\ncorrect")
 COLUMNS = (BLEU, CIDER, ROUGE_L, ATTRIBUTES, ALL_ATTRIBUTES, ACCURACY, TAU)
 LEADING = (ATTRIBUTES, ACCURACY, TAU)
 """The main metric of each task; captions are measured by their attributes (**ours**)."""
