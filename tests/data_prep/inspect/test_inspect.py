@@ -146,7 +146,7 @@ def test_the_counts_of_shards_are_added_up_and_missing_stages_are_named(source):
     assert f"clips: {EVIL}" in text
     assert page.tags.count("svg") == 2
     (source / "descriptions.2-of-2.summary.json").unlink()
-    assert "counts are parts: descriptions (1 of 2)" in shown(source, sample=0).text
+    assert "counts are partial: descriptions (1 of 2)" in shown(source, sample=0).text
 
 
 def test_a_whole_summary_is_not_added_to_its_shards(source):

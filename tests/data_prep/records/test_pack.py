@@ -83,7 +83,12 @@ def test_only_clips_are_required(source, tmp_path):
             {"reference": "no_0_1"},
             r"names a clip that is not in clips\.jsonl, got 'no_0_1'",
         ),
-        ("pairs", 7, {"split": "validation"}, "a clip of split 'train' in split 'validation'"),
+        (
+            "pairs",
+            7,
+            {"split": "validation"},
+            "a clip of split 'train' in a record of split 'validation'",
+        ),
         ("pairs", 7, {"questions": []}, "field 'questions' must be a non-empty list"),
         ("pairs", 7, {"questions": ["q"]}, "field 'questions' must hold objects, got 'q'"),
         ("pairs", 7, {"questions": [{"question": "q"}]}, "field 'answer' is missing"),
