@@ -38,7 +38,7 @@ def line(error: pytest.ExceptionInfo[InputError]) -> str:
 
 
 def test_unknown_families_and_sizes_are_named_with_those_that_there_are():
-    assert family_names() == ["llama2", "llama3"]
+    assert {"llama2", "llama3"} <= set(family_names())
     with pytest.raises(InputError) as error:
         find_family("llama4")
     known = ", ".join(family_names())
