@@ -14,7 +14,7 @@ UNITS = {
     "clips": ("segments", "clips"),
     "frames": ("clips", "clips"),
     "descriptions": ("clips", "descriptions"),
-    "pairs": ("keysteps and invalid clips", "pairs, both orders"),
+    "pairs": ("keysteps and bad clips", "pairs, both ways"),
     "questions": ("pairs", "pairs"),
     "filtered": ("pairs", "pairs"),
     "sequences": ("videos", "sequences"),
@@ -34,7 +34,7 @@ def tiles(stages: Mapping[str, StageCounts]) -> Html:
     return element(
         "div",
         _tile("clips", left("clips"), f"{left('descriptions')} described"),
-        _tile("pairs", left("pairs"), "each counted in both orders"),
+        _tile("pairs", left("pairs"), "each counted both ways"),
         _tile("questions kept", f"{filtered['kept']:,}" if asked else "-", f"of {asked:,} asked"),
         _tile("filter removed", share, f"{filtered['removed']:,} questions"),
         _tile("sequences", left("sequences"), f"{left('single')} single clips"),

@@ -69,8 +69,8 @@ def write_page(source: Path, destination: Path, *, sample: int = 20, seed: int =
 
 
 INTRODUCTION = (
-    "From annotated videos to questions about pairs of clips of the same step: what each stage of "
-    "stepdiff prep read, what it dropped and why, and a sample of its output."
+    "From annotated videos to questions about pairs of clips of one step: what each stage of "
+    "stepdiff prep took in, what it left out and why, and a sample of what came out."
 )
 
 
@@ -96,13 +96,13 @@ def _sample_note(pairs: Sample, seed: int) -> str:
     if not pairs.stage:
         return "No pairs yet."
     about = {
-        "filtered": f"the filter removed questions from {pairs.touched:,} of them, and half of the "
-        "pairs shown are among these, if there are enough. Removed questions are struck through, "
-        "with every rule they violate",
+        "filtered": f"of {pairs.touched:,} of them the filter removed something, and half of those "
+        "shown are of these, if there are as many. What it removed is struck through, with every "
+        "rule that speaks against it",
         "questions": "the filter has not run, so nothing is removed",
         "pairs": "no questions have been generated yet",
     }[pairs.stage]
     return (
-        f"{len(pairs.rows)} of {pairs.of:,} pairs, sampled with seed {seed}: {about}. Words that "
-        "do not occur in the other description are bold. Frame times are in seconds."
+        f"{len(pairs.rows)} of {pairs.of:,} pairs, drawn by seed {seed}: {about}. Words that the "
+        "other description lacks are bold. Below the frames: seconds."
     )

@@ -204,10 +204,11 @@ def _run(results: Mapping[str, Any]) -> Html:
     seconds = results["seconds"]
     stages = [(name, f"{value:,.1f}") for name, value in seconds.items()]
     stages.append(("all", f"{sum(seconds.values()):,.1f}"))
-    versions = {**results["machine"], **results["versions"]}
+    environment = results["machine"] | results["versions"]
+    ran_on = [(name, str(value)) for name, value in environment.items()]
     tables = (
         figures_table(("stage", "seconds"), stages),
-        figures_table(("environment", ""), list(versions.items())),
+        figures_table(("environment", ""), ran_on),
     )
     return join(
         element("div", *tables, class_="columns"),
