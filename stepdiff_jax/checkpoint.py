@@ -111,11 +111,11 @@ class Checkpoints:
     def restore(
         self, trainable: Any, opt_state: Any, metadata: CheckpointMetadata
     ) -> Restored | None:
-        """The newest complete checkpoint, or None where there is none.
+        """The newest complete checkpoint, or None if there is none.
 
         Args:
             trainable, opt_state: trees of arrays, or of ShapeDtypeStructs with shardings.
-            metadata: of the model that asks. Its fingerprint is not compared where it is None.
+            metadata: of the model that asks. Its fingerprint is not compared if it is None.
         Raises:
             InputError: it was saved by another model: its metadata, an array's name or shape
                 differs.
@@ -221,7 +221,7 @@ def trained_names(run_directory: Path) -> set[str]:
 def read_trained(run_directory: Path) -> TrainedWeights:
     """The newest trained weights of a run as they are stored; no model is needed.
 
-    Raises InputError where there is no complete checkpoint.
+    Raises InputError if there is no complete checkpoint.
     """
     directory = Path(run_directory) / CHECKPOINTS
     if not directory.is_dir():

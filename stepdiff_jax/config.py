@@ -204,7 +204,7 @@ class LoopConfig:
     """The process exits with an error where no step ends for so long; 0 lets it hang. Up to the
     end of the first step it has an hour more."""
     wandb_project: str = ""
-    """Also log to this project of Weights & Biases, where it is installed; empty: do not."""
+    """Also log to this project of Weights & Biases, which must be installed; empty: do not."""
 
 
 @dataclass(frozen=True)

@@ -152,7 +152,7 @@ class Llama(nnx.Module):
         Args:
             embeddings: [B, L, E]; positions: int [B, L].
             mask: bool [B, L, S]; S is L, or the cache's capacity.
-            cache: where there is one, this call's keys and values go into it from `slot` on.
+            cache: if given, this call's keys and values are written to it from `slot` on.
         Returns:
             [B, L, E] and the cache.
         """
@@ -162,7 +162,7 @@ class Llama(nnx.Module):
         def layer(carry: tuple, inputs: tuple) -> tuple[tuple, None]:
             (x, cache), (block, index) = carry, inputs
             # Of a mask that does not hang on the loop's state, JAX spreads a copy over all heads
-            # ahead of the loop, and [B, heads, L, S] lies in memory all along.
+            # ahead of the loop, and [B, heads, L, S] stays in memory throughout.
             x, tied = jax.lax.optimization_barrier((constrain(x, "rows"), mask))
             return block(x, tables, tied, cache, index, slot), None
 

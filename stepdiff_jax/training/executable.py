@@ -1,4 +1,4 @@
-"""A compiled step as a file: made on any machine by `stepdiff aot --save`, run where it belongs."""
+"""A compiled step as a file: made on any machine by `stepdiff aot --save`."""
 
 import json
 import pickle

@@ -126,10 +126,10 @@ def require_agreement(
         return
     seconds, failure = _start_seconds(environment), None
     try:
-        told = dict(fields(count))
+        own = dict(fields(count))
     except InputError as error:
-        told, failure = {FOUND: str(error)}, error
-    client.key_value_set(f"stepdiff/start/{process}", json.dumps(told))
+        own, failure = {FOUND: str(error)}, error
+    client.key_value_set(f"stepdiff/start/{process}", json.dumps(own))
     if process == 0:
         client.key_value_set("stepdiff/verdict", _verdict(client, count, seconds))
     # Longer than process 0 waits for a silent one.
@@ -145,10 +145,10 @@ def _verdict(client: Any, count: int, seconds: int) -> str:
     first: dict[str, Any] = {}
     for process in range(count):
         try:
-            told = client.blocking_key_value_get(f"stepdiff/start/{process}", 1000 * seconds)
+            reported = client.blocking_key_value_get(f"stepdiff/start/{process}", 1000 * seconds)
         except jax.errors.JaxRuntimeError:
-            return f"process {process} of {count} told nothing of itself in {seconds} s"
-        fields = json.loads(told)
+            return f"process {process} of {count} did not report in within {seconds} s"
+        fields = json.loads(reported)
         first = first or fields
         # What one could not read says more than what follows from that.
         for teller, other in ((fields, first), (first, fields)):
@@ -164,7 +164,7 @@ def _verdict(client: Any, count: int, seconds: int) -> str:
 
 
 def _start(environment: Mapping[str, str]) -> bool:
-    """Join the others; False where there are none to join."""
+    """Join the other processes; False if this process is alone."""
     place, automatic = read_environment(environment), environment.get(DISTRIBUTED, "")
     if automatic not in ("", "auto"):
         raise InputError(f"{DISTRIBUTED} must be auto or empty, got {automatic!r}")
@@ -181,8 +181,8 @@ def _start(environment: Mapping[str, str]) -> bool:
     }
     if place:
         # Where it fails JAX aborts by itself; this line says in which process.
-        told = f"process {place.process} of {place.processes} joins {place.coordinator}"
-        print(f"stepdiff: {told}", file=sys.stderr, flush=True)
+        joining = f"process {place.process} of {place.processes} joins {place.coordinator}"
+        print(f"stepdiff: {joining}", file=sys.stderr, flush=True)
         jax.distributed.initialize(*place, cluster_detection_method="deactivate", **settings)
         return True
     try:
@@ -193,7 +193,7 @@ def _start(environment: Mapping[str, str]) -> bool:
 
 
 def _leave(seconds: float) -> bool:
-    """Wait for all processes and disconnect; False where they are not here in time."""
+    """Wait for all processes and disconnect; False if they do not arrive in time."""
     client, _, _ = _runtime()
     try:
         client.wait_at_barrier("stepdiff/leave", int(1000 * seconds))

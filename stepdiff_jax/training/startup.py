@@ -18,7 +18,7 @@ def start_fields(experiment: Experiment, processes: int) -> dict[str, Any]:
     """Everything that must be the same in all processes, by name.
 
     That is every field of the configuration, the source code, the version of JAX, the number of
-    processes that each was told of, and the files that they read: record sets by the digest of
+    processes that each was started with, and the files that they read: record sets by the digest of
     what they were packed from and their bytes, the tokenizer by its content, weights by their
     bytes (their content is compared through the fingerprint in checkpoints).
 
@@ -51,6 +51,6 @@ def source_digest(package: Path) -> str:
 
 
 def _bytes(path: Path) -> int:
-    """Of a file, or of all files in a directory; 0 where there is none."""
+    """Bytes of a file, or of all files in a directory; 0 if it does not exist."""
     files = path.rglob("*") if path.is_dir() else [path]
     return sum(file.stat().st_size for file in files if file.is_file())

@@ -38,7 +38,7 @@ class Telemetry:
             steps: of the whole run.
             restored: the step that the run goes on from; lines after it are dropped, so that the
                 file ends up as an uninterrupted run's. None drops all.
-            wandb_project: of Weights & Biases; empty: it is told nothing.
+            wandb_project: of Weights & Biases; empty: nothing is logged there.
         Raises:
             InputError: a project is given and the package wandb is not installed.
         """
@@ -70,7 +70,7 @@ class Telemetry:
         if self._wandb_project:
             import wandb
 
-            # The same run goes on after a restart, told by its directory's name.
+            # A restart continues the same run, identified by its directory's name.
             self._wandb = wandb.init(
                 project=self._wandb_project,
                 name=self._name,

@@ -22,7 +22,7 @@ PEAKS = {
 
 
 def peak_flops(device_kind: str) -> float | None:
-    """The bfloat16 peak of a kind of device in FLOPs a second; None where it is not known."""
+    """The bfloat16 peak of a kind of device in FLOPs per second; None if it is not known."""
     matching = [name for name in PEAKS if device_kind.startswith(name)]
     return PEAKS[max(matching, key=len)] if matching else None
 
@@ -30,7 +30,7 @@ def peak_flops(device_kind: str) -> float | None:
 class Throughput:
     """Speed since it was last asked for.
 
-    Model FLOPs utilisation is told in the frozen convention: 4N a token of the language model, not
+    Model FLOPs utilisation is in the frozen convention: 4N per token of the language model, not
     6N, with encoder and resampler (`training.flops`); what rematerialisation computes twice does
     not count, padding does.
     """
@@ -82,7 +82,7 @@ class Throughput:
 
 
 def memory_figures(device: jax.Device) -> dict[str, float]:
-    """Bytes of the device's memory in use now, and at most so far; nothing where it cannot tell."""
-    told = device.memory_stats() or {}
+    """Bytes of device memory in use and at the peak so far; empty if the device does not report."""
+    stats = device.memory_stats() or {}
     names = {"bytes_in_use": "hbm_bytes_in_use", "peak_bytes_in_use": "hbm_peak_bytes"}
-    return {name: float(told[key]) for key, name in names.items() if key in told}
+    return {name: float(stats[key]) for key, name in names.items() if key in stats}

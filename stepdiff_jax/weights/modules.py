@@ -170,7 +170,7 @@ def _abstract(make: Callable[[], Module]) -> Module:
 
 
 def _initial_adapters(model: Llama, leaves: Leaves, seed: int) -> dict[str, jax.Array]:
-    """The adapters' initial values by dotted name, made where they lie.
+    """The adapters' initial values by dotted name, made on their own devices.
 
     They are the constructor's; of what else it makes, the compiler leaves everything out.
     """

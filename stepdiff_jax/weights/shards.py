@@ -42,7 +42,7 @@ class Pending:
 def write_shards(
     directory: Path, tensors: Sequence[Pending], *, limit: int = SHARD_BYTES
 ) -> dict[str, str]:
-    """Write `model*.safetensors` and, where there are several, their index.
+    """Write `model*.safetensors` and, if there are several, their index.
 
     Returns:
         name -> file name.

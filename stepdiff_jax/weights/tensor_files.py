@@ -33,7 +33,7 @@ class StoredTensor:
 class TensorFiles:
     """A safetensors file, or a directory of them as Hugging Face writes it.
 
-    tensors: name -> where it stands.
+    tensors: name -> its file, shape and dtype.
     metadata: of a single file, as its header has it; empty for a directory.
     """
 

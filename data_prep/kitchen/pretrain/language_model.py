@@ -24,7 +24,7 @@ ROWS = 16
 NOISE = 0.6
 """Largest noise on the prefix's embeddings, relative to their RMS: soft tokens that a resampler
 writes are never exactly words, and Llama-2, trained on far more text, is robust to that. It grows
-from nothing over the second third of a round's steps, once words are told apart."""
+from nothing over the second third of a round's steps, once the model distinguishes words."""
 MIXING = 0.8
 """Largest share of a neighbouring token's embedding that is added to each of the prefix's, from the
 third round on: a resampler may write two things into one latent. It grows as the noise does."""

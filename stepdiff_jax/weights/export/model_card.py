@@ -21,7 +21,7 @@ print(model.log_likelihood(answer_ids=processor.answer_ids("YES"), **asked))
 
 
 def model_card(run: Path, experiment: Experiment, step: int, place: str | None) -> str:
-    """Markdown; metrics are those of the run's results.json, where there is one."""
+    """Markdown; metrics are those of the run's results.json, if it has one."""
     language_model = "in this directory" if place is None else f"not included; loaded from {place}"
     parts = [
         f"# {experiment.name}",

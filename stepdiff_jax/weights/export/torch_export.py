@@ -62,7 +62,7 @@ def export_torch(
         llm: "include" writes the language model's weights too; "reference" only says where they
             are.
         base: that place, a Hugging Face name or directory; None takes `weights.llama` of the run,
-            where that is a Hugging Face directory.
+            if that is a Hugging Face directory.
         adapters: "apart" writes those of a run that has any in peft's format, into a directory
             beside the model; "merged" adds them to the language model's weights.
     Raises:
