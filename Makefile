@@ -1,4 +1,4 @@
-# Each target makes what it needs of the environment in .venv.
+# Each target installs what it needs into .venv.
 # PYTHON chooses another interpreter (3.11 or newer): make test PYTHON=python3.12
 
 PYTHON ?= python3
@@ -17,7 +17,7 @@ test: $(VENV)/installed-test
 parity: $(VENV)/installed-parity
 	$(VENV)/bin/python -m pytest -m parity
 
-# Beam needs older packages than the rest, so it has an environment of its own.
+# Beam needs older packages than everything else, so it has its own environment.
 beam: .venv_beam/installed
 	.venv_beam/bin/python -m pytest tests/data_prep/records/test_pack.py tests/data_prep/records/test_pack_beam.py
 

@@ -1,6 +1,6 @@
-"""One Python file an experiment; each defines `experiment()`, or `experiment(size)`.
+"""One Python file per experiment; each defines `experiment()`, or `experiment(size)`.
 
-Importing this package makes its files configs by name: `stepdiff train stepdiff@llama2-7b`.
+Importing this package registers its files as configs: `stepdiff train stepdiff@llama2-7b`.
 """
 
 from pathlib import Path
@@ -13,4 +13,4 @@ CONFIG_ALIASES.update(
     for name in ("stepdiff", "interleaved", "vclm")
     for size in ("7b", "13b", "70b")
 )
-"""Experiments of the paper by short names."""
+"""Short names of the paper's experiments."""

@@ -1,6 +1,6 @@
-"""Interleaved (video, ASR) sequences: what StepDiff starts from (paper, section 4).
+"""Interleaved (video, ASR) sequences: the stage before StepDiff (paper, section 4).
 
-Steps and rate are AnyMAL's (arXiv 2309.16058); paths, batch and row shape are ours.
+Steps and learning rate are AnyMAL's (arXiv 2309.16058); paths, batch size and row shape are ours.
 """
 
 from dataclasses import replace

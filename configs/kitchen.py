@@ -1,4 +1,4 @@
-"""The rendered kitchen, whole recipe on two CPU cores; every value is ours.
+"""The whole recipe on the rendered kitchen, for two CPU cores; every value is ours.
 
 `experiment` is StepDiff, which starts from the weights of `interleaved`. `single` is the
 AnyMAL-style baseline on single videos.
@@ -26,7 +26,7 @@ WEIGHTS = WeightsConfig(
 def experiment(
     *, runs: str = RUNS, seed: int = 0, steps: int = 900, initial: str | None = None
 ) -> Experiment:
-    """StepDiff: pairs, with a quarter of interleaved rows kept (section 4)."""
+    """StepDiff: pairs, mixed with a quarter of interleaved rows (section 4)."""
     return _experiment(
         "stepdiff",
         (Source("pairs", 3.0), Source("sequences", 1.0)),
@@ -49,7 +49,7 @@ def interleaved(*, runs: str = RUNS, seed: int = 0, steps: int = 250) -> Experim
 
 
 def single(*, runs: str = RUNS, seed: int = 0, steps: int = 250) -> Experiment:
-    """VCLM: one video and what is said (AnyMAL's stage, arXiv 2309.16058)."""
+    """VCLM: one video and its narration (AnyMAL's stage, arXiv 2309.16058)."""
     return _experiment(
         "single",
         (Source("single"),),

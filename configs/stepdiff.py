@@ -1,7 +1,7 @@
-"""StepDiff: pairs, with interleaved data kept (paper, section 4); Llama-2-chat 70B is the paper's.
+"""StepDiff: pairs mixed with interleaved data (paper, section 4); the paper uses Llama-2-chat 70B.
 
-The paper gives the architecture; paths, rates, steps, batch and mixture are ours (the rate is
-VidDetours's, arXiv 2401.01823).
+The architecture is the paper's; paths, steps, batch size and mixture are ours, and the learning
+rate is VidDetours's (arXiv 2401.01823).
 """
 
 from stepdiff_jax.config import (

@@ -1,6 +1,6 @@
 """VCLM: one video and its narration, AnyMAL's stage (arXiv 2309.16058).
 
-The baseline of the paper's Table 1 that sees one video at a time; else as Interleaved.
+The single-video baseline of the paper's Table 1; otherwise the same as Interleaved.
 """
 
 from dataclasses import replace

@@ -1,1 +1,1 @@
-"""From annotations, narrations and video files to records that training reads."""
+"""Turns annotations, narrations and video files into training records."""

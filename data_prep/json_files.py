@@ -1,4 +1,4 @@
-"""JSON files that hold one object or one list, as data sets are released."""
+"""Reads JSON files that hold one object or one list, as datasets are released."""
 
 import json
 import math
@@ -10,10 +10,10 @@ from stepdiff_jax.jsonl import shorten
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """The file's JSON object; NaN and numbers beyond a float's reach are left as text.
+    """Read the file's JSON object; NaN and numbers outside a float's range are kept as strings.
 
     Raises:
-        InputError: the file cannot be read, is not JSON, or holds no object or an empty one.
+        InputError: the file cannot be read, is not JSON, or is not a non-empty object.
     """
     value = _read(path)
     if not isinstance(value, dict) or not value:
@@ -22,10 +22,10 @@ def read_object(path: Path) -> dict[str, Any]:
 
 
 def read_list(path: Path) -> list[Any]:
-    """The file's JSON list; numbers as in `read_object`.
+    """Read the file's JSON list; numbers as in `read_object`.
 
     Raises:
-        InputError: the file cannot be read, is not JSON, or holds no list or an empty one.
+        InputError: the file cannot be read, is not JSON, or is not a non-empty list.
     """
     value = _read(path)
     if not isinstance(value, list) or not value:
@@ -44,7 +44,7 @@ def _read(path: Path) -> Any:
 
 
 def fail(path: Path, video: str, field: str, problem: str, value: object) -> NoReturn:
-    """Raises the `InputError` for one field of a video: file, video, field, problem and value."""
+    """Raise an `InputError` that names file, video, field, problem and value."""
     raise InputError(f"{path}, video {video!r}: field {field!r} {problem}, got {shorten(value)}")
 
 
@@ -54,5 +54,5 @@ def _number(text: str) -> float | str:
 
 
 def is_time(value: object) -> bool:
-    """Whether a JSON value is a finite number (of seconds)."""
+    """Whether a JSON value is a finite number, as a time in seconds must be."""
     return type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]

@@ -1,11 +1,11 @@
 """Runs a stage: shards, resumption, a quarantine file and a summary; ours.
 
-`OUT.jsonl` is written as `OUT.<i>-of-<N>.jsonl` where there are shards. Beside it lie
-`OUT....quarantine.jsonl` (records that could not be done, with the reason) and
-`OUT....summary.json`, which comes last: where it is there, the stage is done and does nothing.
-While it runs, finished records are appended to `OUT....part`: a run that was killed goes on from
-there, and leaves the same bytes as one that was not. Answers cost money, so neither is ever begun
-anew or written over by a run with other settings or on other input: that is an error.
+With shards, `OUT.jsonl` is written as `OUT.<i>-of-<N>.jsonl`. Beside it are
+`OUT....quarantine.jsonl` (records that failed, with the reason) and `OUT....summary.json`, which
+is written last: if it exists, the stage is finished and does nothing.
+While it runs, finished records are appended to `OUT....part`. A killed run resumes from there and
+writes the same bytes as an uninterrupted one. As answers cost money, a run with other settings or
+input never discards or overwrites existing output, but is an error.
 """
 
 import hashlib
@@ -26,17 +26,17 @@ from stepdiff_jax.files import remove_unfinished, write_json, write_text
 from stepdiff_jax.jsonl import shorten, write_jsonl
 
 BATCH = 32
-"""Records that are handed on at once, and lost at most when a run is killed."""
+"""Records processed at once, and the most that are lost when a run is killed."""
 
 REPORT_SECONDS = 2.0
 
 
 class Keyed(Protocol):
-    """What a stage reads of a row, and the row's name: the same in every run."""
+    """What a stage reads from a row, and a key for the row that is the same in every run."""
 
     @property
     def key(self) -> str:
-        """Names the row among those of the stage."""
+        """Identifies the row within the stage."""
         ...
 
     @classmethod
@@ -50,7 +50,7 @@ RecordT = TypeVar("RecordT", bound=Keyed)
 
 @dataclass(frozen=True)
 class Rejected:
-    """A record that could not be done; `kind` is counted, the others are written out."""
+    """A record that failed; `kind` is counted, `detail` and `extra` are written out."""
 
     kind: str
     detail: str
@@ -58,7 +58,7 @@ class Rejected:
 
     @property
     def reason(self) -> Row:
-        """The end of the quarantine line."""
+        """The last fields of the quarantine line."""
         return Reason(self.kind, self.detail).row()
 
 
@@ -66,7 +66,7 @@ class Rejected:
 class Shard:
     """Part `number` (from 1) of `count`.
 
-    Raises InputError if the number is not from 1 to `count`.
+    Raises InputError if `number` is not from 1 to `count`.
     """
 
     number: int = 1
@@ -78,14 +78,14 @@ class Shard:
 
     @classmethod
     def parse(cls, text: str) -> "Shard":
-        """From `i/N`; raises InputError if the text is of another form."""
+        """Parse `i/N`; raises InputError if the text is malformed."""
         number, slash, count = text.partition("/")
         if not (slash and number.isdigit() and count.isdigit()):
             raise InputError(f"--shard {text!r}: must be i/N, such as 1/4")
         return cls(int(number), int(count))
 
     def path(self, destination: Path, suffix: str) -> Path:
-        """The shard's file of a destination `NAME.jsonl`."""
+        """The shard's file for a destination `NAME.jsonl`."""
         part = "" if self.count == 1 else f".{self.number}-of-{self.count}"
         return destination.with_name(f"{destination.stem}{part}{suffix}")
 
@@ -102,18 +102,18 @@ def run_stage(
     lines: Callable[[Row, Row], Iterable[Row]] = lambda row, result: (result,),
     set_aside: Callable[[Row, Row], Iterable[Row]] = lambda row, result: (),
 ) -> dict[str, Any]:
-    """Do the rows of a shard that are not done yet; returns (and writes) the summary.
+    """Process the unfinished rows of a shard; returns (and writes) the summary.
 
     Args:
-        rows: lines of the input as they stand in its files, unknown fields included.
-        kind: what the stage reads of a row.
-        work: one result for each record, in order.
-        settings: what the result depends on.
-        counts: what is added up in the summary, over results and quarantined rows.
-        lines: from a row and its result to the lines that are written of it.
-        set_aside: to the lines of a finished row that are quarantined, each with its `reason`.
+        rows: input lines as in their files, including unknown fields.
+        kind: record that the stage reads from a row.
+        work: maps a batch of records to one result each, in order.
+        settings: what the results depend on.
+        counts: maps a result or quarantined row to the counts to total in the summary.
+        lines: maps a row and its result to the lines to write.
+        set_aside: maps a row and its result to lines to quarantine, each with a `reason`.
     Raises:
-        InputError: what is there was made with other settings, or on other input.
+        InputError: the existing output was made with other settings or from other input.
     """
     mine = rows[shard.number - 1 :: shard.count]
     origin = origin_of(mine, settings)
@@ -122,7 +122,7 @@ def run_stage(
     found = read_summary(report, origin)
     if found is not None:
         journal.unlink(missing_ok=True)
-        print(f"{destination.stem}: is done", file=sys.stderr)
+        print(f"{destination.stem}: already done", file=sys.stderr)
         return found
     done = _read_journal(journal, origin)
     keys = [kind.of(row).key for row in mine]
@@ -181,20 +181,20 @@ def run_stage(
 
 
 def passed_on(row: Row, result: Row) -> tuple[Row]:
-    """For `lines`: the row's own line with what the result adds or replaces."""
+    """For `lines`: the row's own line, updated with the fields of the result."""
     return ({**row, **result},)
 
 
 def origin_of(rows: Sequence[Row], settings: Mapping[str, Any]) -> Origin:
-    """What a stage's output is made of; part of its summary."""
+    """What a stage's output depends on; part of its summary."""
     return Origin(json.loads(json.dumps(settings)), _digest(rows))
 
 
 def read_summary(path: Path, origin: Origin) -> dict[str, Any] | None:
-    """The summary of a stage that is done; None if it is not.
+    """The summary of a finished stage; None if it is not finished.
 
     Raises:
-        InputError: what is there was made with other settings, or on other input.
+        InputError: the existing output was made with other settings or from other input.
     """
     if not path.exists():
         return None
@@ -204,12 +204,12 @@ def read_summary(path: Path, origin: Origin) -> dict[str, Any] | None:
 
 
 def write_summary(path: Path, summary: Mapping[str, Any]) -> None:
-    """Write a stage's summary, whole or not at all."""
+    """Write a stage's summary atomically."""
     write_json(path, summary, indent=2)
 
 
 def _read_journal(path: Path, origin: Origin) -> dict[str, tuple[bool, Row]]:
-    """Finished rows of a run that was stopped; its last line may be cut off."""
+    """Finished rows of an interrupted run; the last line may be truncated."""
     if not path.exists():
         return {}
     header, *lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
@@ -223,13 +223,13 @@ def _read_journal(path: Path, origin: Origin) -> dict[str, tuple[bool, Row]]:
 
 
 def _write_journal(path: Path, origin: Origin, done: Mapping[str, tuple[bool, Row]]) -> None:
-    """Without a cut-off last line; whole or not at all, so that a kill here loses nothing."""
+    """Rewrite the journal without a truncated last line; atomic, so that a kill loses nothing."""
     lines = [origin.row(), *([name, *entry] for name, entry in done.items())]
     write_text(path, "".join(f"{json.dumps(line)}\n" for line in lines))
 
 
 def _require_same(path: Path, found: Row, origin: Origin) -> None:
-    """Raises InputError if what is at `path` was made with other settings or of other input."""
+    """Raise InputError if the file at `path` was made with other settings or from other input."""
     known = Origin.of(found)
     made, wanted = known.settings, origin.settings
     for name in sorted(made.keys() | wanted.keys()):
@@ -240,7 +240,7 @@ def _require_same(path: Path, found: Row, origin: Origin) -> None:
             )
     if known.input != origin.input:
         raise InputError(
-            f"{path}: was made of other input; choose another destination, or delete it"
+            f"{path}: was made from other input; choose another destination, or delete it"
         )
 
 
@@ -262,5 +262,5 @@ def _digest(rows: Sequence[Row]) -> str:
 def _report(name: str, done: int, of: int, start: float) -> None:
     rate = done / max(time.monotonic() - start, 1e-6)
     left = (of - done) / rate
-    line = f"{name}: {done}/{of} records, {rate:.1f}/s, {left:.0f} s left"
+    line = f"{name}: {done}/{of} records, {rate:.1f}/s, {left:.0f} s remaining"
     print(line, file=sys.stderr, flush=True)

@@ -1,3 +1,3 @@
-"""Starting StepDiff-JAX on clusters."""
+"""The `stepdiff` command, and starting it locally and on clusters."""
 
 import configs  # noqa: F401  its files are what CONFIG may name

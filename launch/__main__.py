@@ -1,4 +1,4 @@
-"""`python -m launch` is `stepdiff`."""
+"""`python -m launch` runs `stepdiff`."""
 
 import sys
 

@@ -1,10 +1,10 @@
-"""The whole of `stepdiff prep` on a rendered kitchen, in one command:
+"""All of `stepdiff prep` on a rendered kitchen, in one command:
 
     python -m launch.chain --directory DIR [--model.kind endpoint --model.name NAME ...]
 
-renders a small world of H.264 files with annotations and narration as HT-Step and HowTo100M have
-them, and runs the stages one after the other up to the records that training reads. Each is
-printed as the command that a user would type. A second run goes on where the first one stopped.
+renders a small world of H.264 files with annotations and narration in the formats of HT-Step and
+HowTo100M, and runs all stages in order up to the records that training reads. It prints each stage
+as the command that a user would type. An interrupted run resumes where it stopped.
 """
 
 import shlex
@@ -28,23 +28,23 @@ ORACLE = "data_prep.kitchen.language_model:oracle"
 
 @dataclass(frozen=True)
 class Chain:
-    """Render a kitchen and make training data of it, stage by stage."""
+    """Render a kitchen and turn it into training data, stage by stage."""
 
     directory: Path
-    """Everything that is made: world, records, data, inspect.html."""
+    """Output directory: world, records, data, inspect.html."""
     train_videos: int = 24
     validation_videos: int = 8
     seed: int = 0
-    """Of the world."""
+    """Seed of the world."""
     processes: int = 2
     model: ModelOptions = field(default_factory=lambda: ModelOptions(kind=ORACLE))
 
 
 def run(options: Chain) -> None:
-    """Render the world and run every stage that is not done.
+    """Render the world and run every unfinished stage.
 
     Raises:
-        InputError: a stage's; also where the directory holds what was made of another world.
+        InputError: a stage fails, or the directory has output from another world.
     """
     render(options)
     for name, arguments in stage_commands(options):
@@ -54,7 +54,7 @@ def run(options: Chain) -> None:
 
 
 def render(options: Chain) -> None:
-    """Make the world, and topics.json, the kitchen's words for the filter."""
+    """Write the world, and topics.json with the kitchen's words for the filter."""
     make_world(
         options.directory / "world",
         videos={"train": options.train_videos, "validation": options.validation_videos},
@@ -66,7 +66,7 @@ def render(options: Chain) -> None:
 
 
 def stage_commands(options: Chain) -> list[tuple[str, list[str]]]:
-    """The stages in order, each with its arguments."""
+    """The stages in order, with their arguments."""
     root = options.directory
     world, records = root / "world", root / "records"
     clips, descriptions, pairs, questions = (
@@ -94,7 +94,7 @@ def stage_commands(options: Chain) -> list[tuple[str, list[str]]]:
         ("describe", {"clips": clips, "destination": descriptions, **model}),
         (
             "pair",
-            # A small world has few clips of a keystep, and few of those are much alike.
+            # A small world has few clips per keystep, and few of them are very similar.
             {"clips": clips, "descriptions": descriptions, "destination": pairs, "lowest": 0.1},
         ),
         (
@@ -118,7 +118,7 @@ def stage_commands(options: Chain) -> list[tuple[str, list[str]]]:
 
 
 def training_command(directory: Path) -> list[str]:
-    """Trains the kitchen's model on what `run` left, from the stand-ins."""
+    """The command that trains the kitchen's model on the output of `run`, from the stand-ins."""
     flags = {
         "data.directory": directory / "data",
         "data.visual-input": "frames",
@@ -129,7 +129,7 @@ def training_command(directory: Path) -> list[str]:
 
 
 def _model_flags(model: ModelOptions, truth: Path) -> dict[str, object]:
-    """What differs from the defaults, as flags; the oracle's with the path of the truth."""
+    """The non-default options as flags; the oracle gets the path of truth.jsonl."""
     if model.kind == ORACLE and not model.options:
         model = replace(model, options=(f"truth={truth}",))
     default = ModelOptions()

@@ -1,6 +1,6 @@
-"""The `stepdiff` command: one thin function a subcommand.
+"""The `stepdiff` command: one thin function per subcommand.
 
-What is heavy is imported inside the functions, so that `--help` answers at once.
+Heavy modules are imported inside the functions, so that `--help` is fast.
 """
 
 import json
@@ -33,7 +33,7 @@ Task = Literal["diffcap", "diffmcq", "diffrank"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run `stepdiff`; returns the exit code: 0, 2 on bad input, 130 when interrupted."""
+    """Run `stepdiff`; returns the exit code: 0, 2 on invalid input, 130 when interrupted."""
     try:
         choose_command(COMMANDS, "stepdiff", sys.argv[1:] if arguments is None else arguments)
     except InputError as error:
@@ -43,14 +43,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("stepdiff: interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read the output has gone (`| head`). Python would complain once more at exit.
+        # The reader has closed the pipe (`| head`). Keeps Python from complaining again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     return 0
 
 
 def quickstart(prog: str, arguments: Sequence[str]) -> None:
-    """Render the kitchen world, train on it and evaluate: the whole path in minutes."""
+    """Render the kitchen world, train on it and evaluate: the whole recipe in minutes."""
     from launch.quickstart.run import Quickstart, run
 
     run(parse_arguments(Quickstart, arguments, prog=prog))
@@ -58,19 +58,19 @@ def quickstart(prog: str, arguments: Sequence[str]) -> None:
 
 @dataclass(frozen=True)
 class Train:
-    """Train an experiment, or go on with it where it stopped."""
+    """Train an experiment, or resume it."""
 
     experiment: Annotated[Experiment, arg(name="")]
     compiled: Path | None = None
-    """A step that `stepdiff aot --save` wrote for these devices."""
+    """A compiled step from `stepdiff aot --save` for these devices."""
     profile: str | None = None
-    """START:STOP: trace these steps for XProf into the run directory."""
+    """START:STOP: write an XProf trace of these steps to the run directory."""
     allow_other_frozen_weights: bool = False
-    """Take trained weights that were trained with other frozen weights."""
+    """Accept a checkpoint trained with different frozen weights."""
 
 
 def train(prog: str, arguments: Sequence[str]) -> None:
-    """Train an experiment: CONFIG [--field.sub value ...]; goes on where it stopped."""
+    """Train or resume an experiment: CONFIG [--field.sub value ...]."""
     experiment, prog, rest = load_config(prog, arguments)
     options = parse_arguments(Train, rest, prog=prog, default=Train(experiment))
     from stepdiff_jax.training.loop import train
@@ -90,21 +90,21 @@ def train(prog: str, arguments: Sequence[str]) -> None:
 
 @dataclass(frozen=True)
 class Aot:
-    """Compile an experiment's training step for a slice of TPUs that need not be there."""
+    """Compile an experiment's training step for a TPU slice, which need not be present."""
 
     experiment: Annotated[Experiment, arg(name="")]
     topology: str | None = None
     """GENERATION:SHAPE, such as v5p:4x4x4, v5e:4x4 or v6e:4x4."""
     search: str | None = None
-    """Instead: a generation, whose smallest slice and largest batch that fit are looked for."""
+    """Instead of --topology: find the smallest slice and largest batch that fit a GENERATION."""
     json: bool = False
     """Print one JSON object."""
     save: Path | None = None
-    """Write the compiled executable here."""
+    """Write the compiled executable to this file."""
 
 
 def aot(prog: str, arguments: Sequence[str]) -> None:
-    """Say before queueing whether an experiment fits: CONFIG --topology v5p:4x4x4."""
+    """Check before queueing whether an experiment fits: CONFIG --topology v5p:4x4x4."""
     experiment, prog, rest = load_config(prog, arguments)
     options = parse_arguments(Aot, rest, prog=prog, default=Aot(experiment))
     from stepdiff_jax.aot.run import run
@@ -117,21 +117,21 @@ def aot(prog: str, arguments: Sequence[str]) -> None:
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Answer the benchmark with a system, and score the answers.
+    """Answer the benchmark with a system and score the answers.
 
-    Writes predictions/<split>/<task>.jsonl and results.json into the experiment's run directory; of
-    another system than the trained experiment into systems/<system> there.
+    Writes predictions/<split>/<task>.jsonl and results.json to the experiment's run directory, or,
+    for systems other than the trained experiment, to systems/<system> in it.
     """
 
     experiment: Annotated[Experiment, arg(name="")]
     system_options: Annotated[SystemOptions, arg(name="")]
     benchmark: Path
-    """Directory of diffcap_dataset.jsonl, diffmcq_dataset.jsonl and diffrank_dataset.jsonl."""
+    """Directory with diffcap_dataset.jsonl, diffmcq_dataset.jsonl and diffrank_dataset.jsonl."""
     task: tuple[Task, ...] = ("diffcap", "diffmcq", "diffrank")
     split: str = "test"
     """The split of the packed clips that the benchmark asks about."""
     system: Annotated[
-        str, arg(help=f"{', '.join(SYSTEMS)}; --system NAME --help lists its own options.")
+        str, arg(help=f"{', '.join(SYSTEMS)}; --system NAME --help lists the system's options.")
     ] = TRAINED
 
 
@@ -144,7 +144,7 @@ def evaluate(prog: str, arguments: Sequence[str]) -> None:
     from stepdiff_jax.evaluation.results import write_results
     from stepdiff_jax.evaluation.run import asked_clips, evaluate
 
-    clips = asked_clips(options.benchmark, options.task)  # before minutes of encoding
+    clips = asked_clips(options.benchmark, options.task)  # fails before minutes of encoding
     system = options.system_options.open(options.experiment, options.split, clips)
     directory = Path(options.experiment.loop.run_directory)
     if options.system != TRAINED:
@@ -164,11 +164,11 @@ def evaluate(prog: str, arguments: Sequence[str]) -> None:
 
 @dataclass(frozen=True)
 class Weights:
-    """Check an experiment's weights from their headers, and print what goes where."""
+    """Check an experiment's weights by their headers, and print how they map to the model."""
 
     experiment: Annotated[Experiment, arg(name="")]
     report: Path | None = None
-    """Write the table here, as JSON."""
+    """Write the table to this file as JSON."""
 
 
 def weights(prog: str, arguments: Sequence[str]) -> None:
@@ -188,13 +188,13 @@ def weights(prog: str, arguments: Sequence[str]) -> None:
 
 @dataclass(frozen=True)
 class Score:
-    """Official metrics of predictions, as one JSON object on standard output."""
+    """Print the official metrics of predictions as one JSON object."""
 
     task: Task
     ground_truth: Path
     """The benchmark file, JSON Lines."""
     predictions: Path
-    """One line for each of its lines: {"generated_text": str} or {"scores": [float x4]}."""
+    """One line per benchmark line: {"generated_text": str} or {"scores": [float x4]}."""
 
 
 def score(prog: str, arguments: Sequence[str]) -> None:
@@ -207,9 +207,9 @@ def score(prog: str, arguments: Sequence[str]) -> None:
 
 @dataclass(frozen=True)
 class Compare:
-    """What differs between two videos, in a model's words; a line for each category by default.
+    """Describe the differences between two videos, by default one line per category.
 
-    A video is a file, or a span of one in seconds: path@start-end.
+    A video is a file, or part of one in seconds: path@start-end.
     """
 
     reference: Annotated[Positional[str], arg(metavar="REFERENCE")]
@@ -217,18 +217,18 @@ class Compare:
     model: Path
     """A run directory with trained weights."""
     question: str | None = None
-    """Ask this instead."""
+    """Ask this question instead."""
     category: str | None = None
-    """Tell the main difference in this category only."""
+    """Only describe the main difference in this category."""
     allow_other_frozen_weights: bool = False
-    """Take trained weights that were trained with other frozen weights."""
+    """Accept a checkpoint trained with different frozen weights."""
 
 
 def compare(prog: str, arguments: Sequence[str]) -> None:
-    """Tell how the second video differs from the first, or answer a question about both."""
+    """Describe how the second video differs from the first, or answer a question about both."""
     options = parse_arguments(Compare, arguments, prog=prog)
     if options.question is not None and options.category is not None:
-        raise InputError("--question and --category exclude each other")
+        raise InputError("--question and --category are mutually exclusive")
     from stepdiff_jax import StepDiff
     from stepdiff_jax.data.prompts import difference_question
 
@@ -247,9 +247,9 @@ def compare(prog: str, arguments: Sequence[str]) -> None:
 
 @dataclass(frozen=True)
 class Rank:
-    """Videos by how likely they show the same as the reference in one category, likeliest first.
+    """Rank videos by how likely they show the same as the reference in a category.
 
-    A video is a file, or a span of one in seconds: path@start-end.
+    A video is a file, or part of one in seconds: path@start-end.
     """
 
     reference: Annotated[Positional[str], arg(metavar="REFERENCE")]
@@ -258,11 +258,11 @@ class Rank:
     model: Path
     """A run directory with trained weights."""
     allow_other_frozen_weights: bool = False
-    """Take trained weights that were trained with other frozen weights."""
+    """Accept a checkpoint trained with different frozen weights."""
 
 
 def rank(prog: str, arguments: Sequence[str]) -> None:
-    """Rank videos by how much they agree with the first one in a category."""
+    """Rank videos by their similarity to the first one in a category."""
     options = parse_arguments(Rank, arguments, prog=prog)
     if not options.candidates:
         raise InputError(f"CANDIDATE is missing (see {prog} --help)")
@@ -285,14 +285,14 @@ def prep(prog: str, arguments: Sequence[str]) -> None:
 
 
 def bench(prog: str, arguments: Sequence[str]) -> None:
-    """What preparing data costs: frames, pairs and records a second, tokens a call."""
+    """Measure data preparation: frames, pairs and records per second, tokens per call."""
     from data_prep.cli.bench import BENCHES
 
     choose_command(BENCHES, prog, arguments)
 
 
 def convert(prog: str, arguments: Sequence[str]) -> None:
-    """Weights in and out: Llama-2, InternVideo and CLIP in, PyTorch out."""
+    """Convert weights: from Llama, InternVideo and CLIP, and to and from PyTorch."""
     from launch.convert import CONVERSIONS
 
     choose_command(CONVERSIONS, prog, arguments)

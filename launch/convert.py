@@ -1,4 +1,4 @@
-"""`stepdiff convert`: weights in and out."""
+"""`stepdiff convert`: imports and exports weights."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -17,31 +17,31 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Llama:
-    """Rewrite a Llama's pytorch_model*.bin, or Meta's consolidated.*.pth, as safetensors."""
+    """Convert a Llama's pytorch_model*.bin, or Meta's consolidated.*.pth, to safetensors."""
 
     source: Annotated[Positional[Path], arg(metavar="SOURCE")]
-    """The directory that holds them."""
+    """Directory of these files."""
     to: Path
-    """A new directory; weights.llama of an experiment."""
+    """New directory, for an experiment's weights.llama."""
     family: str = "llama2"
-    """llama.family of the experiment: llama2, llama3, or another file of stepdiff_jax/families."""
+    """The experiment's llama.family: llama2, llama3, or another file in stepdiff_jax/families."""
     report: Path | None = None
     """Write here which tensor came from where, as JSON."""
 
 
 def llama(prog: str, arguments: Sequence[str]) -> None:
-    """Rewrite older files of a Llama as safetensors: SOURCE --to DIR [--family llama3]."""
+    """Convert a Llama's older files to safetensors: SOURCE --to DIR [--family llama3]."""
     options = parse_arguments(Llama, arguments, prog=prog)
     from stepdiff_jax.families.common.find import find_family
     from stepdiff_jax.weights.published.rewrite import convert_llama
 
     family = find_family(options.family)
-    _tell(convert_llama(options.source, options.to, family), options.report)
+    _print(convert_llama(options.source, options.to, family), options.report)
 
 
 @dataclass(frozen=True)
 class InternVideo:
-    """Rewrite InternVideo's checkpoint as a file of our encoder."""
+    """Convert InternVideo's checkpoint to our encoder's format."""
 
     source: Annotated[Positional[Path], arg(metavar="CHECKPOINT")]
     to: Path
@@ -51,58 +51,58 @@ class InternVideo:
 
 
 def internvideo(prog: str, arguments: Sequence[str]) -> None:
-    """Rewrite InternVideo-MM-L-14.ckpt as a file of our encoder: CHECKPOINT --to DIR."""
+    """Convert InternVideo-MM-L-14.ckpt to our encoder's format: CHECKPOINT --to DIR."""
     options = parse_arguments(InternVideo, arguments, prog=prog)
     from stepdiff_jax.weights.published.encoder import open_internvideo
     from stepdiff_jax.weights.published.rewrite import write_encoder
 
-    _tell(
+    _print(
         write_encoder(open_internvideo(options.source), options.source, options.to), options.report
     )
 
 
 @dataclass(frozen=True)
 class Clip:
-    """Rewrite CLIP as a file of our encoder."""
+    """Convert CLIP to our encoder's format."""
 
     source: Annotated[Positional[Path], arg(metavar="SOURCE")]
-    """Hugging Face's directory or file, or OpenAI's .pt."""
+    """A Hugging Face directory or file, or OpenAI's .pt."""
     to: Path
     """A new directory; weights.encoder of an experiment."""
     as_internvideo: bool = False
-    """In InternVideo's shapes, where its checkpoint is not to be had: the tokens are CLIP's. The
+    """Use InternVideo's shapes, if its checkpoint is not available: the tokens are CLIP's. The
     file says so, and every run records it."""
     report: Path | None = None
     """Write here which tensor came from where, as JSON."""
 
 
 def clip(prog: str, arguments: Sequence[str]) -> None:
-    """Rewrite CLIP as a file of our encoder: SOURCE --to DIR."""
+    """Convert CLIP to our encoder's format: SOURCE --to DIR."""
     options = parse_arguments(Clip, arguments, prog=prog)
     from stepdiff_jax.weights.published.encoder import open_clip, open_clip_as_internvideo
     from stepdiff_jax.weights.published.rewrite import write_encoder
 
     open_source = open_clip_as_internvideo if options.as_internvideo else open_clip
-    _tell(write_encoder(open_source(options.source), options.source, options.to), options.report)
+    _print(write_encoder(open_source(options.source), options.source, options.to), options.report)
 
 
 @dataclass(frozen=True)
 class Torch:
-    """Write a run's model as a directory that transformers opens."""
+    """Export a run's model as a directory that transformers can load."""
 
     source: Annotated[Positional[Path], arg(metavar="RUN")]
     to: Path
     """A new directory."""
     llm: Literal["reference", "include"] = "reference"
-    """Say where the language model's weights are, or write them too, 5 GB a file."""
+    """Refer to the language model's weights, or include them, 5 GB per file."""
     base: str | None = None
-    """With reference: a Hugging Face name or directory; weights.llama of the run otherwise."""
+    """For --llm reference: a Hugging Face name or directory; default: the run's weights.llama."""
     adapters: Literal["apart", "merged"] = "apart"
-    """Of a run with LoRA: in peft's file format beside the model, or added to its weights."""
+    """For a run with LoRA: write adapters in peft's file format, or add them to the weights."""
 
 
 def torch(prog: str, arguments: Sequence[str]) -> None:
-    """A run's model for PyTorch: RUN --to DIR [--llm reference|include]."""
+    """Export a run's model for PyTorch: RUN --to DIR [--llm reference|include]."""
     options = parse_arguments(Torch, arguments, prog=prog)
     from stepdiff_jax.weights.export.torch_export import export_torch
 
@@ -118,7 +118,7 @@ def torch(prog: str, arguments: Sequence[str]) -> None:
 
 @dataclass(frozen=True)
 class Projector:
-    """Write a run's resampler alone: a small file to share."""
+    """Export only a run's resampler, a small file to share."""
 
     source: Annotated[Positional[Path], arg(metavar="RUN")]
     to: Path
@@ -126,7 +126,7 @@ class Projector:
 
 
 def projector(prog: str, arguments: Sequence[str]) -> None:
-    """A run's resampler alone, as safetensors and JSON: RUN --to DIR."""
+    """Export only a run's resampler, as safetensors and JSON: RUN --to DIR."""
     options = parse_arguments(Projector, arguments, prog=prog)
     from stepdiff_jax.weights.export.torch_export import export_projector
 
@@ -136,15 +136,15 @@ def projector(prog: str, arguments: Sequence[str]) -> None:
 
 @dataclass(frozen=True)
 class Jax:
-    """Make a run directory of what `convert torch` or `convert projector` wrote."""
+    """Make a run directory from the output of `convert torch` or `convert projector`."""
 
     source: Annotated[Positional[Path], arg(metavar="DIR")]
     to: Path
-    """A new run directory; weights.initial_run of another run."""
+    """New run directory, for another run's weights.initial_run."""
 
 
 def jax(prog: str, arguments: Sequence[str]) -> None:
-    """Back from `convert torch` or `convert projector`: DIR --to RUN."""
+    """Import the output of `convert torch` or `convert projector`: DIR --to RUN."""
     options = parse_arguments(Jax, arguments, prog=prog)
     from stepdiff_jax.weights.export.torch_export import import_run
 
@@ -152,7 +152,7 @@ def jax(prog: str, arguments: Sequence[str]) -> None:
     print(options.to)
 
 
-def _tell(report: "Report", path: Path | None) -> None:
+def _print(report: "Report", path: Path | None) -> None:
     print(report.summary())
     for one in report.ignored:
         print(f"ignored {one.key} in {one.file}: {one.reason}")

@@ -1,9 +1,9 @@
-"""Several training processes on this machine, each with virtual CPU devices.
+"""Runs several training processes on this machine, each with virtual CPU devices.
 
     python -m launch.local --processes 2 --devices-per-process 4 CONFIG [--field value ...]
 
-They are real processes that talk through sockets, so what happens to a job on a cluster can be
-tried here. Process 0 writes to this terminal, the others to `logs/` in the run directory.
+They are real processes that communicate through sockets, so a cluster job can be tried out here.
+Process 0 writes to this terminal, the others to `logs/` in the run directory.
 """
 
 import argparse
@@ -25,16 +25,16 @@ from stepdiff_jax.errors import InputError
 from stepdiff_jax.exit_codes import BAD_INPUT, FAILED, PEER_LOST, SAVED
 
 GRACE_SECONDS = 10
-"""How long the others may take to tell what they saw when one has died, before they are killed."""
+"""How long the others have to report the problem after one died, before they are killed."""
 
 LEAVE_SECONDS = 60
-"""How long the others may take when one has finished."""
+"""How long the others have to finish after one has finished."""
 
 PROGRAM = "launch.local"
 
 
 class Local(NamedTuple):
-    """What to start."""
+    """The parsed command line."""
 
     processes: int
     devices: int
@@ -43,9 +43,9 @@ class Local(NamedTuple):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Start the processes, wait for them; returns the exit code of the whole.
+    """Start the processes and wait for them; returns the overall exit code.
 
-    0 where all finished; 75 where all saved and are to be started again; 2 on bad input; else 1.
+    0 if all finished; 75 if all saved and should be restarted; 2 on invalid input; otherwise 1.
     """
     try:
         local = _parse(sys.argv[1:] if arguments is None else arguments)
@@ -59,14 +59,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(local: Local, logs: Path) -> int:
-    """As `main`, with the directory for the logs of all processes but the first."""
+    """Start the processes; the logs of all but the first go to `logs`. Returns as `main` does."""
     coordinator = f"127.0.0.1:{_free_port()}"
     command = [sys.executable, "-m", "launch", "train", *local.train]
     logs.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         processes: list[subprocess.Popen] = []
         stack.callback(lambda: _kill(processes))
-        # Before the first starts: a signal that came between would leave it behind alone.
+        # Before the first process starts, so that no signal can leave it orphaned.
         _forward_signals(processes)
         for number in range(local.processes):
             log = None
@@ -78,7 +78,7 @@ def run(local: Local, logs: Path) -> int:
                     env=os.environ | _environment(local, coordinator, number),
                     stdout=log,
                     stderr=log,
-                    # A terminal's Ctrl-C comes through this process, and only once.
+                    # Ctrl-C in a terminal arrives only once, forwarded by this process.
                     start_new_session=True,
                 )
             )
@@ -86,7 +86,7 @@ def run(local: Local, logs: Path) -> int:
 
 
 def _wait(processes: Sequence[subprocess.Popen], logs: Path) -> int:
-    """Wait for all; where one fails, end the others and say which."""
+    """Wait for all processes; if one fails, end the others and report which failed."""
     died: list[int] = []
     deadline = float("inf")
     while any(process.poll() is None for process in processes):
@@ -105,18 +105,18 @@ def _wait(processes: Sequence[subprocess.Popen], logs: Path) -> int:
 
 
 def _verdict(codes: Sequence[int | None], died: Sequence[int], logs: Path) -> int:
-    """The exit code of the whole; prints a line where it is a failure.
+    """The overall exit code; prints a line if it is a failure.
 
     Args:
-        codes: of all processes; None for one that had to be killed.
-        died: the first that failed.
+        codes: exit codes of all processes; None for those that had to be killed.
+        died: the processes that failed first.
     """
     if all(code == 0 for code in codes):
         return 0
     if all(code in (0, SAVED) for code in codes):
         return SAVED
     failed = [number for number, code in enumerate(codes) if code not in (0, SAVED)]
-    # Those that lost another one, or that JAX ended for it, are not the cause.
+    # Processes that ended, or that JAX aborted, because they lost another are not the cause.
     follower = (PEER_LOST, -signal.SIGABRT)
     cause = min(died or failed, key=lambda number: (codes[number] in follower, number))
     where = f"; its log is {_log(logs, cause)}" if cause else ""
@@ -145,7 +145,7 @@ def _kill(processes: Sequence[subprocess.Popen]) -> None:
 
 
 def _forward_signals(processes: Sequence[subprocess.Popen]) -> None:
-    """SIGTERM and SIGINT go on to all; they save and exit with 75."""
+    """Forward SIGTERM and SIGINT to all processes, which save and exit with 75."""
 
     def forward(number: int, _: FrameType | None) -> None:
         for process in processes:
@@ -187,7 +187,7 @@ class _Parser(argparse.ArgumentParser):
 def _parse(arguments: Sequence[str]) -> Local:
     parser = _Parser(
         prog=PROGRAM,
-        description="Several training processes on this machine, each with virtual CPU devices.",
+        description="Run several training processes on this machine with virtual CPU devices.",
     )
     parser.add_argument("--processes", type=int, required=True)
     parser.add_argument("--devices-per-process", type=int, required=True)

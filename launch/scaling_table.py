@@ -1,7 +1,7 @@
-"""The table of docs/scaling.md: one compile a row, each in a process of its own.
+"""The table of docs/scaling.md: one compilation per row, each in a separate process.
 
-`python -m launch.scaling_table` writes it. Rows that were compiled before are read from
-`--cache`; delete it to compile all of them again (about two minutes each on one core).
+`python -m launch.scaling_table` writes it. Rows compiled earlier are read from `--cache`; delete it
+to compile all of them again (about two minutes each on one core).
 """
 
 import json
@@ -21,7 +21,7 @@ from stepdiff_jax.files import write_text
 
 @dataclass(frozen=True)
 class Row:
-    """What is compiled: a config with its preset, a slice, how weights are stored, rows a step."""
+    """What to compile: a config with its preset, a slice, the storage of weights, rows per step."""
 
     config: str
     topology: str
@@ -29,7 +29,7 @@ class Row:
     rows: int
 
     def arguments(self) -> list[str]:
-        """Of `stepdiff aot`."""
+        """Arguments of `stepdiff aot`."""
         quantization = "" if self.weights == "bfloat16" else self.weights
         return [
             self.config,
@@ -59,19 +59,19 @@ ROWS = (
     Row("stepdiff_70b@v5e", "v5e:16x16", "bfloat16", 256),
 )
 COLUMNS = (
-    "config", "weights", "slice", "chips", "rows a step", "tokens a step", "arguments", "temporary",
-    "peak", "of", "PFLOP a step", "s at 40 %", "s at 60 %",
+    "config", "weights", "slice", "chips", "rows per step", "tokens per step", "arguments",
+    "temporary", "peak", "of", "PFLOP per step", "s at 40 %", "s at 60 %",
 )  # fmt: skip
 
 HEADING = """# Slices
 
-Written by `python -m launch.scaling_table`; sizes in GiB a chip. See [scaling.md](scaling.md).
+Written by `python -m launch.scaling_table`; sizes in GiB per chip. See [scaling.md](scaling.md).
 
 """
 
 
 def table(rows: Iterable[Row], cache: Path) -> str:
-    """The table as Markdown, sizes in GiB a chip; rows as `ROWS`."""
+    """The table as Markdown, with sizes in GiB per chip."""
     lines = ["| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
     for row in rows:
         lines.append("| " + " | ".join(_cells(row, _measured(row, cache))) + " |")
@@ -103,8 +103,8 @@ def _measured(row: Row, cache: Path) -> Mapping[str, Any]:
         command = [sys.executable, "-m", "launch", "aot", *row.arguments()]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
-            told = done.stderr.strip().splitlines() or ["no message"]
-            raise InputError(f"stepdiff aot {' '.join(row.arguments())}: {told[-1]}")
+            messages = done.stderr.strip().splitlines() or ["no message"]
+            raise InputError(f"stepdiff aot {' '.join(row.arguments())}: {messages[-1]}")
         write_text(path, done.stdout)
         print(f"{name}: compiled", file=sys.stderr, flush=True)
     return json.loads(path.read_text())
@@ -116,7 +116,7 @@ class Options:
 
     output: Path = Path("docs/scaling_table.md")
     cache: Path = Path("build/scaling")
-    """Compiled rows, a JSON file each."""
+    """Compiled rows, one JSON file each."""
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ count is a multiple of the group's. Rows of a batch are spread over all chips: r
 
 from dataclasses import replace
 
-from stepdiff_jax.config import Experiment, MeshConfig
+from stepdiff_jax.config import Experiment, LoraConfig, MeshConfig
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.families.common.find import find_family
 
@@ -20,7 +20,8 @@ def on_accelerator(experiment: Experiment, name: str) -> Experiment:
     Raises InputError if the accelerator is unknown or the language model has no preset.
     """
     family = find_family(experiment.llama.family)
-    published = [one for one in family.sizes.values() if one.config == experiment.llama]
+    base = replace(experiment.llama, lora=LoraConfig())  # adapters need no other layout
+    published = [one for one in family.sizes.values() if one.config == base]
     if not published:
         raise InputError(
             f"accelerator {name!r}: presets are only for {family.title} {', '.join(family.sizes)}; "

@@ -204,7 +204,7 @@ class LoopConfig:
     """The process exits with an error if no step ends for this long; 0 disables this. The first
     step has an extra hour."""
     wandb_project: str = ""
-    """Also log to this Weights & Biases project (requires wandb); empty: do not."""
+    """Also log to this project of Weights & Biases, which must be installed; empty: do not."""
 
 
 @dataclass(frozen=True)

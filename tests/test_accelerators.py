@@ -40,7 +40,7 @@ def mesh_of(experiment) -> AbstractMesh:
 
 
 def test_every_published_size_has_a_preset_for_every_accelerator():
-    assert len(PUBLISHED) == 21
+    assert {"llama2-70b", "llama3-70b"} <= set(size_names())
     for name in size_names():
         assert tuple(find_size(name).presets) == ACCELERATORS
 

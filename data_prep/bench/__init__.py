@@ -1,1 +1,1 @@
-"""`stepdiff bench`: what this machine does in a second, and what calls cost."""
+"""`stepdiff bench`: how fast this machine prepares data, and what model calls cost."""

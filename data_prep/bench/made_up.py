@@ -1,4 +1,4 @@
-"""What is measured on: videos, clips, descriptions and questions, made up but of real sizes."""
+"""Synthetic benchmark inputs of realistic size: videos, clips, descriptions and questions."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,16 +15,16 @@ from stepdiff_jax.jsonl import write_jsonl
 RATE = 30
 CLIP_SECONDS = 10
 BITS_PER_SECOND = 1_500_000
-"""About what a video site spends on such a picture."""
+"""Roughly what a video site uses at this resolution."""
 CLIPS_PER_VIDEO = 5
 VOCABULARY = 2000
-"""Words of all descriptions; a keystep's come from WORDS of them."""
+"""Distinct words in all descriptions; each keystep draws its own from WORDS of them."""
 WORDS = 14
 
 
 def write_videos(directory: Path, *, videos: int, seconds: int, size: tuple[int, int]) -> None:
-    """H.264 files `<n>.mp4` of `size` (width, height) at 30 frames a second, with B-frames and a
-    keyframe every 5 s: a textured scene that the camera moves over, and the noise of a sensor.
+    """Write H.264 files `<n>.mp4` of `size` (width, height) at 30 frames per second, with B-frames
+    and a keyframe every 5 s: a camera moving over a textured scene, with sensor noise.
     """
     import av
 
@@ -48,7 +48,7 @@ def write_videos(directory: Path, *, videos: int, seconds: int, size: tuple[int,
 
 
 def _texture(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-    """Uint8 [height, width, 3], smooth, with details of several sizes."""
+    """A smooth image, uint8 [height, width, 3], with detail at several scales."""
     from PIL import Image
 
     total = np.zeros((height, width, 3), np.float32)
@@ -59,7 +59,7 @@ def _texture(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
 
 
 def write_video_clips(path: Path, clips: int, *, videos: int, seconds: int) -> None:
-    """clips.jsonl of 10-s clips spread over the videos, which lie in videos/ beside it."""
+    """Write clips.jsonl with 10 s clips spread over the videos, which are in videos/ beside it."""
     starts = np.linspace(0, seconds - CLIP_SECONDS, max(clips // videos, 1)).round(2).tolist()
     spans = [(number % videos, starts[number // videos % len(starts)]) for number in range(clips)]
     rows = [
@@ -84,11 +84,11 @@ def clip_row(name: str, keystep: int, video: int, start: float) -> dict[str, Any
 
 
 def write_described_clips(directory: Path, *, clips: int, keysteps: int, seed: int) -> list[int]:
-    """clips.jsonl and descriptions.jsonl of made-up clips; returns the keysteps' sizes.
+    """Write clips.jsonl and descriptions.jsonl of synthetic clips; returns clips per keystep.
 
-    Keysteps are as uneven as exponential shares: of 5,000, the largest has about nine times the
-    mean (HT-Step's validation split: six times, of 983). A description has 12 to 25 words, most of
-    them its keystep's.
+    Keystep sizes follow exponential shares: the largest of 5,000 has about nine times the mean
+    (HT-Step's validation split: six times, of 983). A description has 12 to 25 words, most of
+    them from its keystep.
     """
     rng = np.random.default_rng(seed)
     shares = rng.exponential(size=keysteps)
@@ -104,7 +104,7 @@ def write_described_clips(directory: Path, *, clips: int, keysteps: int, seed: i
 
 
 def write_questions(directory: Path, pairs: int, *, seed: int) -> None:
-    """pairs.jsonl with three questions a pair, about the clips of clips.jsonl beside it."""
+    """Write pairs.jsonl with three questions per pair about the clips of clips.jsonl beside it."""
     clips = [clip.clip for _, clip in stream_lines(directory / CLIPS_FILE, ClipSpan)]
     rng = np.random.default_rng(seed)
     write_jsonl(directory / "pairs.jsonl", (_asked(clips, rng) for _ in range(pairs)))

@@ -1,4 +1,4 @@
-"""Time and memory of work in a process of its own; Linux."""
+"""Measures time and memory of work in a separate process (Linux only)."""
 
 import multiprocessing
 import resource
@@ -13,11 +13,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Rate:
-    """How fast records are done, start-up left out, and what that takes.
+    """Throughput and cost per record, excluding start-up.
 
-    per_second: records in a second of wall-clock time; core_seconds: of all processes, a record.
-    peak_bytes: the process's largest resident memory, and as often as there are worker processes
-        that of the largest of them: an upper bound of their sum.
+    per_second: records per second of wall-clock time.
+    core_seconds: CPU seconds of all processes per record.
+    peak_bytes: the process's peak resident memory, plus the number of workers times that of the
+        largest worker: an upper bound on their sum.
     """
 
     records: int
@@ -29,15 +30,15 @@ class Rate:
 def rate_in_new_process(
     work: Callable[..., None], *arguments: Any, few: int, many: int, repeats: int, workers: int
 ) -> Rate:
-    """The rate of `work(*arguments, records, call)` in a new process.
+    """Measure the rate of `work(*arguments, records, call)` in a new process.
 
-    What a run with `few` records takes is subtracted from one with `many`: start-up, imports and
-    new processes are in both. Before, it is run once unmeasured. Of several rates the median is
-    taken.
+    The cost of a run with `few` records is subtracted from that of a run with `many`, since both
+    include start-up, imports and new processes. A warm-up run comes first. The result is the
+    median over `repeats`.
 
     Args:
-        work: called with `arguments`, a number of records, and 0, 1, 2, ... from call to call.
-        workers: processes that `work` starts.
+        work: called with `arguments`, a number of records, and the number of the call from 0.
+        workers: number of processes that `work` starts.
     """
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as executor:
@@ -62,7 +63,7 @@ def _rate(
 
 
 def _timed(work: Callable[[], None]) -> tuple[float, float]:
-    """Wall-clock seconds, and those of all cores."""
+    """Wall-clock seconds and CPU seconds of all cores."""
     start, cores = time.monotonic(), _core_seconds()
     work()
     return time.monotonic() - start, _core_seconds() - cores
@@ -74,7 +75,7 @@ def _core_seconds() -> float:
 
 
 def _peak_bytes() -> int:
-    """Largest resident memory of this process; ru_maxrss would count that of its parent, too."""
+    """Peak resident memory of this process; ru_maxrss would include its parent's."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024

@@ -1,4 +1,4 @@
-"""What is measured of `stepdiff prep`: frames, pair and pack, each in a new process."""
+"""Measures parts of `stepdiff prep` (frames, pair and pack), each in a new process."""
 
 import json
 from pathlib import Path
@@ -14,20 +14,20 @@ from data_prep.bench.measure import Rate, rate_in_new_process
 from data_prep.schema.stages import RecordCounts
 
 FEW = 8
-"""Clips whose time is start-up's; the same that a pool of two is given at once."""
+"""Clips in the short run that stands for start-up."""
 
 
 FRAMES_OF = "frames{}by{}"
-"""Directory of the frames of so many clips by so many processes."""
+"""Directory for the frames: number of clips, number of processes."""
 
 
 def measure_frames(
     directory: Path, *, clips: int, seconds: int, size: tuple[int, int], processes: int
 ) -> dict[str, Any]:
-    """Clips a second from an H.264 file, in one process and in several.
+    """Clips per second decoded from an H.264 file, in one process and in several.
 
     Args:
-        seconds: length of the file; size: width and height of its picture.
+        seconds: length of the video; size: its width and height.
     """
     write_videos(directory / "videos", videos=1, seconds=seconds, size=size)
     for number in (FEW, clips):
@@ -49,7 +49,7 @@ def measure_frames(
 
 
 def measure_pair(directory: Path, *, clips: int, keysteps: int, seed: int) -> dict[str, Any]:
-    """Pairs a second of made-up clips, similarity by words."""
+    """Pairs per second on synthetic clips, with similarity by words."""
     few = max(clips // 50, 2)
     for number, of in ((few, max(keysteps // 50, 1)), (clips, keysteps)):
         sizes = write_described_clips(directory / str(number), clips=number, keysteps=of, seed=seed)
@@ -71,7 +71,7 @@ def measure_pair(directory: Path, *, clips: int, keysteps: int, seed: int) -> di
 
 
 def measure_pack(directory: Path, *, pairs: int, seed: int) -> dict[str, Any]:
-    """Pairs with three questions each, a second, into a dataset."""
+    """Pairs per second packed into a dataset, with three questions each."""
     from data_prep.frames.stage import write_frames
 
     few = max(pairs // 10, 1)
@@ -96,7 +96,7 @@ def _numbers(rate: Rate) -> dict[str, float | int]:
 
 
 def _clip_bytes(directory: Path) -> int:
-    """Bytes of a clip's stored frames, on average."""
+    """Average size of a clip's stored frames in bytes."""
     sizes = [path.stat().st_size for path in (directory / FRAMES_OF.format(FEW, 1)).rglob("*.tar")]
     return round(sum(sizes) / len(sizes))
 

@@ -1,4 +1,4 @@
-"""Tokens of the prompts and answers of the language model stages, on the kitchen's sentences."""
+"""Counts prompt and answer tokens of the language model stages, on kitchen sentences."""
 
 from statistics import fmean
 
@@ -13,7 +13,7 @@ from stepdiff_jax.data.tokenizer import Tokenizer
 
 
 def count_tokens(tokens: Tokenizer, *, samples: int, seed: int) -> dict[str, dict[str, float]]:
-    """Stage -> mean tokens of its prompt and its answer, without the chat's own."""
+    """Stage -> mean tokens of its prompt and answer, without those of the chat template."""
     rng = np.random.default_rng(seed)
     counts: dict[str, tuple[list[int], list[int]]] = {"describe": ([], []), "question": ([], [])}
     for number in range(samples):

@@ -1,1 +1,1 @@
-"""The official benchmark files: writing, checking, and leaving their clips out of training."""
+"""Writes and checks the official benchmark files, and keeps their clips out of training."""

@@ -1,4 +1,4 @@
-"""What the benchmark asks about, so that it can be left out of training (section 3.2: by pair)."""
+"""Benchmark pairs and clips that are held out of training (section 3.2: by pair)."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Set
@@ -19,10 +19,10 @@ By = Literal["pair", "clip", "video"]
 
 @dataclass(frozen=True)
 class EvaluationClips:
-    """The pairs of benchmark files, and what they keep out of training.
+    """The pairs of the benchmark files, and which training pairs they exclude.
 
-    by: "pair" (the paper) keeps out these pairs, either way round; "clip" every pair with one of
-        their clips; "video" every pair with a clip of one of their videos.
+    by: "pair" (the paper) excludes these pairs in either order; "clip" every pair with one of
+        their clips; "video" every pair with a clip from one of their videos.
     """
 
     pairs: frozenset[frozenset[str]] = frozenset()
@@ -46,26 +46,26 @@ class EvaluationClips:
         return other in self.partners(one) or self.keeps_out(one) or self.keeps_out(other)
 
     def keeps_out(self, clip: str) -> bool:
-        """Whether every pair with this clip is kept out."""
+        """Whether every pair with this clip is excluded."""
         if self.by == "video":
             return parse_clip_id(clip).video in self.videos
         return self.by == "clip" and clip in self.clips
 
     def partners(self, clip: str) -> Set[str]:
-        """The clips that this one is not to be paired with."""
+        """The clips that this one must not be paired with."""
         return self._partners.get(clip, frozenset())
 
     @property
     def digest(self) -> str:
-        """16 hex digits that tell these pairs from others."""
+        """Digest of these pairs, 16 hex digits."""
         text = "\n".join(sorted(" ".join(sorted(pair)) for pair in self.pairs))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def read_evaluation_clips(paths: Iterable[Path], by: By = "pair") -> EvaluationClips:
-    """From DiffCap, DiffMCQ and DiffRank files, told apart by their first line's fields.
+    """Read DiffCap, DiffMCQ and DiffRank files, recognized by the fields of the first line.
 
-    Raises InputError as their readers do.
+    Raises InputError if a file is not valid.
     """
     pairs = frozenset(frozenset(pair) for path in paths for pair in _pairs(path))
     return EvaluationClips(pairs, by)

@@ -29,17 +29,17 @@ def write_benchmark_files(
     hard: int,
     seed: int,
 ) -> dict[str, Any]:
-    """Write the three files into `destination`, or two if no annotation has a score; returns (and
+    """Write the three files into `destination` (two if no annotation has a score); returns (and
     writes) the summary.
 
-    Wrong annotations are quarantined by reason. A second run does nothing; with other settings, or
-    on other input, it is an error.
+    Invalid annotations are quarantined with a reason. Running again does nothing; running again
+    with other settings or input is an error.
 
     Args:
-        embed: by which the captions of hard negatives are near. `settings` says which it is.
+        embed: finds the nearest captions for hard negatives; `settings` identifies it.
         limit, hard, seed: see `write_benchmark`.
     Raises:
-        InputError: the file cannot be read, or gives no instance of a task.
+        InputError: the file cannot be read, or yields no instance of a task.
     """
     if (limit is not None and limit < 1) or hard < 3 or seed < 0:
         raise InputError("--limit must be positive, --hard at least 3, --seed not negative")
@@ -82,14 +82,14 @@ def write_benchmark_files(
 
 
 def nearness_by(embed: Embed) -> Nearness:
-    """Captions are near by the cosines of their vectors."""
+    """Nearness of captions by the cosine of their vectors."""
 
     def compare(captions: Sequence[str]) -> Callable[[int], np.ndarray]:
         vectors = embed(captions)
 
-        def similarities(place: int) -> np.ndarray:
-            # In steps, so that ties are ties on every machine.
-            return cosines(vectors[place : place + 1], vectors)[0].round(4)
+        def similarities(index: int) -> np.ndarray:
+            # Rounded, so that ties are the same on every machine.
+            return cosines(vectors[index : index + 1], vectors)[0].round(4)
 
         return similarities
 
@@ -97,7 +97,7 @@ def nearness_by(embed: Embed) -> Nearness:
 
 
 def annotation_problem(row: Row) -> Rejected | None:
-    """Why a line is no annotation; None if it is one."""
+    """Why a line is not a valid annotation; None if it is."""
     wrong = wrong_field(row)
     if wrong:
         return Rejected(wrong[0], shorten(wrong[1]))

@@ -1,4 +1,4 @@
-"""Checks a file of the benchmark against the official format, line by line."""
+"""Checks a benchmark file against the official format, line by line."""
 
 from collections import Counter
 from pathlib import Path
@@ -12,17 +12,17 @@ from stepdiff_jax.evaluation.benchmark_files import PARSERS, DiffCap, DiffMCQ, D
 from stepdiff_jax.jsonl import stream_jsonl
 
 KNOWN_CATEGORIES = frozenset((*CATEGORIES, "Serving / Presentation"))
-"""The paper's five, and the one more that the released DiffRank file has."""
+"""The paper's five categories, and one more in the released DiffRank file."""
 
 
 def validate_benchmark(path: Path, task: Task) -> dict[str, Any]:
-    """What is in a file of the benchmark: lines, clips, and lines by category.
+    """Check a benchmark file; returns its counts of lines, clips and lines by category.
 
-    Clip ids must be `<video>_<start>_<end>`; a DiffMCQ line has four different options, and a
-    DiffRank line four different targets with scores from 0 to 5 and at most one tie.
+    Clip ids must be `<video>_<start>_<end>`; a DiffMCQ line must have four distinct options, and a
+    DiffRank line four distinct targets with scores from 0 to 5 and at most one tie.
 
     Raises:
-        InputError: the file cannot be read, or lines are wrong: how many, and the first.
+        InputError: the file cannot be read, or lines are invalid; names their number and the first.
     """
     problems: list[str] = []
     categories: Counter[str] = Counter()
@@ -42,7 +42,9 @@ def validate_benchmark(path: Path, task: Task) -> dict[str, Any]:
         clips.update(_clips(example))
         tied += isinstance(example, DiffRank) and ties(example.scores) > 0
     if problems:
-        raise InputError(f"{len(problems)} of {lines} lines are wrong; the first: {problems[0]}")
+        raise InputError(
+            f"{len(problems)} of {lines} lines are invalid; the first is {problems[0]}"
+        )
     unknown = sum(categories[name] for name in categories.keys() - KNOWN_CATEGORIES)
     return {
         "task": task,
@@ -59,9 +61,9 @@ def _problem(example: DiffCap | DiffMCQ | DiffRank) -> str:
         return "" if all(map(str.strip, example.text)) else "field 'text' has an empty caption"
     if isinstance(example, DiffMCQ):
         same = len(set(example.options)) < len(example.options)
-        return "field 'options' has one pair twice" if same else ""
+        return "field 'options' has a duplicate pair" if same else ""
     if len(set(example.targets)) < len(example.targets):
-        return "field 'targets' has one clip twice"
+        return "field 'targets' has a duplicate clip"
     if not all(0 <= score <= LARGEST_SCORE for score in example.scores):
         return f"field 'scores' must be from 0 to {LARGEST_SCORE}, got {list(example.scores)}"
     if ties(example.scores) > LARGEST_TIE:

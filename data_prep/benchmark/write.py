@@ -1,4 +1,4 @@
-"""From difference annotations to the three official benchmark files (paper, section 4)."""
+"""Turns difference annotations into the three official benchmark files (paper, section 4)."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Sequence
@@ -21,30 +21,30 @@ from stepdiff_jax.evaluation.benchmark_files import (
 
 TARGETS = 4
 LARGEST_TIE = 1
-"""A DiffRank line may hold one tied pair of scores, as the released file does."""
+"""Tied pairs of scores that a DiffRank line may have, as in the released file."""
 
 Nearness = Callable[[Sequence[str]], Callable[[int], np.ndarray]]
-"""From n captions to a function that gives the similarities of the i-th with all, [n]."""
+"""Maps n captions to a function that returns the similarities of the i-th to all, [n]."""
 
 
 def word_overlap(captions: Sequence[str]) -> Callable[[int], np.ndarray]:
-    """Jaccard similarity of the captions' sets of words, of which none weighs more; a `Nearness`.
+    """Unweighted Jaccard similarity of the captions' word sets; a `Nearness`.
 
-    The kitchen's captions share most of their words, and its files were made with this.
+    The kitchen's files are made with this, as its captions share most of their words.
     """
     words = [set(caption.split()) for caption in captions]
-    return lambda place: np.array(
-        [len(words[place] & other) / len(words[place] | other) for other in words]
+    return lambda index: np.array(
+        [len(words[index] & other) / len(words[index] | other) for other in words]
     )
 
 
 def diffcap(
     differences: Sequence[Difference], left_out: Counter[str] | None = None
 ) -> list[DiffCap]:
-    """All captions of one pair and category are one instance's ground truth (section 4.1).
+    """DiffCap: all captions of a pair and category are one instance's ground truth (section 4.1).
 
     Args:
-        left_out: what gives no instance is counted here by reason; of all three tasks.
+        left_out: counts by reason what yields no instance; so in `diffmcq` and `diffrank`.
     """
     grouped: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for one in differences:
@@ -62,11 +62,11 @@ def diffmcq(
     nearness: Nearness = word_overlap,
     left_out: Counter[str] | None = None,
 ) -> list[DiffMCQ]:
-    """One caption a category and three hard negatives (section 4.2).
+    """DiffMCQ: one caption per pair and category, and three hard negatives (section 4.2).
 
-    Negatives are pairs of the same keystep and category with another caption, drawn from the
-    `hard` whose captions are nearest to the answer's (**ours**). Instances with fewer than three
-    such pairs are left out. Of a pair that is annotated again, the first caption counts.
+    Negatives are pairs of the same keystep and category with a different caption, drawn from the
+    `hard` pairs whose captions are nearest to the answer's (**ours**). Instances with fewer than
+    three such pairs are left out. If a pair is annotated twice, its first caption counts.
     """
     rng = np.random.default_rng(seed)
     by_pair: dict[tuple[str, str, str], Difference] = {}
@@ -78,21 +78,21 @@ def diffmcq(
     _count(left_out, "pair without a difference", without)
     _count(left_out, "pair was there before", len(differences) - without - len(captioned))
     groups: dict[tuple[Hashable, str], list[Difference]] = defaultdict(list)
-    places = []
+    indices = []
     for one in captioned:
         group = groups[one.keystep, one.category]
-        places.append(len(group))
+        indices.append(len(group))
         group.append(one)
     near = {key: nearness([one.captions[0] for one in group]) for key, group in groups.items()}
     instances = []
-    for one, own_place in zip(captioned, places):
+    for one, own_index in zip(captioned, indices):
         caption, key = one.captions[0], (one.keystep, one.category)
-        group, similarity = groups[key], near[key](own_place)
-        others = [place for place, other in enumerate(group) if other.captions[0] != caption]
-        # Ties in similarity are broken at random, not by place in the file.
+        group, similarity = groups[key], near[key](own_index)
+        others = [index for index, other in enumerate(group) if other.captions[0] != caption]
+        # Ties in similarity are broken at random, not by order in the file.
         order = rng.permutation(len(others))
-        nearest = sorted(order, key=lambda place: -similarity[others[place]])
-        negatives = [group[others[place]] for place in rng.permutation(nearest[:hard])[:3]]
+        nearest = sorted(order, key=lambda index: -similarity[others[index]])
+        negatives = [group[others[index]] for index in rng.permutation(nearest[:hard])[:3]]
         if len(negatives) < 3:
             _count(left_out, "fewer than three negatives")
             continue
@@ -100,7 +100,7 @@ def diffmcq(
         if len(set(pairs)) < 4:
             _count(left_out, "a pair among its options twice")
             continue
-        options = tuple(pairs[place] for place in rng.permutation(4))
+        options = tuple(pairs[index] for index in rng.permutation(4))
         instances.append(DiffMCQ(caption, one.category, options, pairs[0]))
     return instances
 
@@ -108,11 +108,11 @@ def diffmcq(
 def diffrank(
     differences: Sequence[Difference], *, seed: int = 0, left_out: Counter[str] | None = None
 ) -> list[DiffRank]:
-    """Four targets of one reference and category, with at most one tie in their scores.
+    """DiffRank: four targets of one reference and category, with at most one tie in their scores.
 
-    Of more targets four are drawn, by `seed`, so that they have at most one tie (**ours**). What
-    has fewer, or more ties, is left out. A target that is annotated again counts once, and one
-    without a score does not count.
+    From more than four targets, four with at most one tie are drawn by `seed` (**ours**). Groups
+    with fewer targets or more ties are left out. A target annotated twice counts once; one without
+    a score does not count.
     """
     rng = np.random.default_rng((seed, 2))
     grouped: dict[tuple[str, str], dict[str, Difference]] = defaultdict(dict)
@@ -142,7 +142,7 @@ def diffrank(
 
 
 def ties(scores: Sequence[int]) -> int:
-    """How many scores are the same as one before them."""
+    """How many scores equal an earlier one."""
     return len(scores) - len(set(scores))
 
 
@@ -161,8 +161,8 @@ def write_benchmark(
     If no annotation has a score, there is no DiffRank file.
 
     Args:
-        limit: instances of each at most, a seeded sample in file order; None keeps all.
-        left_out: filled with what gives no instance, by task and reason.
+        limit: maximum instances per task, a seeded sample in file order; None keeps all.
+        left_out: filled with counts of what yields no instance, by task and reason.
     Returns:
         the number of instances of each task.
     Raises:
@@ -185,25 +185,25 @@ def write_benchmark(
     for task, instances in tasks.items():
         if not instances:
             raise InputError(
-                f"{directory}: the annotations give no instance of {task}; left out: "
+                f"{directory}: the annotations yield no instance of {task}; left out: "
                 f"{dict(reasons[task])}"
             )
     for task, instances in tasks.items():
         kept = sorted(rng.permutation(len(instances))[:limit])
         _count(reasons[task], "beyond the limit", len(instances) - len(kept))
-        tasks[task] = [instances[place] for place in kept]
+        tasks[task] = [instances[index] for index in kept]
         write_jsonl(directory / f"{task}_dataset.jsonl", tasks[task])
     return {task: len(instances) for task, instances in tasks.items()}
 
 
 def _drawn(targets: Sequence[Difference], order: Sequence[int]) -> list[Difference]:
-    """The first four in `order` with at most one tie, in file order; fewer where there are none."""
+    """The first four in `order` with at most one tie, in file order; fewer if not possible."""
     chosen: list[int] = []
-    for place in order:
-        more = [*chosen, place]
+    for index in order:
+        more = [*chosen, index]
         if len(chosen) < TARGETS and ties(_scores([targets[i] for i in more])) <= LARGEST_TIE:
             chosen = more
-    return [targets[place] for place in sorted(chosen)]
+    return [targets[index] for index in sorted(chosen)]
 
 
 def _scores(targets: Sequence[Difference]) -> tuple[int, ...]:

@@ -1,1 +1,1 @@
-"""The stages of `stepdiff prep` and `stepdiff bench` as commands."""
+"""The commands of `stepdiff prep` and `stepdiff bench`."""

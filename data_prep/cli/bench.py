@@ -16,16 +16,16 @@ Part = Literal["frames", "pair", "pack"]
 
 @dataclass(frozen=True)
 class Prep:
-    """Measure how fast this machine prepares data, and in how much memory.
+    """Measure how fast this machine prepares data, and how much memory it takes.
 
-    Everything is made up in a temporary directory: videos, clips, descriptions, questions.
+    All inputs are synthetic and in a temporary directory: videos, clips, descriptions, questions.
     """
 
     parts: tuple[Part, ...] = ("frames", "pair", "pack")
     processes: int = 2
-    """That decode video; beside it, one is measured."""
+    """Processes that decode video; a single one is measured too."""
     frames_clips: int = 32
-    """10-s clips that are decoded, a few of them as start-up."""
+    """10 s clips to decode, including a few for start-up."""
     video_seconds: int = 20
     video_size: tuple[int, int] = (1280, 720)
     pair_clips: int = 87740
@@ -37,7 +37,7 @@ class Prep:
 
 
 def prep(prog: str, arguments: Sequence[str]) -> None:
-    """Frames, pairs and packed records a second, and their memory."""
+    """Measure frames, pairs and packed records per second, and memory."""
     options = parse_arguments(Prep, arguments, prog=prog)
     _check(options)
     from data_prep.bench.parts import measure_frames, measure_pack, measure_pair
@@ -74,7 +74,7 @@ def _check(options: Prep) -> None:
             flag = name.replace("_", "-")
             raise InputError(f"--{flag} must be at least {value}, got {getattr(options, name)}")
     if min(options.video_size) < 16 or any(side % 2 for side in options.video_size):
-        raise InputError(f"--video-size must be even and 16 or more, got {options.video_size}")
+        raise InputError(f"--video-size must be even and at least 16, got {options.video_size}")
 
 
 def _lines(found: dict[str, Any]) -> list[str]:
@@ -82,49 +82,49 @@ def _lines(found: dict[str, Any]) -> list[str]:
     if "frames" in found:
         frames = found["frames"]
         lines += [
-            f"frames, {count} process{'es' * (count != '1')}: {_told(rate, 'clips')}"
+            f"frames, {count} process{'es' * (count != '1')}: {_rate(rate, 'clips')}"
             for count, rate in frames["processes"].items()
         ]
         lines.append(
-            f"  speed-up {frames['speed_up']:.2f}; {frames['bytes_per_clip'] / 1e3:.0f} KB a clip; "
-            f"videos of {frames['bits_per_second'] / 1e6:.1f} Mbit/s"
+            f"  speed-up {frames['speed_up']:.2f}; {frames['bytes_per_clip'] / 1e3:.0f} KB per "
+            f"clip; videos of {frames['bits_per_second'] / 1e6:.1f} Mbit/s"
         )
     if "pair" in found:
         pair = found["pair"]
         lines += [
-            f"pair: {pair['pairs_per_second']:.0f} pairs/s; {_told(pair, 'clips')}",
+            f"pair: {pair['pairs_per_second']:.0f} pairs/s; {_rate(pair, 'clips')}",
             f"  {pair['clips']} clips of {pair['keysteps']} keysteps ({pair['largest_keystep']} in "
             f"the largest) -> {pair['pairs']} pairs in {pair['seconds']:.0f} s; "
             f"{pair['compared_per_second']:.0f} compared/s",
         ]
     if "pack" in found:
         pack = found["pack"]
-        lines.append(f"pack: {_told(pack, 'pairs')}; {pack['bytes_per_pair']} bytes a pair")
+        lines.append(f"pack: {_rate(pack, 'pairs')}; {pack['bytes_per_pair']} bytes per pair")
     return lines
 
 
-def _told(rate: dict[str, float], records: str) -> str:
+def _rate(rate: dict[str, float], records: str) -> str:
     return (
         f"{rate['records_per_second']:.1f} {records}/s, "
-        f"{1e3 * rate['core_seconds_per_record']:.2f} ms of a core each, "
-        f"{rate['peak_bytes'] / 1e6:.0f} MB at most"
+        f"{1e3 * rate['core_seconds_per_record']:.2f} ms of CPU each, "
+        f"{rate['peak_bytes'] / 1e6:.0f} MB peak"
     )
 
 
 @dataclass(frozen=True)
 class Prompts:
-    """Count the tokens of what a language model is asked and answers, in the kitchen's words."""
+    """Count the tokens of language model prompts and answers on kitchen sentences."""
 
     tokenizer: Path
     """tokenizer.model or tokenizer.json."""
     family: str = "llama2"
-    """The tokenizer's family of language models: llama2, llama3, ..."""
+    """The tokenizer's language model family: llama2, llama3, ..."""
     samples: int = 300
     seed: int = 0
 
 
 def prompts(prog: str, arguments: Sequence[str]) -> None:
-    """Tokens a call of describe and question, as one JSON object."""
+    """Count tokens per call of describe and question; prints one JSON object."""
     options = parse_arguments(Prompts, arguments, prog=prog)
     if options.samples < 1:
         raise InputError(f"--samples must be at least 1, got {options.samples}")

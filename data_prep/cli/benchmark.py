@@ -1,4 +1,4 @@
-"""The benchmark's stages of `stepdiff prep`: benchmark, validate."""
+"""The benchmark stages of `stepdiff prep`: benchmark, validate."""
 
 import json
 from collections.abc import Sequence
@@ -15,20 +15,20 @@ from stepdiff_jax.arguments import Command, parse_arguments
 
 @dataclass(frozen=True)
 class Benchmark:
-    """Write the three benchmark files out of difference annotations."""
+    """Write the three benchmark files from difference annotations."""
 
     differences: Path
-    """JSON Lines of reference, candidate, keystep, category, captions and score."""
+    """JSON Lines with reference, candidate, keystep, category, captions and score."""
     destination: Path
-    """Directory of diffcap_dataset.jsonl, diffmcq_dataset.jsonl and diffrank_dataset.jsonl."""
+    """Directory for diffcap_dataset.jsonl, diffmcq_dataset.jsonl and diffrank_dataset.jsonl."""
     similarity: Similarity = "words"
-    """By which the captions of DiffMCQ's negatives are near to the answer's."""
+    """How DiffMCQ's negatives are chosen: nearness of their captions to the answer's."""
     similarity_model: str = ""
-    """A CONFIG for internvideo; a directory or name for transformers (extra [torch])."""
+    """For internvideo, a CONFIG; for transformers (extra [torch]), a directory or name."""
     limit: int | None = None
-    """Instances of each task at most, drawn by the seed."""
+    """Maximum instances per task, drawn by the seed."""
     hard: int = 12
-    """Negatives are drawn from so many of the nearest."""
+    """Negatives are drawn from this many nearest captions."""
     seed: int = 0
 
 
@@ -51,14 +51,14 @@ def benchmark(prog: str, arguments: Sequence[str]) -> None:
 
 @dataclass(frozen=True)
 class Validate:
-    """Check a file of the benchmark, the released one or one's own."""
+    """Check a benchmark file, released or your own."""
 
     file: Annotated[Positional[Path], arg(metavar="FILE")]
     task: Literal["diffcap", "diffmcq", "diffrank"]
 
 
 def validate(prog: str, arguments: Sequence[str]) -> None:
-    """Check a benchmark file: FILE --task T; prints what is in it."""
+    """Check a benchmark file and print its counts: FILE --task T."""
     options = parse_arguments(Validate, arguments, prog=prog)
     from data_prep.benchmark.validate import validate_benchmark
 

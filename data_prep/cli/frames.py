@@ -10,12 +10,12 @@ from stepdiff_jax.arguments import Command, parse_arguments
 
 @dataclass(frozen=True)
 class Frames:
-    """Decode 8 frames of each clip, once, into JPEG images."""
+    """Decode 8 frames of each clip into JPEG images, once."""
 
     clips: Path
     """clips.jsonl."""
     destination: Path
-    """frames.jsonl, to be written; the images go to frames/ beside it."""
+    """Output frames.jsonl; the images go to frames/ beside it."""
     processes: int = 2
     """Processes that decode video."""
     shard: str = "1/1"

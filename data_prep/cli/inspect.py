@@ -1,4 +1,4 @@
-"""`stepdiff prep inspect`: a page to look at."""
+"""`stepdiff prep inspect`: an HTML page about the prepared data."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,19 +9,19 @@ from stepdiff_jax.arguments import Command, parse_arguments
 
 @dataclass(frozen=True)
 class Inspect:
-    """Write one page with the counts of all stages and a sample of pairs."""
+    """Write an HTML page with the counts of all stages and a sample of pairs."""
 
     source: Path
-    """Directory of what the stages left: clips.jsonl, pairs.jsonl, *.summary.json, ..."""
+    """Directory of the stages' output: clips.jsonl, pairs.jsonl, *.summary.json, ..."""
     destination: Path
-    """The HTML file, to be written; it needs no other file."""
+    """Output HTML file, self-contained."""
     sample: int = 20
-    """Pairs; half of them such that the filter removed something."""
+    """Number of pairs; half of them with questions that the filter removed."""
     seed: int = 0
 
 
 def inspect(prog: str, arguments: Sequence[str]) -> None:
-    """What the stages left -> a page to look at."""
+    """Output of the stages -> an HTML page."""
     options = parse_arguments(Inspect, arguments, prog=prog)
     from data_prep.inspect.stage import write_page
 

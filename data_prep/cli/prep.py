@@ -1,4 +1,4 @@
-"""The stages of `stepdiff prep` in their order; each is one thin function in a file beside this."""
+"""The stages of `stepdiff prep` in order; each is a thin function in this package."""
 
 from data_prep.cli.benchmark import BENCHMARK_STAGES
 from data_prep.cli.frames import FRAMES_STAGES

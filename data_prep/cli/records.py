@@ -1,4 +1,4 @@
-"""The stages of `stepdiff prep` that make datasets: sequences, pack, features."""
+"""The stages of `stepdiff prep` that produce datasets: sequences, pack, features."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,19 +19,19 @@ class Sequences:
     """Write the interleaved sequences and the single clips beside clips.jsonl."""
 
     directory: Path
-    """Where clips.jsonl lies."""
+    """Directory of clips.jsonl."""
     clips_per_sequence: int | None = None
-    """Most clips of a sequence; 3 where no --tokens is given."""
+    """Maximum clips per sequence; 3 if --tokens is not given."""
     tokens: int | None = None
-    """Most tokens of a sequence; counted with --tokenizer."""
+    """Maximum tokens per sequence, counted with --tokenizer."""
     tokenizer: Path | None = None
     """tokenizer.model or tokenizer.json."""
     family: str = "llama2"
-    """The tokenizer's family of language models: llama2, llama3, ..."""
+    """The tokenizer's language model family: llama2, llama3, ..."""
     latents: int = 32
-    """Tokens of a clip's video: the resampler's latents."""
+    """Tokens per video clip: the resampler's latents."""
     longest_gap: float | None = None
-    """Seconds without a clip that end a sequence; none do by default."""
+    """A longer gap between clips, in seconds, ends a sequence; no limit by default."""
     shard: str = "1/1"
 
 
@@ -64,14 +64,14 @@ class Pack:
     """Write everything as ArrayRecord datasets."""
 
     source: Path
-    """Directory of clips.jsonl, frames.jsonl, pairs.jsonl, sequences.jsonl and single.jsonl."""
+    """Directory with clips.jsonl, frames.jsonl, pairs.jsonl, sequences.jsonl and single.jsonl."""
     destination: Path
     shard_records: int = 1024
-    """Records of a file."""
+    """Records per file."""
     beam_runner: str = ""
-    """Instead of this process: DirectRunner or another runner of Apache Beam (extra [beam])."""
+    """Pack with Apache Beam (extra [beam]): DirectRunner or another runner."""
     beam_options: tuple[str, ...] = ()
-    """NAME=VALUE of the runner's options."""
+    """Options of the runner, NAME=VALUE."""
 
 
 def pack(prog: str, arguments: Sequence[str]) -> None:
@@ -116,7 +116,7 @@ class Features:
 
 
 def features(prog: str, arguments: Sequence[str]) -> None:
-    """Datasets -> the encoder's features: CONFIG [--splits SPLIT ...] [--field.sub value ...]."""
+    """Datasets -> encoder features: CONFIG [--splits SPLIT ...] [--field.sub value ...]."""
     experiment, prog, rest = load_config(prog, arguments)
     options = parse_arguments(Features, rest, prog=prog, default=Features(experiment))
     from data_prep.records.features import cache_features

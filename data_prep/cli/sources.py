@@ -1,4 +1,4 @@
-"""The stages of `stepdiff prep` that read annotations: clips, differences, LLaVA's JSON."""
+"""The stages of `stepdiff prep` that read annotations: clips, differences, LLaVA-style JSON."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,27 +18,27 @@ class Clips:
     """Join a source's segments and HowTo100M's narration into clips.jsonl."""
 
     destination: Path
-    """Directory of clips.jsonl, to be written."""
+    """Output directory for clips.jsonl."""
     htstep: Path | None = None
-    """Directory of annotations.json, taxonomy.csv and video_splits.json; for --source htstep
+    """Directory of annotations.json, taxonomy.csv and video_splits.json; short for --source htstep
     --annotations DIR."""
     source: str = "htstep"
-    """Whose annotations: captaincook4d, htstep or llava."""
+    """Source of the annotations: captaincook4d, htstep or llava."""
     annotations: Path | None = None
-    """The source's directory; of llava, a JSON file."""
+    """The source's directory; for llava, a JSON file."""
     captions: Path | None = None
-    """raw_caption.json, a sentence-level file of the same form, or HTM-AA's CSV."""
+    """raw_caption.json, a sentence-level file in the same format, or HTM-AA's CSV."""
     videos: Path | None = None
-    """Directory of the video files; without it none is looked for."""
+    """Directory of the video files; if omitted, files are not looked up."""
     shortest: float = 4.0
-    """Seconds; a shorter segment is no clip."""
+    """Minimum length in seconds; shorter segments are dropped."""
     longest: float = 30.0
     duplicate_overlap: float = 0.8
-    """Segments of one keystep that share this much of their union are one clip."""
+    """Segments of one keystep with at least this intersection over union count as one clip."""
     margin: float = 0.0
-    """Narration counts from this many seconds before a clip to as many after it."""
+    """Include narration from this many seconds before a clip until as many after it."""
     exclude: tuple[Path, ...] = ()
-    """Benchmark files that are left out; by "pair" it is prep pair that does it."""
+    """Benchmark files to leave out; by "pair", prep pair does that."""
     exclude_by: Literal["pair", "clip", "video"] = "pair"
     shard: str = "1/1"
 
@@ -65,29 +65,29 @@ def clips(prog: str, arguments: Sequence[str]) -> None:
 
 @dataclass(frozen=True)
 class Differences:
-    """Compare each step that was done wrong with the same step done right."""
+    """Pair each step done with errors with the same step done correctly."""
 
     annotations: Path
     """The source's directory."""
     destination: Path
-    """differences.jsonl, to be written."""
+    """Output differences.jsonl."""
     source: str = "captaincook4d"
-    """Whose annotations."""
+    """Source of the annotations."""
     videos: Path | None = None
-    """Directory of the video files; without it none is looked for."""
+    """Directory of the video files; if omitted, files are not looked up."""
     shortest: float = 4.0
-    """Seconds; as for prep clips, so that both clips of a pair are clips there."""
+    """Minimum length in seconds; use prep clips' limits, so that it has both clips of a pair."""
     longest: float = 30.0
     duplicate_overlap: float = 0.8
     splits: tuple[str, ...] = ()
-    """Splits that pairs are made of, each within one; all where none is named."""
+    """Splits to make pairs from, each pair within one split; all by default."""
     seed: int = 0
-    """Draws the step done right, of several."""
+    """Chooses among several correct executions of a step."""
     shard: str = "1/1"
 
 
 def differences(prog: str, arguments: Sequence[str]) -> None:
-    """A source's steps done right and done wrong -> differences.jsonl, for prep benchmark."""
+    """A source's correct and erroneous steps -> differences.jsonl, for prep benchmark."""
     options = parse_arguments(Differences, arguments, prog=prog)
     from data_prep.sources.differences import write_differences
     from data_prep.sources.limits import ClipLimits
@@ -106,12 +106,12 @@ def differences(prog: str, arguments: Sequence[str]) -> None:
 
 
 def _source(name: str, annotations: Path | None, htstep: Path | None) -> "Source":
-    """The source that --source and --annotations name, or --htstep alone."""
+    """Open the source named by --source and --annotations, or by --htstep alone."""
     if htstep is not None and (annotations is not None or name != "htstep"):
-        raise InputError(f"--htstep {htstep}: goes without --source and --annotations")
+        raise InputError(f"--htstep {htstep}: cannot be combined with --source or --annotations")
     path = htstep or annotations
     if path is None:
-        raise InputError("--htstep is missing; or --source NAME --annotations DIR")
+        raise InputError("either --htstep DIR or --source NAME --annotations DIR is needed")
     from data_prep.sources.registry import open_source
 
     return open_source(name, path)
@@ -126,9 +126,9 @@ class ExportLlava:
     pairs: Path
     """pairs.jsonl, with questions."""
     destination: Path
-    """The JSON file, to be written."""
+    """Output JSON file."""
     videos: Path | None = None
-    """The files are named relative to this directory; clips.jsonl's by default."""
+    """Directory that video names are relative to; clips.jsonl's by default."""
 
 
 def export_llava(prog: str, arguments: Sequence[str]) -> None:
@@ -145,13 +145,13 @@ class ImportLlava:
     """Read LLaVA-style JSON with two videos."""
 
     source: Path
-    """A JSON list of items with video, conversations and, if need be, segments."""
+    """A JSON list of items with video, conversations and, optionally, segments."""
     videos: Path
-    """Directory that the items' files are relative to."""
+    """Directory that the items' video names are relative to."""
     destination: Path
-    """Directory of clips.jsonl and pairs.jsonl, to be written."""
+    """Output directory for clips.jsonl and pairs.jsonl."""
     split: str = "train"
-    """Of items that name none."""
+    """Split of items that name none."""
 
 
 def import_llava(prog: str, arguments: Sequence[str]) -> None:

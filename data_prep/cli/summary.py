@@ -1,4 +1,4 @@
-"""What a command prints of its stage."""
+"""Prints the summary of a stage."""
 
 import json
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def print_summary(destination: Path, summary: Mapping[str, Any]) -> None:
-    """One line of what a stage took, left and dropped."""
+    """Print one line with what a stage read, wrote and dropped."""
     from data_prep.schema.stages import Summary
 
     print(f"{destination}: {json.dumps(Summary.of(dict(summary)).printed())}")

@@ -19,30 +19,30 @@ class Describe:
     clips: Path
     """clips.jsonl."""
     destination: Path
-    """descriptions.jsonl, to be written."""
+    """Output descriptions.jsonl."""
     captions: Path | None = None
-    """JSON Lines of clip, actions and objects."""
+    """JSON Lines with clip, actions and objects."""
     captioner: str = ""
-    """Instead: a run directory of ours on single videos, or an image-text-to-text model of
-    transformers (directory or name; extra [torch])."""
+    """Instead of --captions: a run directory of a single-video model, or an image-text-to-text
+    model for transformers (directory or name; extra [torch])."""
     object_scores: Path | None = None
-    """JSON Lines of clip and scores of its objects."""
+    """JSON Lines with clip and the scores of its objects."""
     detector: str = ""
-    """Instead: an OWLv2 model of transformers (directory or name; extra [torch])."""
+    """Instead of --object-scores: an OWLv2 model (directory or name; extra [torch])."""
     action_scores: Path | None = None
-    """JSON Lines of clip and scores of its actions."""
+    """JSON Lines with clip and the scores of its actions."""
     grounding: str = ""
-    """Instead: a CONFIG, whose InternVideo compares clips and actions."""
+    """Instead of --action-scores: a CONFIG, whose InternVideo scores actions."""
     object_score: float = 0.1
-    """Objects below this are left out."""
+    """Objects with a lower score are left out."""
     action_score: float = 0.2
-    """Actions below this are left out."""
+    """Actions with a lower score are left out."""
     model: ModelOptions = field(default_factory=ModelOptions)
     shard: str = "1/1"
 
 
 def describe(prog: str, arguments: Sequence[str]) -> None:
-    """clips.jsonl -> descriptions.jsonl, by captioner, scores and language model."""
+    """clips.jsonl -> descriptions.jsonl, with a captioner, scores and a language model."""
     options = parse_arguments(Describe, arguments, prog=prog)
     from data_prep.stage import Shard
     from data_prep.text.describe.backends import open_sources
@@ -64,32 +64,32 @@ def describe(prog: str, arguments: Sequence[str]) -> None:
 
 @dataclass(frozen=True)
 class Pair:
-    """Pair clips of one keystep from different videos, with similar descriptions."""
+    """Pair clips of the same keystep from different videos, with similar descriptions."""
 
     clips: Path
     """clips.jsonl."""
     destination: Path
-    """pairs.jsonl, to be written."""
+    """Output pairs.jsonl."""
     descriptions: Path | None = None
-    """descriptions.jsonl; without it all clips of a keystep count as similar."""
+    """descriptions.jsonl; if omitted, all clips of a keystep count as similar."""
     exclude: tuple[Path, ...] = ()
-    """Benchmark files whose pairs are left out."""
+    """Benchmark files whose pairs to leave out."""
     exclude_by: Literal["pair", "clip", "video"] = "pair"
     similarity: Similarity = "words"
-    """Cosine of the descriptions' words, or by a model's embeddings."""
+    """Cosine similarity of the descriptions: of their words, or of a model's embeddings."""
     similarity_model: str = ""
-    """A CONFIG for internvideo; a directory or name for transformers (extra [torch])."""
+    """For internvideo, a CONFIG; for transformers (extra [torch]), a directory or name."""
     lowest: float | None = None
-    """Similarity from here on; 0.3 for words, 0.4 for transformers."""
+    """Lowest similarity of a pair (inclusive); defaults: 0.3 for words, 0.4 for transformers."""
     highest: float | None = None
-    """Similarity below this; 0.98 for both."""
+    """Highest similarity of a pair (exclusive); default 0.98 for both."""
     per_clip: int = 4
     per_keystep: int = 2000
     shard: str = "1/1"
 
 
 def pair(prog: str, arguments: Sequence[str]) -> None:
-    """clips.jsonl and descriptions.jsonl -> pairs.jsonl, similar but not the same."""
+    """clips.jsonl and descriptions.jsonl -> pairs.jsonl: clips similar but not the same."""
     options = parse_arguments(Pair, arguments, prog=prog)
     from data_prep.benchmark.held_out import read_evaluation_clips
     from data_prep.stage import Shard
@@ -115,19 +115,19 @@ class Question:
     """Write three questions and answers for each pair of described clips."""
 
     pairs: Path
-    """pairs.jsonl: reference, candidate."""
+    """pairs.jsonl, with reference and candidate."""
     descriptions: Path
     """descriptions.jsonl."""
     destination: Path
-    """questions.jsonl, to be written."""
+    """Output questions.jsonl."""
     attempts: int = 2
-    """Times that a pair is asked for until its answer can be read."""
+    """Maximum attempts per pair until the answer can be parsed."""
     model: ModelOptions = field(default_factory=ModelOptions)
     shard: str = "1/1"
 
 
 def question(prog: str, arguments: Sequence[str]) -> None:
-    """pairs.jsonl and descriptions.jsonl -> questions.jsonl, by the paper's prompt."""
+    """pairs.jsonl and descriptions.jsonl -> questions.jsonl, with the paper's prompt."""
     options = parse_arguments(Question, arguments, prog=prog)
     from data_prep.stage import Shard
     from data_prep.text.question.stage import write_questions
@@ -147,28 +147,28 @@ def question(prog: str, arguments: Sequence[str]) -> None:
 
 @dataclass(frozen=True)
 class Filter:
-    """Remove what the language model made up."""
+    """Remove questions and answers that the language model made up."""
 
     questions: Path
     """questions.jsonl."""
     destination: Path
-    """The pairs with what is left of their questions, to be written."""
+    """Output file: the pairs with their remaining questions."""
     rules: tuple[str, ...] = ()
-    """The rules that are on; all where none is named."""
+    """Rules to apply; all by default."""
     unknown_words: int = 0
-    """So many content words may stand in neither description."""
+    """Maximum number of content words that appear in neither description."""
     known_words: tuple[str, ...] = ()
-    """Words that need not stand in a description."""
+    """Words that need not appear in a description."""
     duplicate_overlap: float = 0.9
     question_words: tuple[int, int] = (3, 60)
     answer_words: tuple[int, int] = (3, 120)
     topics: Path | None = None
-    """JSON object of topic -> words, to check "the same tool" against."""
+    """JSON object of topic -> words, for checking claims such as "the same tool"."""
     shard: str = "1/1"
 
 
 def filter_(prog: str, arguments: Sequence[str]) -> None:
-    """questions.jsonl -> the pairs that training reads, by named rules."""
+    """questions.jsonl -> the pairs for training, filtered by named rules."""
     options = parse_arguments(Filter, arguments, prog=prog)
     from data_prep.json_files import read_object
     from data_prep.stage import Shard

@@ -1,1 +1,1 @@
-"""Frames of clips: decoding video files, storing JPEG images."""
+"""Decodes clips from video files and stores their frames as JPEG images."""

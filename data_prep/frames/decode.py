@@ -1,4 +1,4 @@
-"""Decodes clips into JPEG frames, in other processes. Kept small: every process imports it."""
+"""Decodes clips into JPEG frames in worker processes. Kept small: every worker imports it."""
 
 import io
 import multiprocessing
@@ -16,12 +16,12 @@ from PIL import Image
 from stepdiff_jax.data.video import VideoError, encode_jpeg, sample_frames
 
 FRAMES = 8
-"""Frames of a clip (section 4: 8 frames, uniformly)."""
+"""Frames per clip, sampled uniformly (section 4)."""
 
 
 @dataclass(frozen=True)
 class Span:
-    """What is decoded: `start` to `end` seconds of a video file."""
+    """Part of a video file to decode, from `start` to `end` seconds."""
 
     video: Path
     start: float
@@ -30,7 +30,7 @@ class Span:
 
 @dataclass(frozen=True)
 class ClipFrames:
-    """`images` are JPEG images [8], `times` their seconds; `width` and `height` are in pixels."""
+    """JPEG `images` [8] with their `times` in seconds; `width` and `height` in pixels."""
 
     images: tuple[bytes, ...]
     times: tuple[float, ...]
@@ -40,14 +40,14 @@ class ClipFrames:
 
 @dataclass(frozen=True)
 class Undecodable:
-    """Why a clip has no frames; `kind` is the same for all clips that fail alike."""
+    """Why a clip has no frames; `kind` is shared by all clips that fail in the same way."""
 
     kind: str
     detail: str
 
 
 def decode_clip(span: Span) -> ClipFrames | Undecodable:
-    """The clip's frames, or what is wrong with its video."""
+    """Decode the clip's frames, or say what is wrong with its video."""
     try:
         sampled = sample_frames(span.video, span.start, span.end, FRAMES)
     except VideoError as error:
@@ -59,11 +59,11 @@ def decode_clip(span: Span) -> ClipFrames | Undecodable:
 
 
 Decode = Callable[[Span], ClipFrames | Undecodable]
-"""Decodes one clip, in another process."""
+"""Function that decodes one clip, called in a worker process."""
 
 
 class ClipDecoder:
-    """Decodes clips in `processes` processes of its own, which a broken file may crash."""
+    """Decodes clips in `processes` worker processes, so that a corrupt file crashes only those."""
 
     def __init__(self, processes: int, decode: Decode = decode_clip):
         self._processes, self._decode = processes, decode
@@ -76,13 +76,13 @@ class ClipDecoder:
         self._pool.shutdown(cancel_futures=True)
 
     def __call__(self, spans: Sequence[Span]) -> Iterator[ClipFrames | Undecodable]:
-        """One result for each span, in order."""
+        """Yield one result per span, in order."""
         futures = [self._submit(span) for span in spans]
         for span, future in zip(spans, futures, strict=True):
             try:
                 yield future.result()
             except BrokenProcessPool:
-                # Any of those under way may be to blame, so that each is tried by itself.
+                # Any clip in progress may be the cause, so decode each in its own process.
                 yield self._decode_alone(span)
 
     def _submit(self, span: Span) -> Future[ClipFrames | Undecodable]:
@@ -102,13 +102,13 @@ class ClipDecoder:
 
 
 def _pool(processes: int) -> ProcessPoolExecutor:
-    # Spawned, not forked: the caller may run threads of JAX and of TFDS.
+    # Spawn rather than fork: the caller may run JAX and TFDS threads.
     context = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(processes, mp_context=context, initializer=_end_with_parent)
 
 
 def _end_with_parent() -> None:
-    """A process whose parent was killed would wait for work for ever."""
+    """Exit when the parent process does; otherwise a worker would wait for work forever."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_exit_after, args=[parent.sentinel], daemon=True).start()

@@ -1,4 +1,4 @@
-"""frames.jsonl and the frames' files: a tar archive of JPEG images for each clip."""
+"""frames.jsonl and the frame files: one tar archive of JPEG images per clip."""
 
 import hashlib
 import io
@@ -16,27 +16,27 @@ from stepdiff_jax.files import write_bytes
 
 @dataclass(frozen=True)
 class StoredFrames:
-    """A line of frames.jsonl: where a clip's images are, and their `times` in seconds."""
+    """A line of frames.jsonl: the path of a clip's images and their `times` in seconds."""
 
     path: Path
     digest: str
-    """SHA-256 of the file."""
+    """SHA-256 of the archive."""
     times: tuple[float, ...]
     decoder: str
 
 
 def frames_path(video: str, clip: str) -> Path:
-    """`frames/<video>/<clip>.tar`, with what file names cannot hold escaped as in a URL."""
+    """`frames/<video>/<clip>.tar`, with special characters escaped as in a URL."""
     return Path("frames", quote(Path(video).stem, safe=""), f"{quote(clip, safe='')}.tar")
 
 
 def write_images(path: Path, images: Sequence[bytes]) -> str:
-    """Write 0.jpg, 1.jpg, ... as a tar archive, whole or not at all; returns its SHA-256.
+    """Write 0.jpg, 1.jpg, ... as a tar archive, atomically; returns its SHA-256.
 
-    The same images give the same bytes.
+    The same images always give the same bytes.
     """
     buffer = io.BytesIO()
-    # Members have no owner and no time but what TarInfo starts with: zero.
+    # Members keep TarInfo's default owner and time, zero.
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for number, image in enumerate(images):
             member = tarfile.TarInfo(f"{number}.jpg")
@@ -47,17 +47,17 @@ def write_images(path: Path, images: Sequence[bytes]) -> str:
 
 
 def read_images(stored: StoredFrames) -> list[bytes]:
-    """The JPEG images of a clip, in order of time.
+    """Read the JPEG images of a clip, in order of time.
 
     Raises:
-        InputError: the file is missing, or not the one that the frames stage wrote.
+        InputError: the file is missing, or is not what the frames stage wrote.
     """
     try:
         data = stored.path.read_bytes()
     except OSError as error:
         raise InputError(f"{stored.path}: cannot be read: {error.strerror or error}") from error
     if hashlib.sha256(data).hexdigest() != stored.digest:
-        raise InputError(f"{stored.path}: is not the file that {FRAMES_FILE} tells of")
+        raise InputError(f"{stored.path}: does not match its SHA-256 in {FRAMES_FILE}")
     images = []
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
         for member in archive:
@@ -67,10 +67,10 @@ def read_images(stored: StoredFrames) -> list[bytes]:
 
 
 def read_frames(directory: Path) -> dict[str, StoredFrames]:
-    """Clip id -> its frames, from `directory`/frames.jsonl; the images are not opened.
+    """Clip id -> its frames, from `directory`/frames.jsonl; does not open the images.
 
     Raises:
-        InputError: the file is missing or empty, a field is missing or wrong, or a clip is named
+        InputError: the file is missing or empty, a field is missing or invalid, or a clip appears
             twice.
     """
     path = directory / FRAMES_FILE

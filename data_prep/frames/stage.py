@@ -1,4 +1,4 @@
-"""The frames stage: 8 JPEG images of each clip, with their times (section 4: 8 frames)."""
+"""The frames stage: 8 JPEG images per clip, with their times (section 4: 8 frames)."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -17,16 +17,16 @@ from stepdiff_jax.errors import InputError
 def write_frames(
     clips: Path, destination: Path, *, processes: int = 2, shard: Shard | None = None
 ) -> dict[str, Any]:
-    """Decode the clips of clips.jsonl; returns (and writes) the summary of `run_stage`.
+    """Decode the clips in clips.jsonl; returns (and writes) the summary of `run_stage`.
 
-    Leaves `destination` (frames.jsonl: clip, file, sha256, times in seconds, width and height in
-    pixels, decoder) and the images beside it (see `frames_path`). A clip that cannot be decoded is
-    quarantined with the reason, also where its decoder crashes.
+    Writes `destination` (frames.jsonl: clip, file, sha256, times in seconds, width and height in
+    pixels, decoder) and the images beside it (see `frames_path`). A clip that cannot be decoded,
+    or that crashes the decoder, is quarantined with the reason.
 
     Args:
-        processes: that decode; they are others than the caller's, which a broken video may crash.
+        processes: number of worker processes; a corrupt video crashes a worker, not the caller.
     Raises:
-        InputError: the file cannot be read, a line lacks a field, or a clip is named twice.
+        InputError: the file cannot be read, a line lacks a field, or a clip appears twice.
     """
     if processes < 1:
         raise InputError(f"--processes must be positive, got {processes}")

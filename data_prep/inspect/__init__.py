@@ -1,1 +1,1 @@
-"""`stepdiff prep inspect`: a page that shows what the stages made, and what they left out."""
+"""`stepdiff prep inspect`: a page that shows what the stages produced and what they dropped."""

@@ -1,4 +1,4 @@
-"""A card for each sampled pair: frames, narration, descriptions, questions, what was removed."""
+"""A card per sampled pair: frames, narration, descriptions, and kept and removed questions."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ def card(
     descriptions: Mapping[str, ShownDescription],
     frames: Mapping[str, Frames],
 ) -> Html:
-    """A pair; what a stage did not leave is said to be missing."""
+    """Card of a pair; output that a stage did not produce is marked as missing."""
     sides = pair.clips()
     texts = {
         name: pair.description(name) or _seen_of(descriptions, name).description or ""
@@ -80,14 +80,14 @@ def _figure(side: str, name: str, clip: ShownClip, frames: Frames) -> Html:
         problem = frames.problem or "clips.jsonl does not have this clip"
         return element("figure", caption, element("p", f"No frames: {problem}", class_="missing"))
     images = [
-        element("span", jpeg(data, f"{side}, frame {place}"), element("small", f"{time:.1f}"))
-        for place, (data, time) in enumerate(zip(frames.images, frames.times), start=1)
+        element("span", jpeg(data, f"{side}, frame {number}"), element("small", f"{time:.1f}"))
+        for number, (data, time) in enumerate(zip(frames.images, frames.times), start=1)
     ]
     return element("figure", caption, element("div", *images, class_="frames timed"))
 
 
 def _contrast(text: str, other: str) -> Html:
-    """The text, with the words that the other one lacks in bold."""
+    """The text, with words that do not occur in the other one in bold."""
     words = set(re.findall(r"\w+", other.lower()))
     pieces = [
         element("b", piece) if re.fullmatch(r"\w+", piece) and piece.lower() not in words else piece
@@ -97,7 +97,7 @@ def _contrast(text: str, other: str) -> Html:
 
 
 def _seen(found: ShownDescription) -> Iterator[Html]:
-    """Actions and objects; those that a score kept out are struck through."""
+    """Actions and objects; those dropped by their score are struck through."""
     dropped = found.dropped
     for kind, kept, out in (
         ("actions", found.actions, dropped.actions if dropped else {}),

@@ -1,4 +1,4 @@
-"""The top of the page: what is there, what each stage took and dropped, and why."""
+"""The top of the page: totals, and what each stage read and dropped, and why."""
 
 from collections.abc import Iterator, Mapping
 
@@ -8,7 +8,7 @@ from stepdiff_jax.report.page import Html, element, figures_table, join
 
 REMOVED = "removed by "
 NOT_TAKEN = "pairs dropped: "
-"""How the filter and the pair stage name their counts."""
+"""Prefixes of the counts in the summaries of the filter and the pair stage."""
 
 UNITS = {
     "clips": ("segments", "clips"),
@@ -23,7 +23,7 @@ UNITS = {
 
 
 def tiles(stages: Mapping[str, StageCounts]) -> Html:
-    """The largest figures; a dash where the stage is missing."""
+    """The main totals; a dash if the stage is missing."""
 
     def left(name: str) -> str:
         return f"{stages[name].left:,}" if name in stages else "-"
@@ -43,16 +43,16 @@ def tiles(stages: Mapping[str, StageCounts]) -> Html:
 
 
 def stages_html(stages: Mapping[str, StageCounts]) -> Html:
-    """The drawings, the table of stages, and what has no summary."""
+    """The plots, the table of stages, and notes on missing summaries."""
     missing = [name for name in ORDER if name not in stages]
     parts = [
         f"{name} ({one.shards} of {one.count})" for name, one in stages.items() if _partial(one)
     ]
     notes = []
     if missing:
-        notes.append(f"Not run, or without a summary here: {', '.join(missing)}.")
+        notes.append(f"Not run, or no summary found: {', '.join(missing)}.")
     if parts:
-        notes.append(f"Shards are missing, so that these counts are parts: {', '.join(parts)}.")
+        notes.append(f"Shards are missing, so these counts are partial: {', '.join(parts)}.")
     drawings = [shares_plot(list(_shares(stages)), title="Kept by each stage")] if stages else []
     removed = _removed(stages)
     if removed:
@@ -66,7 +66,7 @@ def stages_html(stages: Mapping[str, StageCounts]) -> Html:
 
 
 def reasons_html(stages: Mapping[str, StageCounts]) -> Html:
-    """Every drop of every stage, by reason."""
+    """Everything that the stages dropped, by reason."""
     rows = [row for name, one in stages.items() for row in _reasons(name, one)]
     if not rows:
         return element("p", "Nothing was dropped.", class_="quiet")
@@ -88,7 +88,7 @@ def _partial(one: StageCounts) -> bool:
 
 
 def _shares(stages: Mapping[str, StageCounts]) -> Iterator[tuple[str, int, int]]:
-    """Label, kept and dropped of what a stage takes in, in one unit for both."""
+    """Label and numbers kept and dropped for each stage, in the same unit."""
     for name, one in stages.items():
         if "clips in" in one.counts:
             kept = one.counts["clips out"]

@@ -1,4 +1,4 @@
-"""The stages' counts as drawings."""
+"""Plots of the stages' counts."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,18 +12,18 @@ KEPT, DROPPED = COLORS[2], COLORS[1]
 
 
 def shares_plot(shares: Sequence[tuple[str, int, int]], *, title: str) -> Html:
-    """Bars of what was kept and what was dropped, each row's whole being 100 %.
+    """Bars of the kept and dropped percentages of each row.
 
     Args:
-        shares: label, kept, dropped; from top to bottom. Rows of nothing are left out.
+        shares: label, kept, dropped; from top to bottom. Empty rows are left out.
     """
     rows = [row for row in shares if row[1] + row[2]]
     figure, axes = _axes(len(rows), title)
-    for place, (_, kept, dropped) in enumerate(rows):
+    for index, (_, kept, dropped) in enumerate(rows):
         whole = kept + dropped
-        axes.barh(place, 100 * kept / whole, color=KEPT, height=0.62)
-        axes.barh(place, 100 * dropped / whole, left=100 * kept / whole, color=DROPPED, height=0.62)
-        axes.text(102, place, f"{kept:,} of {whole:,}", va="center", fontsize=8.5, color=INK)
+        axes.barh(index, 100 * kept / whole, color=KEPT, height=0.62)
+        axes.barh(index, 100 * dropped / whole, left=100 * kept / whole, color=DROPPED, height=0.62)
+        axes.text(102, index, f"{kept:,} of {whole:,}", va="center", fontsize=8.5, color=INK)
     axes.set_yticks(range(len(rows)), [row[0] for row in rows])
     axes.set_xlim(0, 100)
     axes.set_xlabel("% kept (green) and dropped (orange)", color=INK, fontsize=9)
@@ -31,13 +31,13 @@ def shares_plot(shares: Sequence[tuple[str, int, int]], *, title: str) -> Html:
 
 
 def counts_plot(counts: Mapping[str, int], *, title: str) -> Html:
-    """A bar for each count, with its number."""
+    """A bar per count, labelled with its value."""
     figure, axes = _axes(len(counts), title)
     largest = max(counts.values(), default=1)
-    for place, number in enumerate(counts.values()):
-        axes.barh(place, number, color=DROPPED, height=0.62)
+    for index, number in enumerate(counts.values()):
+        axes.barh(index, number, color=DROPPED, height=0.62)
         axes.text(
-            number + 0.02 * largest, place, f"{number:,}", va="center", fontsize=8.5, color=INK
+            number + 0.02 * largest, index, f"{number:,}", va="center", fontsize=8.5, color=INK
         )
     axes.set_yticks(range(len(counts)), list(counts))
     axes.set_xlim(0, 1.15 * largest)

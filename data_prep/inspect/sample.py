@@ -1,4 +1,4 @@
-"""Chooses the pairs that a page shows: some of which the filter removed something, some not."""
+"""Chooses the pairs to show: some with questions that the filter removed, some without."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,10 +15,11 @@ STAGES = ("filtered", "questions", "pairs")
 
 @dataclass(frozen=True)
 class Sample:
-    """Some pairs, as far as they came.
+    """Sampled pairs of the last available stage.
 
-    stage: "filtered", "questions" or "pairs"; empty where there are none.
-    of: pairs that there are; `touched`: those of them that the filter removed something of.
+    stage: "filtered", "questions" or "pairs"; "" if there are no pairs.
+    of: number of all pairs.
+    touched: number of pairs with removed questions.
     """
 
     stage: str
@@ -28,35 +29,35 @@ class Sample:
 
 
 def sample_pairs(directory: Path, count: int, seed: int) -> Sample:
-    """`count` lines of the last stage that there is, with those that the filter emptied.
+    """Sample `count` pairs of the last available stage, including those that the filter emptied.
 
-    The files are read twice, so that not all pairs need be in memory.
+    Reads the files twice, so that not all pairs are in memory.
 
     Raises:
-        InputError: a file cannot be read, or a line names no reference and candidate.
+        InputError: a file cannot be read, or a line lacks reference or candidate.
     """
     for stage in STAGES:
         touched = [bool(row.removed) for row in _pairs(directory, stage)]
         if not touched:
             continue
-        places = choose(touched, count, seed)
-        wanted = set(places)
-        rows = {place: row for place, row in enumerate(_pairs(directory, stage)) if place in wanted}
-        return Sample(stage, [rows[place] for place in places], len(touched), sum(touched))
+        indices = choose(touched, count, seed)
+        wanted = set(indices)
+        rows = {index: row for index, row in enumerate(_pairs(directory, stage)) if index in wanted}
+        return Sample(stage, [rows[index] for index in indices], len(touched), sum(touched))
     return Sample("", [], 0, 0)
 
 
 def choose(touched: Sequence[bool], count: int, seed: int) -> list[int]:
-    """`count` places: one that is touched, one that is not, in turn, by a seed.
+    """Choose `count` indices by a seed, alternating between touched and untouched pairs.
 
-    Where one kind is used up, the other goes on. A function of its arguments.
+    When one kind runs out, the other continues. Deterministic.
     """
-    order = [int(place) for place in np.random.default_rng(seed).permutation(len(touched))]
-    changed = [place for place in order if touched[place]]
-    whole = [place for place in order if not touched[place]]
+    order = [int(index) for index in np.random.default_rng(seed).permutation(len(touched))]
+    changed = [index for index in order if touched[index]]
+    whole = [index for index in order if not touched[index]]
     number = min(len(changed), max(-(-count // 2), count - len(whole)))
     kinds = changed[:number], whole[: count - number]
-    return [place for turn in zip_longest(*kinds) for place in turn if place is not None]
+    return [index for turn in zip_longest(*kinds) for index in turn if index is not None]
 
 
 def _pairs(directory: Path, stage: str) -> Iterator[ShownPair]:

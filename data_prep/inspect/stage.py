@@ -33,13 +33,13 @@ td { white-space: nowrap; }
 
 
 def write_page(source: Path, destination: Path, *, sample: int = 20, seed: int = 0) -> int:
-    """Write a page about the stages' files in `source`; returns the number of pairs shown.
+    """Write a page about the output of the stages in `source`; returns the number of pairs shown.
 
-    Half of the pairs are such that the filter removed something of them, as far as there are. The
-    page needs no other file, and appears whole or not at all.
+    Half of the pairs shown have removed questions, if there are enough. The page is self-contained
+    and is written atomically.
 
     Raises:
-        InputError: no such directory, none of the stages' files in it, or one that is broken.
+        InputError: the directory does not exist, has no output of a stage, or has an invalid file.
     """
     if sample < 0:
         raise InputError(f"--sample must not be negative, got {sample}")
@@ -48,7 +48,7 @@ def write_page(source: Path, destination: Path, *, sample: int = 20, seed: int =
     stages = read_counts(source)
     pairs = sample_pairs(source, sample, seed)
     if not (stages or pairs.of or any(stream_stage(source, "clips", ShownClip))):
-        raise InputError(f"{source}: holds no file of the stages (clips.jsonl, *.summary.json)")
+        raise InputError(f"{source}: has no output of any stage (clips.jsonl, *.summary.json)")
     title = f"Training data in {source.resolve().name}"
     document = page(
         title,
@@ -94,13 +94,13 @@ def _cards(source: Path, chosen: list[ShownPair]) -> list[Html]:
 
 def _sample_note(pairs: Sample, seed: int) -> str:
     if not pairs.stage:
-        return "There are no pairs yet."
+        return "No pairs yet."
     about = {
         "filtered": f"of {pairs.touched:,} of them the filter removed something, and half of those "
         "shown are of these, if there are as many. What it removed is struck through, with every "
         "rule that speaks against it",
-        "questions": "the filter has not run, so that nothing is removed",
-        "pairs": "no questions were asked yet",
+        "questions": "the filter has not run, so nothing is removed",
+        "pairs": "no questions have been generated yet",
     }[pairs.stage]
     return (
         f"{len(pairs.rows)} of {pairs.of:,} pairs, drawn by seed {seed}: {about}. Words that the "

@@ -1,4 +1,4 @@
-"""Finds what the stages left in a directory: lines and summaries, of one run or of shards."""
+"""Finds the stages' output in a directory: lines and summaries, of whole runs or of shards."""
 
 import re
 from collections import Counter
@@ -23,7 +23,7 @@ ORDER = (
     "sequences",
     "single",
 )
-"""Files of the stages, in the order in which they are made."""
+"""The stages' files, in the order in which they are produced."""
 
 _SHARD = r"\.(\d+)-of-(\d+)"
 _SUMMARY = re.compile(rf"(?P<name>.+?)(?:{_SHARD})?\.summary\.json")
@@ -31,7 +31,7 @@ _SUMMARY = re.compile(rf"(?P<name>.+?)(?:{_SHARD})?\.summary\.json")
 
 @dataclass
 class StageCounts:
-    """The summaries of a stage's shards, added up; `shards` were found of `count`."""
+    """The total of a stage's summaries; `shards` of its `count` shards were found."""
 
     entered: int = 0
     left: int = 0
@@ -41,7 +41,7 @@ class StageCounts:
     count: int = 1
 
     def counted(self, prefix: str) -> dict[str, int]:
-        """The counts whose names begin with a prefix, without it; the largest first."""
+        """The counts whose names start with a prefix, without the prefix; largest first."""
         found = {
             name.removeprefix(prefix): number
             for name, number in self.counts.items()
@@ -53,10 +53,10 @@ class StageCounts:
 def stream_stage(
     directory: Path, name: str, kind: type[LineT], suffix: str = ".jsonl"
 ) -> Iterator[LineT]:
-    """The lines of a stage's file, or of its shards one after the other; none if there is no file.
+    """The lines of a stage's file, or of its shards in order; none if there is no file.
 
     Raises:
-        InputError: a file cannot be read, or a line is wrong.
+        InputError: a file cannot be read, or a line is invalid.
     """
     whole = directory / f"{name}{suffix}"
     paths = [whole] if whole.exists() else [path for path, _, _ in _shards(directory, name, suffix)]
@@ -66,12 +66,12 @@ def stream_stage(
 
 
 def read_counts(directory: Path) -> dict[str, StageCounts]:
-    """Stage -> its counts, in the stages' order; then what else has a summary, by name.
+    """Stage -> its counts, in the stages' order, then any other summaries by name.
 
-    Where a stage has a summary of its own, those of its shards do not count.
+    If a stage has a summary of a whole run, those of its shards are ignored.
 
     Raises:
-        InputError: a summary cannot be read or lacks its counts, or shards are of several runs.
+        InputError: a summary cannot be read or lacks its counts, or shards are from different runs.
     """
     names = {
         match["name"]
@@ -84,7 +84,7 @@ def read_counts(directory: Path) -> dict[str, StageCounts]:
         shards = _shards(directory, name, ".summary.json")
         of = {count for _, _, count in shards}
         if not whole.exists() and len(of) > 1:
-            raise InputError(f"{directory}: {name} has summaries of {sorted(of)} shards")
+            raise InputError(f"{directory}: {name} has summaries of runs with {sorted(of)} shards")
         paths = [whole] if whole.exists() else [path for path, _, _ in shards]
         total = StageCounts(count=1 if whole.exists() else of.pop())
         for path in paths:
@@ -94,7 +94,7 @@ def read_counts(directory: Path) -> dict[str, StageCounts]:
 
 
 def _shards(directory: Path, name: str, suffix: str) -> list[tuple[Path, int, int]]:
-    """Files of shards with number and count, in order."""
+    """The shards' files with their number and count, in order."""
     form = re.compile(f"{re.escape(name)}{_SHARD}{re.escape(suffix)}")
     matches = [(path, form.fullmatch(path.name)) for path in directory.iterdir()]
     found = [(path, int(match[1]), int(match[2])) for path, match in matches if match]

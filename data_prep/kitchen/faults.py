@@ -1,9 +1,9 @@
-"""Puts errors of known kinds into the kitchen's questions and answers, to measure the filter.
+"""Injects errors of known kinds into the kitchen's questions and answers, to measure the filter.
 
     python -m data_prep.kitchen.faults --pairs 500
 
-prints one JSON object: per kind of error the share that the filter removes, and the share of good
-questions that it removes. All of it is ours.
+prints one JSON object: the share of each kind of error that the filter removes, and the share of
+good questions that it removes. All of it is ours.
 """
 
 import json
@@ -23,18 +23,18 @@ from stepdiff_jax.arguments import parse_arguments
 from stepdiff_jax.jsonl import write_jsonl
 
 FOREIGN = ("saffron", "a hammer", "noodles", "a blender", "shrimp", "a bamboo mat", "coconut milk")
-"""What no kitchen has."""
+"""Things that occur in no kitchen scene."""
 
 QA = tuple[str, str]
 Fault = Callable[[QA, Scene, Scene, np.random.Generator], QA | None]
-"""Spoils a question and its answer about (reference, candidate); None where it cannot."""
+"""Injects an error into a question and answer about (reference, candidate); None if impossible."""
 
 
 def kitchen_thresholds(*, topics: bool) -> Thresholds:
-    """The filter's defaults with the kitchen's names of attributes as known words.
+    """The filter's default thresholds, with the names of the kitchen's attributes as known words.
 
     Args:
-        topics: give the words of every attribute and category too (see `filtering.topics`).
+        topics: include the words of every attribute and category (see `filter.topics`).
     """
     words: dict[str, tuple[str, ...]] = {}
     if topics:
@@ -69,11 +69,11 @@ def _one_video(qa: QA, reference: Scene, candidate: Scene, rng: np.random.Genera
     category = list(CATEGORIES)[rng.integers(len(CATEGORIES))]
     side = int(rng.integers(2))
     phrase = language.phrase((reference, candidate)[side], category)
-    place = ("first", "second")[side]
+    which = ("first", "second")[side]
     return [
-        (f"what can be seen in the {place} video", f"the video shows {phrase}"),
-        (f"what does the person in the {place} video do", f"there is {phrase}"),
-        (f"which {category} appears in the {place} video", phrase),
+        (f"what can be seen in the {which} video", f"the video shows {phrase}"),
+        (f"what does the person in the {which} video do", f"there is {phrase}"),
+        (f"which {category} appears in the {which} video", phrase),
     ][rng.integers(3)]
 
 
@@ -83,7 +83,7 @@ def _repeats(qa: QA, _: Scene, __: Scene, rng: np.random.Generator) -> QA:
 
 
 def _invents(qa: QA, _: Scene, __: Scene, rng: np.random.Generator) -> QA | None:
-    """Replaces a value by a thing that is nowhere, or adds one."""
+    """Replace a value with something found in neither video, or add it."""
     question, answer = qa
     named = _values_in(answer)
     thing = FOREIGN[rng.integers(len(FOREIGN))]
@@ -93,7 +93,7 @@ def _invents(qa: QA, _: Scene, __: Scene, rng: np.random.Generator) -> QA | None
 
 
 def _swaps(qa: QA, reference: Scene, candidate: Scene, rng: np.random.Generator) -> QA | None:
-    """Gives the first video's values to the second and the second's to the first."""
+    """Swap the values of the first and the second video."""
     question, answer = qa
     swaps: dict[str, str] = {}
     for name in ATTRIBUTES:
@@ -105,7 +105,7 @@ def _swaps(qa: QA, reference: Scene, candidate: Scene, rng: np.random.Generator)
 
 
 def _contradicts(qa: QA, reference: Scene, candidate: Scene, rng: np.random.Generator) -> QA | None:
-    """Gives one value of a video to the other, or says that what differs is the same."""
+    """Give one video's value to the other, or claim the opposite about what is the same."""
     question, answer = qa
     if answer in ("YES", "NO"):
         return question, "NO" if answer == "YES" else "YES"
@@ -144,12 +144,12 @@ FAULTS: dict[str, Fault] = {
     "wrong_order": _swaps,
     "contradicts_description": _contradicts,
 }
-"""Errors by the rule that should find them."""
+"""Faults by the rule that should detect them."""
 
 
 @dataclass(frozen=True)
 class Spoiled:
-    """A question with its answer, the pair's descriptions, and the error in it ("" for none)."""
+    """A question, its answer and the pair's descriptions, with the injected error ("" for none)."""
 
     asked: Asked
     fault: str
@@ -158,10 +158,10 @@ class Spoiled:
 def spoiled_questions(
     clips: Sequence[TrueClip], *, seed: int, share: float = 0.5
 ) -> Iterator[Spoiled]:
-    """The kitchen's right questions and answers, a share of them with an error put in.
+    """The kitchen's correct questions and answers, a share of them with an injected error.
 
     Args:
-        share: of the questions that get an error; kinds in turn, where they can be put in.
+        share: share of questions with an error; the kinds take turns where possible.
     """
     rng = np.random.default_rng((seed, 7))
     scenes = {clip.clip: clip.scene for clip in clips}
@@ -188,7 +188,7 @@ def spoiled_questions(
 
 
 def removed_shares(spoiled: Sequence[Spoiled], thresholds: Thresholds) -> dict:
-    """What the filter makes of them: removed and put in by kind, by rule, and of the good ones."""
+    """What the filter removes: of errors, by kind and by rule, and of good questions."""
     there: Counter[str] = Counter()
     gone: Counter[str] = Counter()
     rules: Counter[str] = Counter()
@@ -211,7 +211,7 @@ def removed_shares(spoiled: Sequence[Spoiled], thresholds: Thresholds) -> dict:
 
 
 def random_clips(pairs: int, seed: int) -> list[TrueClip]:
-    """Scenes drawn at random, eight clips a keystep and more, each in a video of its own."""
+    """Clips of random scenes, at least eight per keystep, each from a different video."""
     rng = np.random.default_rng((seed, 8))
     return [
         TrueClip(f"video{number}_0_8", sample_scene(rng, "train", keystep=number % 8))
@@ -220,7 +220,7 @@ def random_clips(pairs: int, seed: int) -> list[TrueClip]:
 
 
 def _is_certain(qa: QA, reference: Scene, candidate: Scene) -> bool:
-    """False for graded verdicts that lean against a difference: right and wrong are not known."""
+    """False for graded verdicts that contradict the exact comparison: correctness is undefined."""
     question, answer = qa
     if answer not in ("YES", "NO"):
         return True
@@ -242,18 +242,18 @@ def _swap(word: str, swaps: dict[str, str]) -> str:
 
 @dataclass(frozen=True)
 class Measure:
-    """Put errors into the kitchen's questions and count what the filter removes."""
+    """Inject errors into the kitchen's questions and count how many the filter removes."""
 
     pairs: int = 500
     seed: int = 0
     topics: bool = True
-    """Give the filter the kitchen's words by topic."""
+    """Give the filter the kitchen's words for each topic."""
     examples: Path | None = None
-    """Write every question, its error and the rules against it, as JSON Lines."""
+    """Output JSON Lines with every question, its error and the rules that it violates."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Prints the shares as one JSON object."""
+    """Print the shares as one JSON object."""
     import sys
 
     options = parse_arguments(

@@ -1,4 +1,4 @@
-"""What is said in the kitchen: narrations, descriptions, difference captions, questions, answers.
+"""Text about the kitchen: narrations, descriptions, difference captions, questions, answers.
 
 All of it is ours. Captions follow the style of the benchmark's annotations ("The person uses ...
 instead of ...", paper, section 4).
@@ -45,25 +45,25 @@ CONTRASTS = ("instead of", "as opposed to", "rather than")
 NO_DIFFERENCE = "there is no difference"
 
 YES_SHARE = {5: 0.97, 4: 0.75, 2: 0.25, 1: 0.03}
-"""Similarity score -> how often "do these show the same ...?" is answered YES: a language model
+"""Similarity score -> how often "do these show the same ...?" is answered YES, as a language model
 that summarises descriptions overlooks small differences more often than large ones."""
 
 
 def spoken(attribute: str, word: str) -> str:
-    """The value as it stands in a sentence ("one" is said "one hand")."""
+    """The value as used in a sentence ("one" becomes "one hand")."""
     if attribute == "hands":
         return "one hand" if word == "one" else "both hands"
     return word
 
 
 def mention(scene: Scene, attribute: str, rng: np.random.Generator) -> str:
-    """A spoken sentence that tells one attribute of the scene."""
+    """A spoken sentence that mentions one attribute of the scene."""
     form = _MENTIONS[attribute][rng.integers(len(_MENTIONS[attribute]))]
     return form.format(spoken(attribute, scene.word(attribute)))
 
 
 def narration(scene: Scene, rng: np.random.Generator) -> list[str]:
-    """Two or three sentences that tell one or two attributes each, and nothing of the others."""
+    """Sentences that mention three to five random attributes, one or two per sentence."""
     chosen = rng.permutation(len(ATTRIBUTES))[: int(rng.integers(3, 6))]
     mentions = [mention(scene, ATTRIBUTES[index], rng) for index in chosen]
     sentences = [f"now we {KEYSTEPS[scene.keystep]}"] if rng.random() < 0.5 else []
@@ -75,7 +75,7 @@ def narration(scene: Scene, rng: np.random.Generator) -> list[str]:
 
 
 def phrase(scene: Scene, category: str) -> str:
-    """The scene in one category: both of its attributes in a few words."""
+    """A short phrase for the scene's two attributes in one category."""
     major, minor = (spoken(name, scene.word(name)) for name in CATEGORIES[category])
     return {
         "Ingredients": f"{major} with {minor}",
@@ -87,7 +87,7 @@ def phrase(scene: Scene, category: str) -> str:
 
 
 def describe(scene: Scene, rng: np.random.Generator | None = None) -> str:
-    """A full step description; with `rng` the categories come in random order."""
+    """A full step description; with `rng`, the categories are in random order."""
     order = list(CATEGORIES)
     if rng is not None:
         rng.shuffle(order)
@@ -97,7 +97,7 @@ def describe(scene: Scene, rng: np.random.Generator | None = None) -> str:
 def difference_caption(
     reference: Scene, candidate: Scene, category: str, contrast: str = CONTRASTS[0]
 ) -> str:
-    """What the candidate does, as opposed to the reference, in one category."""
+    """How the candidate differs from the reference in one category."""
     if score(reference, candidate, category) == 5:
         return f"{NO_DIFFERENCE} in {category}"
     opening = _OPENINGS[category]
@@ -105,7 +105,7 @@ def difference_caption(
 
 
 def yes_or_no(reference: Scene, candidate: Scene, category: str, rng: np.random.Generator) -> str:
-    """A graded, noisy judgement (see YES_SHARE)."""
+    """A graded, noisy verdict (see YES_SHARE)."""
     share = YES_SHARE[score(reference, candidate, category)]
     return "YES" if rng.random() < share else "NO"
 
@@ -120,14 +120,14 @@ def contrast_answer(reference: Scene, candidate: Scene, attribute: str) -> str:
 
 
 def summary(reference: Scene, candidate: Scene) -> str:
-    """Attribute by attribute, what the first and the second video show."""
+    """The values of the first and the second video, attribute by attribute."""
     return ", ".join(
         f"{name} {reference.word(name)} and {candidate.word(name)}" for name in ATTRIBUTES
     )
 
 
 def checklist(reference: Scene, candidate: Scene) -> str:
-    """Attribute by attribute, whether the two videos are the same."""
+    """Whether the two videos agree, attribute by attribute."""
     return ", ".join(
         f"{name} {'same' if reference.word(name) == candidate.word(name) else 'different'}"
         for name in ATTRIBUTES
@@ -135,7 +135,7 @@ def checklist(reference: Scene, candidate: Scene) -> str:
 
 
 def score_list(reference: Scene, candidate: Scene) -> str:
-    """Category by category, the similarity score."""
+    """The similarity score, category by category."""
     return ", ".join(f"{name} {score(reference, candidate, name)}" for name in CATEGORIES)
 
 
@@ -143,7 +143,7 @@ Question = Callable[[Scene, Scene, np.random.Generator], tuple[str, str]]
 
 
 def ask_difference(reference: Scene, candidate: Scene, rng: np.random.Generator) -> tuple[str, str]:
-    """The main difference in a category, preferring categories in which there is one."""
+    """Ask for the main difference in a category, preferring categories that differ."""
     differing = [c for c in CATEGORIES if score(reference, candidate, c) < 5]
     names = differing if differing and rng.random() < 0.95 else list(CATEGORIES)
     category = names[rng.integers(len(names))]
@@ -151,7 +151,7 @@ def ask_difference(reference: Scene, candidate: Scene, rng: np.random.Generator)
 
 
 def ask_same(reference: Scene, candidate: Scene, rng: np.random.Generator) -> tuple[str, str]:
-    """Whether the videos show the same category; similarity scores are drawn evenly."""
+    """Ask whether a category is the same; similarity scores are sampled evenly."""
     by_score: dict[int, list[str]] = {}
     for name in CATEGORIES:
         by_score.setdefault(score(reference, candidate, name), []).append(name)
@@ -163,31 +163,31 @@ def ask_same(reference: Scene, candidate: Scene, rng: np.random.Generator) -> tu
 def ask_same_attribute(
     reference: Scene, candidate: Scene, rng: np.random.Generator
 ) -> tuple[str, str]:
-    """Whether one attribute is the same: exact, unlike the judgement of a whole category."""
+    """Ask whether one attribute is the same; the answer is exact, unlike a category's."""
     attribute = ATTRIBUTES[rng.integers(len(ATTRIBUTES))]
     same = reference.word(attribute) == candidate.word(attribute)
     return ranking_question(attribute), "YES" if same else "NO"
 
 
 def ask_contrast(reference: Scene, candidate: Scene, rng: np.random.Generator) -> tuple[str, str]:
-    """How one attribute differs between the videos."""
+    """Ask how one attribute differs between the videos."""
     attribute = ATTRIBUTES[rng.integers(len(ATTRIBUTES))]
     answer = contrast_answer(reference, candidate, attribute)
     return f"how does the {attribute} differ between the two videos", answer
 
 
 def ask_summary(reference: Scene, candidate: Scene, rng: np.random.Generator) -> tuple[str, str]:
-    """The values of both videos in one answer."""
+    """Ask for the values of both videos in one answer."""
     return "summarize the differences", summary(reference, candidate)
 
 
 def ask_checklist(reference: Scene, candidate: Scene, rng: np.random.Generator) -> tuple[str, str]:
-    """The whole comparison in one answer."""
+    """Ask for the whole comparison in one answer."""
     return "summarize what is the same and what is different", checklist(reference, candidate)
 
 
 def ask_scores(reference: Scene, candidate: Scene, rng: np.random.Generator) -> tuple[str, str]:
-    """The similarity scores of all categories in one answer."""
+    """Ask for the similarity scores of all categories in one answer."""
     return "rate how similar the videos are from 1 to 5", score_list(reference, candidate)
 
 
@@ -200,10 +200,10 @@ _WEIGHTS: dict[Question, float] = {
 
 
 def answer_weight(ask: Question) -> float:
-    """Loss weight of the tokens of an answer.
+    """Loss weight of an answer's tokens.
 
-    YES and NO are single tokens beside answers of twenty, and in a list only every second or so
-    tells anything.
+    YES and NO are single tokens next to answers of twenty tokens, and only about half of the tokens
+    in a list carry information.
     """
     return _WEIGHTS.get(ask, 1.0)
 
@@ -212,10 +212,10 @@ _WORD_ATTRIBUTE = {word: name for name, words in VALUES.items() for word in word
 
 
 def attributes_in(caption: str) -> tuple[dict[str, str], dict[str, str]]:
-    """The attribute values named before and after the caption's contrast ("instead of", ...).
+    """The attribute values named before and after a caption's contrast phrase ("instead of", ...).
 
     Returns:
-        (candidate's, reference's): attribute -> word; the second is empty without a contrast.
+        (candidate's, reference's): attribute -> word; the second is empty if there is no contrast.
     """
     sides = re.split("|".join(CONTRASTS), caption, maxsplit=1)
     named = [
@@ -229,16 +229,16 @@ def attributes_in(caption: str) -> tuple[dict[str, str], dict[str, str]]:
     return named[0], named[1] if len(named) > 1 else {}
 
 
-def right_attributes(
+def correct_attributes(
     caption: str, reference: Scene, candidate: Scene, category: str
 ) -> tuple[int, int]:
-    """Of the category's two attributes on both sides, how many a caption names rightly.
+    """How many of the category's two attributes of both videos a caption names correctly.
 
     Returns:
-        (right, asked): asked is always 4.
+        (correct, asked): asked is always 4.
     """
     candidate_named, reference_named = attributes_in(caption)
     names = CATEGORIES[category]
-    right = sum(candidate_named.get(name) == candidate.word(name) for name in names)
-    right += sum(reference_named.get(name) == reference.word(name) for name in names)
-    return right, 2 * len(names)
+    correct = sum(candidate_named.get(name) == candidate.word(name) for name in names)
+    correct += sum(reference_named.get(name) == reference.word(name) for name in names)
+    return correct, 2 * len(names)

@@ -1,6 +1,6 @@
-"""The kitchen's oracle behind the protocol of a language model: it knows the scenes; ours.
+"""The kitchen's oracle as a language model that knows the true scenes; ours.
 
-A plug-in of the text stages: `--model.kind data_prep.kitchen.language_model:oracle
+A plug-in for the text stages: `--model.kind data_prep.kitchen.language_model:oracle
 --model.options truth=WORLD/truth.jsonl`.
 """
 
@@ -18,9 +18,9 @@ from data_prep.text.language_models.options import ModelOptions
 
 
 class OracleLanguageModel:
-    """Describes a clip, or asks about a pair, from the scenes; seeded by clip, not by order.
+    """Describes a clip, or asks about a pair, from the true scenes; seeded by clip, not by order.
 
-    settings: what a stage records of it.
+    settings: what a stage records about the model.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class OracleLanguageModel:
         self._seed, self._error_rate = seed, error_rate
 
     def complete(self, prompts: Sequence[Prompt]) -> Iterator[Completion | LanguageModelError]:
-        """See `LanguageModel`; an error for a clip that the kitchen does not have."""
+        """See `LanguageModel`; returns an error for clips that are not in the kitchen."""
         yield from map(self._answer, prompts)
 
     def _answer(self, prompt: Prompt) -> Completion | LanguageModelError:
@@ -62,7 +62,7 @@ def oracle(options: ModelOptions, *, truth: str) -> OracleLanguageModel:
     """The oracle of a rendered world.
 
     Args:
-        truth: the world's truth.jsonl. Where it lies is not recorded: its clips are, by their ids.
+        truth: the world's truth.jsonl. Its path is not recorded, as the clip ids identify it.
     Raises:
         InputError: the file cannot be read.
     """

@@ -1,7 +1,7 @@
-"""What an oracle makes of the kitchen: questions and answers for training, annotations for tests.
+"""The kitchen's oracle: questions and answers for training, and annotations for evaluation.
 
-It stands where Llama-2-chat writes questions (paper, section 3.2) and where human annotators write
-differences and scores (section 4). All of it is ours.
+It replaces Llama-2-chat, which writes the questions (paper, section 3.2), and the human annotators
+of differences and scores (section 4). All of it is ours.
 """
 
 import functools
@@ -21,11 +21,11 @@ from data_prep.schema.line import stream_lines
 from stepdiff_jax.errors import InputError
 
 ERROR_RATE = 0.05
-"""Share of answers that get a value wrong, as a language model's do ("LLM-generated data is
+"""Share of answers with wrong values, as a language model would give ("LLM-generated data is
 noisy", section 3.2)."""
 
 TARGETS = 4
-"""Candidates that are annotated for each reference (section 4.3)."""
+"""Annotated candidates per reference (section 4.3)."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ class TrueClip:
 
 
 def read_truth(path: Path, split: str = "") -> list[TrueClip]:
-    """The clips of one split, or of all, from a world's `truth.jsonl`.
+    """Read the clips of one split, or of all, from a world's `truth.jsonl`.
 
-    Raises InputError if the file cannot be read, or the split has no clip.
+    Raises InputError if the file cannot be read or the split has no clips.
     """
     clips = []
     for _, truth in stream_lines(path, Truth):
@@ -51,7 +51,7 @@ def read_truth(path: Path, split: str = "") -> list[TrueClip]:
             values = tuple(VALUES[name].index(truth.values[name]) for name in ATTRIBUTES)
             clips.append(TrueClip(truth.clip, Scene(truth.keystep, values)))
     if not clips:
-        raise InputError(f"{path}: field 'split': no clip of {split!r}")
+        raise InputError(f"{path}: field 'split': no clips of {split!r}")
     return clips
 
 
@@ -63,10 +63,10 @@ def paired_questions(
     questions: int = 3,
     error_rate: float = ERROR_RATE,
 ) -> Iterator[dict]:
-    """Rows of `pairs.jsonl`: each clip as reference with `partners` similar clips.
+    """Rows of `pairs.jsonl`: each clip paired with `partners` similar clips.
 
-    Partners are of the same keystep and another video, the most similar of a random sample but
-    never equal; about half of the pairs are asked the other way round.
+    A partner shows the same keystep in another video; it is the most similar of a random sample,
+    but never equal. The clip is the candidate instead of the reference in about half of the pairs.
     """
     rng = np.random.default_rng((seed, 0))
     by_keystep = _by_keystep(clips)
@@ -89,10 +89,10 @@ def ask(
     count: int,
     error_rate: float = ERROR_RATE,
 ) -> list[dict[str, str | float]]:
-    """A difference, a verdict, a summary (the paper's prompt asks for one), and then any kind.
+    """Ask for a difference, a verdict, a summary (as in the paper's prompt), and then any kind.
 
     The summary is one of three: what both videos show, what is the same, or how similar they are.
-    Some answers come from a misread candidate.
+    Some answers are based on a misread candidate.
     """
     summaries = (language.ask_summary, language.ask_checklist, language.ask_scores)
     kinds: list[language.Question] = [
@@ -115,18 +115,18 @@ def ask(
 def misread(scene: Scene, rng: np.random.Generator) -> Scene:
     """The scene with three of its values replaced at random."""
     values = list(scene.values)
-    for place in rng.permutation(len(ATTRIBUTES))[:3]:
-        values[place] = int(rng.integers(len(VALUES[ATTRIBUTES[place]])))
+    for index in rng.permutation(len(ATTRIBUTES))[:3]:
+        values[index] = int(rng.integers(len(VALUES[ATTRIBUTES[index]])))
     return replace(scene, values=tuple(values))
 
 
 def annotated_differences(
     clips: Sequence[TrueClip], *, references: int, seed: int
 ) -> Iterator[dict]:
-    """Rows of `differences.jsonl`: every category of the pairs (reference, each of four targets).
+    """Rows of `differences.jsonl`: every category of each reference with four targets.
 
-    The targets are the four, out of random draws, whose scores differ in most categories. Every
-    row has the score 1 to 5; a pair that differs in the category has captions in two wordings.
+    The targets are those of a random sample whose scores differ most within the categories. Every
+    row has a score from 1 to 5; if the pair differs in the category, it has two captions.
     """
     rng = np.random.default_rng((seed, 1))
     by_keystep = _by_keystep(clips)
@@ -159,7 +159,7 @@ def _by_keystep(clips: Sequence[TrueClip]) -> dict[int, list[TrueClip]]:
 
 
 def _others(reference: TrueClip, by_keystep: Mapping[int, Sequence[TrueClip]]) -> list[TrueClip]:
-    """Clips of the reference's keystep from other videos, but for equal scenes."""
+    """Clips of the reference's keystep from other videos, except equal scenes."""
     pool = [
         clip
         for clip in by_keystep[reference.scene.keystep]
@@ -173,7 +173,7 @@ def _others(reference: TrueClip, by_keystep: Mapping[int, Sequence[TrueClip]]) -
 
 
 def _similar(reference: TrueClip, pool: Sequence[TrueClip], rng: np.random.Generator) -> TrueClip:
-    """One of a random sample, likelier the more of its attributes are the reference's."""
+    """The clip of a random sample that shares most attributes with the reference."""
     return max(_sample(pool, 12, rng), key=lambda clip: _shared(reference.scene, clip.scene))
 
 
@@ -188,12 +188,12 @@ def _spread(
     near = near[:12]
     scores = [[score(reference.scene, clip.scene, name) for name in CATEGORIES] for clip in near]
 
-    def distinct_scores(places: Sequence[int]) -> int:
-        return sum(len(set(column)) for column in zip(*(scores[place] for place in places)))
+    def distinct_scores(indices: Sequence[int]) -> int:
+        return sum(len(set(column)) for column in zip(*(scores[index] for index in indices)))
 
     chosen = max(combinations(range(len(near)), TARGETS), key=distinct_scores)
-    return _sample([near[place] for place in chosen], TARGETS, rng)
+    return _sample([near[index] for index in chosen], TARGETS, rng)
 
 
 def _sample(pool: Sequence[TrueClip], count: int, rng: np.random.Generator) -> list[TrueClip]:
-    return [pool[place] for place in rng.permutation(len(pool))[:count]]
+    return [pool[index] for index in rng.permutation(len(pool))[:count]]

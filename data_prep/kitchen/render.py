@@ -1,4 +1,4 @@
-"""Draws a scene's clip from above: 64x64 frames at any phases of the clip, in plain numpy."""
+"""Draws a clip of a scene from above in plain numpy: 64x64 frames at any phases of the clip."""
 
 import math
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Array = np.ndarray
 
 SIZE = 64
 FINISH = 0.7
-"""The phase at which the finish begins; from .78 on it is fully there."""
+"""The phase at which the finish begins; it is complete at 0.78."""
 
 MATERIAL = {
     "wooden": (160, 94, 40),
@@ -29,14 +29,14 @@ FURROW = (36, 10, 60)
 
 @dataclass(frozen=True)
 class Motion:
-    """The tool's way: `turns` cycles a clip from the cycle's point `start`, `reach` pixels wide."""
+    """The tool's motion: `turns` cycles per clip from phase `start`, `reach` pixels wide."""
 
     turns: float
     start: float
     reach: float
 
     def path(self, word: str, phases: Array) -> tuple[Array, Array]:
-        """Offsets (x, y) [T] of the tool's head from the dish's centre."""
+        """Offsets (x, y), each [T], of the tool's head from the dish's centre."""
         angle = 2 * np.pi * (self.turns * phases + self.start)
         if word == "stirring":
             return self.reach * np.cos(angle), 0.85 * self.reach * np.sin(angle)
@@ -47,7 +47,7 @@ class Motion:
         return 4 + 0 * angle, 3 + 0.8 * np.sin(angle)
 
     def trace(self, word: str, x: Array, y: Array) -> Array:
-        """Distance of (x, y) from the furrow that the whole way leaves, in kitchen coordinates."""
+        """Distance of (x, y) from the furrow that the motion leaves, in kitchen coordinates."""
         if word == "stirring":
             return np.abs(shapes.ellipse(x, y, self.reach, 0.85 * self.reach)) - 2.3
         if word == "sweeping":
@@ -58,13 +58,13 @@ class Motion:
 
 
 def render_frames(scene: Scene, rng: np.random.Generator, phases: Array) -> Array:
-    """The clip of `scene` at `phases` [T] in 0..1 as uint8 [T, 64, 64, 3].
+    """Draw the clip of `scene` at `phases` [T] in 0..1 as uint8 [T, 64, 64, 3].
 
-    `rng` decides the clip's jitter (camera, light, noise, places, distractors, rhythm) and is drawn
-    from in a way that does not depend on `phases`: one seed is one clip, at any frame times.
+    `rng` decides the clip's jitter (camera, light, noise, positions, distractors, rhythm). Its
+    draws do not depend on `phases`: one seed is one clip, at any frame times.
     """
     phases = np.asarray(phases, np.float32)
-    # One generator for each part: what one attribute's value draws shifts nothing elsewhere.
+    # One generator per part, so that one attribute's draws do not affect the others.
     camera, ground, around, dish, contents, actor = _generators(rng, 6)
     x, y = _camera(camera)
     image = still.draw_counter(scene.word("counter"), ground, x, y)
@@ -103,7 +103,7 @@ def render_frames(scene: Scene, rng: np.random.Generator, phases: Array) -> Arra
 
 
 def render_counter(scene: Scene, rng: np.random.Generator, phases: Array) -> Array:
-    """The scene's counter with nothing on it, uint8 [T, 64, 64, 3]."""
+    """The scene's empty counter, uint8 [T, 64, 64, 3]."""
     camera, ground = _generators(rng, 2)
     x, y = _camera(camera)
     image = still.draw_counter(scene.word("counter"), ground, x, y)
@@ -116,7 +116,7 @@ def _generators(rng: np.random.Generator, count: int) -> list[np.random.Generato
 
 
 def _camera(rng: np.random.Generator) -> tuple[Array, Array]:
-    """Kitchen coordinates of the pixels' centres [64, 64], the dish in the origin."""
+    """Kitchen coordinates of the pixel centres [64, 64], with the dish at the origin."""
     axis = np.arange(SIZE, dtype=np.float32) + 0.5
     left, top = 31 + rng.uniform(-3, 3), 36 + rng.uniform(-3, 3)
     x, y = np.meshgrid(axis - left, axis - top)
@@ -133,7 +133,7 @@ def _noise(rng: np.random.Generator) -> Array:
 
 
 def _develop(frames: Array, light: Array, noise: Array, phases: Array) -> Array:
-    """Applies light and noise; a frame's noise depends on its phase alone."""
+    """Apply light and noise; a frame's noise depends only on its phase."""
     frames *= light[:, None, None, None]
     for index, phase in enumerate(phases):
         shift = int(phase * 1e5)
@@ -142,14 +142,14 @@ def _develop(frames: Array, light: Array, noise: Array, phases: Array) -> Array:
 
 
 def _draw_furrow(image: Array, scene: Scene, motion: Motion, x: Array, y: Array) -> None:
-    """What the tool has left in the contents before the clip begins."""
+    """Draw the furrow that the tool left in the contents before the clip begins."""
     inside = still.dish_distance(still.DISHES[scene.keystep][0], x, y, -still.RIM - 0.6)
     trace = motion.trace(scene.word("motion"), x, y)
     shapes.paint(image, np.maximum(trace, inside), FURROW, 0.95)
 
 
 def _draw_tool(frames: Array, word: str, x: Array, y: Array, tilt: float, colour: Array) -> None:
-    """The tool with its head in the origin and its handle in the direction `tilt`."""
+    """Draw the tool with its head at the origin and its handle in the direction `tilt`."""
     u, v = shapes.rotate(x, y, tilt)
     near = (np.abs(v) < 9) & (np.abs(u - 11) < 23)
     u, v, pixels = u[near], v[near], frames[:, near]
@@ -177,7 +177,7 @@ def _draw_tool(frames: Array, word: str, x: Array, y: Array, tilt: float, colour
 def _draw_hand(
     frames: Array, x: Array, y: Array, arm: tuple[float, float], skin: Array, sleeve: Array
 ) -> None:
-    """A fist in the origin with an arm in the direction `arm`."""
+    """Draw a fist at the origin with an arm in the direction `arm`."""
     u, v = shapes.rotate(x, y, math.atan2(arm[1], arm[0]))
     near = (np.abs(v) < 6) & (u > -6)
     u, v, pixels = u[near], v[near], frames[:, near]

@@ -1,4 +1,4 @@
-"""Antialiased shapes by signed distance in numpy.
+"""Antialiased shapes from signed distances in numpy.
 
 Distances are in pixels, negative inside. Coordinates are arrays of any one shape (a still: [H, W];
 a clip: [T, H, W]); an image is float32 [3, ..., H, W] in 0..255 (planes blend several times faster
@@ -21,7 +21,7 @@ def circle(x: Array, y: Array, radius: float | Array) -> Array:
 
 
 def ellipse(x: Array, y: Array, a: float, b: float) -> Array:
-    """First-order distance to an ellipse: exact on its outline."""
+    """First-order distance to an ellipse, exact on its outline."""
     k = length(x / a, y / b)
     gradient = length(x / (a * a), y / (b * b))
     return k * (k - 1) / np.maximum(gradient, 1e-4)
@@ -44,7 +44,7 @@ def capsule(x: Array, y: Array, end: tuple[float, float], radius: float) -> Arra
 
 
 def rotate(x: Array, y: Array, angle: float | Array) -> tuple[Array, Array]:
-    """The coordinates in axes that are turned by `angle` (radians)."""
+    """The coordinates in axes rotated by `angle` (radians)."""
     c, s = np.float32(np.cos(angle)), np.float32(np.sin(angle))
     return c * x + s * y, c * y - s * x
 
@@ -65,7 +65,7 @@ def paint(image: Array, distance: Array, colour: Colour, opacity: float | Array 
 def outlined(
     image: Array, distance: Array, colour: Colour, width: float = 1.0, shade: float = 0.35
 ) -> None:
-    """Paints a shape in `colour` with a darker outline, so that it stands out on any ground."""
+    """Paint a shape in `colour` with a darker outline, so that it stands out on any background."""
     alpha = coverage(distance)
     tone = shade + (1 - shade) * coverage(distance + width)
     for plane, value in zip(image, colour):
@@ -75,9 +75,9 @@ def outlined(
 def scatter(
     x: Array, y: Array, centres: Array, angles: Array, sizes: Array
 ) -> tuple[Array, Array, Array]:
-    """Coordinates of every pixel in the axes of its nearest piece, and that piece's size.
+    """Each pixel's coordinates in the axes of its nearest piece, and that piece's size.
 
-    `x`, `y` [P], `centres` [N, 2], `angles` [N] and `sizes` [N]; pieces that would overlap meet
+    `x`, `y` [P], `centres` [N, 2], `angles` [N], `sizes` [N]; pieces that would overlap meet
     half-way.
     """
     squared = (x - centres[:, :1]) ** 2 + (y - centres[:, 1:]) ** 2
@@ -87,7 +87,7 @@ def scatter(
 
 
 def spread(rng: np.random.Generator, count: int, a: float, b: float, jitter: float) -> Array:
-    """`count` evenly scattered points [count, 2] in an ellipse: a jittered sunflower."""
+    """`count` evenly scattered points [count, 2] in an ellipse: a jittered sunflower pattern."""
     index = np.arange(count) + 0.5
     radius = np.sqrt(index / count)
     angle = index * 2.39996 + rng.uniform(0, 2 * np.pi)

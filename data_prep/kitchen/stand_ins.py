@@ -1,4 +1,4 @@
-"""The shipped stand-ins: where they lie and their configurations."""
+"""The shipped stand-in weights: their directory and configurations."""
 
 from pathlib import Path
 

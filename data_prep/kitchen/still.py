@@ -1,4 +1,4 @@
-"""What does not move in a clip: the counter, the dish, its contents and things lying about."""
+"""Draws the static parts of a clip: the counter, the dish, its contents and distractors."""
 
 import numpy as np
 
@@ -15,7 +15,7 @@ VESSEL = {
     "purple": (128, 52, 170),
 }
 INSIDE = (104, 88, 80)
-# Keystep -> the dish's shape and whether it stands on a stove; two keysteps share every shape.
+# Keystep -> the dish's shape and whether it is on a stove; each shape has two keysteps.
 DISHES = (
     ("bowl", False),
     ("pot", True),
@@ -28,7 +28,7 @@ DISHES = (
 )
 HALF_AXES = {"bowl": (19.5, 19.5), "pot": (18.0, 18.0), "pan": (18.0, 18.0), "oval": (23.0, 16.0)}
 RIM = 4.6
-# Cut -> number of pieces and their radius in pixels: the finer, the less of the dish shows between.
+# Cut -> number of pieces and their radius in pixels; finer cuts cover more of the dish.
 CUTS = {"finely": (100, 1.5), "roughly": (15, 3.1), "halved": (3, 6.0)}
 
 
@@ -65,7 +65,7 @@ def draw_counter(word: str, rng: np.random.Generator, x: Array, y: Array) -> Arr
 
 
 def draw_surroundings(image: Array, scene: Scene, rng: np.random.Generator, x: Array, y: Array):
-    """A stove's ring under the dish or a folded towel beside it, and one to three odd objects."""
+    """Draw a stove ring under the dish or a folded towel beside it, and 1 to 3 distractors."""
     shape, stove = DISHES[scene.keystep]
     for corner in rng.permutation(3)[: rng.integers(1, 4)]:
         _draw_distractor(image, rng, x, y, ((-27, -24), (24, 27), (-2, -29))[corner])
@@ -98,7 +98,7 @@ def _draw_distractor(image: Array, rng: np.random.Generator, x: Array, y: Array,
 
 
 def dish_distance(shape: str, x: Array, y: Array, grow: float = 0.0) -> Array:
-    """Signed distance to the dish's outline without handles, made larger by `grow`."""
+    """Signed distance to the dish's outline without handles, grown by `grow`."""
     a, b = HALF_AXES[shape]
     if shape == "pan":
         return shapes.box(x, y, a + grow, b + grow, 4)
@@ -108,7 +108,7 @@ def dish_distance(shape: str, x: Array, y: Array, grow: float = 0.0) -> Array:
 
 
 def draw_dish(image: Array, scene: Scene, x: Array, y: Array, tint: Array) -> None:
-    """The dish with its rim in the vessel's colour."""
+    """Draw the dish, with its rim in the vessel's colour."""
     shape, _ = DISHES[scene.keystep]
     word = scene.word("vessel")
     colour = np.clip(np.asarray(VESSEL[word], np.float32) + tint, 0, 255)
@@ -127,15 +127,15 @@ def draw_dish(image: Array, scene: Scene, x: Array, y: Array, tint: Array) -> No
 
 
 def draw_contents(image: Array, scene: Scene, rng: np.random.Generator, x: Array, y: Array) -> None:
-    """The pieces of the ingredient and the topping over them."""
+    """Draw the pieces of the ingredient with the topping over them."""
     shape, _ = DISHES[scene.keystep]
     a, b = (half - RIM for half in HALF_AXES[shape])
     where = dish_distance(shape, x, y, -RIM) < 0.5
     x, y, pixels = x[where], y[where], image[:, where]
     inside = dish_distance(shape, x, y, -RIM - 0.6)
     count, size = CUTS[scene.word("cut")]
-    room = 0.6 * size
-    centres = shapes.spread(rng, count, a - room, b - room, 0.35 * size)
+    margin = 0.6 * size
+    centres = shapes.spread(rng, count, a - margin, b - margin, 0.35 * size)
     sizes = (size * rng.uniform(0.88, 1.12, count)).astype(np.float32)
     u, v, r = shapes.scatter(x, y, centres, _angles(rng, count), sizes)
     for distance, colour in _ingredient(scene.word("ingredient"), u, v, r):
@@ -150,7 +150,7 @@ def draw_contents(image: Array, scene: Scene, rng: np.random.Generator, x: Array
 
 
 def _ingredient(word: str, u: Array, v: Array, r: Array) -> list[tuple[Array, tuple]]:
-    """(distance, colour) layers of a piece of radius `r` in its own axes."""
+    """Layers (distance, colour) of a piece of radius `r` in its own axes."""
     if word == "tomatoes":
         return [
             (shapes.circle(u, v, r), (150, 14, 12)),

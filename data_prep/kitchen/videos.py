@@ -1,4 +1,4 @@
-"""Renders one whole kitchen video and writes it as H.264."""
+"""Renders a kitchen video and writes it as H.264."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class VideoPlan:
-    """All that a video shows: `seed` decides everything that `segments` leave open."""
+    """The content of a video; `seed` decides what `segments` leave open."""
 
     video: str
     duration: float
@@ -43,7 +43,7 @@ def render_video(plan: VideoPlan) -> np.ndarray:
     card = np.random.default_rng((*plan.seed, 1)).integers(40, 200, 3)
     frames[title] = card.astype(np.uint8)
     for number, segment in enumerate(plan.segments, start=2):
-        # Half a frame wider than annotated, so that the frames nearest to both ends show it.
+        # Half a frame wider than annotated, so that the frames nearest to both ends are included.
         inside = (times >= segment.start - HALF_FRAME) & (times <= segment.end + HALF_FRAME)
         phases = (times[inside] - segment.start) / (segment.end - segment.start)
         rng = np.random.default_rng((*plan.seed, number))
@@ -52,9 +52,9 @@ def render_video(plan: VideoPlan) -> np.ndarray:
 
 
 def write_h264(path: Path, frames: Iterable[np.ndarray], rate: int = FRAMES_PER_SECOND) -> None:
-    """Writes uint8 frames [SIZE, SIZE, 3] as an MP4 file, whole or not at all.
+    """Write uint8 frames [SIZE, SIZE, 3] as an MP4 file, atomically.
 
-    One thread, so that the bytes are the same on any machine with the same libx264.
+    Encodes in one thread, so that the bytes are the same on any machine with the same libx264.
     """
     with (
         replacing(path, writer="kitchen") as unfinished,
@@ -70,7 +70,7 @@ def write_h264(path: Path, frames: Iterable[np.ndarray], rate: int = FRAMES_PER_
 
 
 def make_video(plan: VideoPlan, directory: Path) -> None:
-    """Writes `directory`/<video>.mp4 unless it is there already."""
+    """Write `directory`/<video>.mp4 unless it exists."""
     path = directory / f"{plan.video}.mp4"
     if not path.exists():
         write_h264(path, render_video(plan))

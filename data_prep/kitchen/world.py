@@ -1,7 +1,7 @@
-"""What there is in the kitchen: keysteps, attributes in the paper's categories, scenes, splits.
+"""The kitchen's keysteps, attributes in the paper's categories, scenes and splits.
 
-Every value is one distinctive word, so that a caption's attributes can be read back from it. All
-of this world is ours; the five categories are the paper's (section 4, figure 4).
+Every value is a distinctive word, so that a caption's attributes can be read back from it. The
+world is ours; the five categories are the paper's (section 4, figure 4).
 """
 
 import hashlib
@@ -30,10 +30,10 @@ CATEGORIES: dict[str, tuple[str, str]] = {
     "Technique": ("cut", "hands"),
     "Visuals": ("vessel", "counter"),
 }
-"""Category -> (major attribute, minor attribute): a difference in the major one is more severe."""
+"""Category -> (major attribute, minor attribute); a difference in the major one weighs more."""
 
 SCORES = {(True, True): 5, (True, False): 4, (False, True): 2, (False, False): 1}
-"""(major same, minor same) -> similarity as annotators score it, 5 = nearly identical."""
+"""(major same, minor same) -> similarity on the annotators' scale, 5 = nearly identical."""
 
 KEYSTEPS = (
     "mix the salad",
@@ -51,7 +51,7 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class Scene:
-    """One keystep as it is carried out in one clip: an index into KEYSTEPS and into each VALUES."""
+    """A keystep as performed in a clip: indices into KEYSTEPS and into each entry of VALUES."""
 
     keystep: int
     values: tuple[int, ...]
@@ -66,7 +66,7 @@ class Scene:
     def split(self) -> str:
         """The split that owns this combination of ingredient, tool, vessel and counter.
 
-        About 70, 10 and 20 % of the 480 combinations; no combination is in two splits.
+        The splits have about 70, 10 and 20 % of the 480 combinations, without overlap.
         """
         key = "-".join(self.word(name) for name in ("ingredient", "tool", "vessel", "counter"))
         bucket = int.from_bytes(hashlib.sha256(key.encode()).digest()[:4], "big") % 100

@@ -1,7 +1,7 @@
-"""Writes a kitchen world to disk, in the very formats of HT-Step and HowTo100M.
+"""Writes a kitchen world to disk in the formats of HT-Step and HowTo100M.
 
 A world directory holds `videos/<video>.mp4`, HT-Step's `annotations.json`, `taxonomy.csv` and
-`video_splits.json`, HowTo100M's `raw_caption.json`, and `truth.jsonl`, which only an oracle knows.
+`video_splits.json`, HowTo100M's `raw_caption.json`, and `truth.jsonl`, which only an oracle reads.
 """
 
 import base64
@@ -42,12 +42,12 @@ TAXONOMY_COLUMNS = (
     "paragraph",
 )
 PARTIAL_MATCHES = 0.04
-"""Share of segments that an annotator would call partial."""
+"""Share of segments annotated as partial matches."""
 
 MISSING = 0.1
 OFF_TOPIC = 0.2
 SHIFT_SECONDS = 1.0
-"""Noise of the narration: sentences unheard, share of sentences off topic, largest shift."""
+"""Narration noise: shares of missing and of off-topic sentences, and the maximum time shift."""
 
 
 def make_world(
@@ -58,17 +58,17 @@ def make_world(
     seed: int,
     processes: int = 2,
 ) -> None:
-    """Renders `videos` (split -> count) and writes their annotations.
+    """Render `videos` (split -> count) and write their annotations.
 
-    The result is a function of the arguments but for `processes`. Videos that are there already
-    are kept, and the annotations come last, so that an interrupted call can be made again.
+    The result depends on all arguments except `processes`. Existing videos are kept and the
+    annotations are written last, so an interrupted call can be repeated.
 
     Raises:
-        InputError: an unknown split, a negative count, or more keysteps than there are.
+        InputError: a split is unknown, a count is negative, or there are too many keysteps.
     """
     for split, count in videos.items():
         if split not in SPLITS or count < 0:
-            raise InputError(f"videos: {split!r}: {count} (splits are {', '.join(SPLITS)})")
+            raise InputError(f"videos: {split!r}: {count} (splits: {', '.join(SPLITS)})")
     if not 1 <= keysteps_per_video <= len(KEYSTEPS):
         raise InputError(f"keysteps_per_video: {keysteps_per_video}, not 1 to {len(KEYSTEPS)}")
     plans = {
@@ -82,7 +82,7 @@ def make_world(
 
 
 def plan_video(split: str, index: int, keysteps: int, seed: int) -> VideoPlan:
-    """What the split's video number `index` shows: distinct keysteps, one counter, same hands."""
+    """Plan the split's video number `index`: distinct keysteps on one counter, same hands."""
     key = (seed, SPLITS.index(split), index, keysteps)
     rng = np.random.default_rng(key)
     setting = sample_scene(rng, split)
@@ -101,7 +101,7 @@ def plan_video(split: str, index: int, keysteps: int, seed: int) -> VideoPlan:
 
 
 def world_texts(plans: dict[str, list[VideoPlan]]) -> dict[str, str]:
-    """File name -> contents of every text file of the world."""
+    """Contents of all text files of the world, by file name."""
     every = [(split, plan) for split, group in plans.items() for plan in group]
     annotations = {plan.video: _annotation(split, plan) for split, plan in every}
     captions = {plan.video: narrate(plan) for _, plan in every}
@@ -120,7 +120,7 @@ def clip_id(video: str, segment: Segment) -> str:
 
 
 def narrate(plan: VideoPlan) -> dict[str, list]:
-    """The video's noisy narration as HowTo100M has it: text, start and end, in order of start."""
+    """The video's noisy narration in HowTo100M's format: text, start and end, in order of start."""
     rng = np.random.default_rng((*plan.seed, len(plan.segments) + 2))
     spoken = []
     for segment in plan.segments:
@@ -164,7 +164,7 @@ def _map(task, plans: Sequence[VideoPlan], processes: int) -> Iterator[None]:
 
 
 def _sample_in_setting(rng: np.random.Generator, split: str, keystep: int, setting: Scene) -> Scene:
-    """A random scene of the split on the setting's counter and with its hands."""
+    """A random scene of the split with the setting's counter and hands."""
     while True:
         values = list(sample_scene(rng, split, keystep).values)
         for name in ("counter", "hands"):

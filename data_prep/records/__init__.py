@@ -1,1 +1,1 @@
-"""From clips, pairs and sequences to the datasets that training reads."""
+"""Turns clips, pairs and sequences into the datasets that training reads."""

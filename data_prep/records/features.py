@@ -19,12 +19,12 @@ from stepdiff_jax.weights.modules import load_encoder
 
 
 def cache_features(experiment: Experiment, splits: Sequence[str]) -> dict[str, int]:
-    """Cache the features of all clips of some splits of an experiment's data.
+    """Cache the features of all clips in some splits of an experiment's data.
 
     Returns:
-        split -> clips.
+        split -> number of clips.
     Raises:
-        InputError: the data, a split or the encoder's weights are missing or wrong.
+        InputError: the data, a split or the encoder's weights are missing or invalid.
     """
     config, data = experiment.encoder, Path(experiment.data.directory)
     counts = {split: len(clip_ids(data, split)) for split in splits}

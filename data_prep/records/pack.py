@@ -1,9 +1,9 @@
 """`stepdiff prep pack`: stored frames and JSON Lines files -> ArrayRecord datasets, through TFDS.
 
-Shards are written in order, so a record's index is its line's place within its split. They are
-written by us, not by a builder of TFDS: `GeneratorBasedBuilder` buffers a split and spills it
-through TensorFlow beyond 1 GB, and `ShardBasedBuilder` puts the lengths of more than ten shards in
-another order when Beam has written them.
+Shards are written in order, so a record's index is that of its line within its split. We write
+them ourselves: TFDS's `GeneratorBasedBuilder` buffers a split and spills it through TensorFlow
+beyond 1 GB, and its `ShardBasedBuilder` permutes the lengths of more than ten shards if Beam wrote
+them.
 """
 
 import contextlib
@@ -31,10 +31,10 @@ SUMMARY_FILE = "pack.summary.json"
 WITHOUT_FRAMES = "a clip without frames"
 
 SHARD_RECORDS = 1024
-"""Records of a shard: 140 MB for clips of 8 frames."""
+"""Records per shard: 140 MB for clips of 8 frames."""
 
 WriteShards = Callable[[Sequence[RecordShard], RecordFiles, Callable[[int], None]], None]
-"""Writes every shard, of these files, and tells of every so many records."""
+"""Writes all shards of these files, and calls the function with the number of records written."""
 
 
 def pack(
@@ -42,15 +42,15 @@ def pack(
     destination: Path | str,
     shard_records: int = SHARD_RECORDS,
 ) -> dict[str, int]:
-    """Pack clips, pairs, sequences and single clips of `source` into datasets in `destination`.
+    """Pack the clips, pairs, sequences and single clips of `source` into datasets.
 
-    What was packed from the same files before is kept; a dataset of other files is replaced. A
-    dataset appears whole or not at all. pack.summary.json counts what was packed and dropped.
+    A dataset in `destination` is kept if it was packed from the same files, and replaced otherwise.
+    Datasets are written atomically. pack.summary.json counts packed and dropped records.
 
     Returns:
-        records of each kind, all splits together.
+        number of records of each kind, over all splits.
     Raises:
-        InputError: see `read_record_files`, and frames that cannot be read.
+        InputError: see `read_record_files`; also if frames cannot be read.
     """
 
     def write_shards(
@@ -65,7 +65,7 @@ def pack(
 def pack_kinds(
     source: Path, destination: Path, write_shards: WriteShards, shard_records: int
 ) -> dict[str, int]:
-    """What `pack` does, by whatever writes the shards."""
+    """`pack` with a given function that writes the shards."""
     if shard_records < 1:
         raise InputError(f"--shard-records must be at least 1, got {shard_records}")
     files = read_record_files(source)
@@ -98,7 +98,7 @@ def _writer(
 
 
 def _summary(files: RecordFiles, counts: Mapping[str, int]) -> dict[str, Any]:
-    """In, out and dropped of each kind, and what the frames were decoded by."""
+    """Records read, packed and dropped of each kind, and the decoders of the frames."""
     dropped = {kind: files.dropped[kind] for kind in counts}
     return Summary(
         entered={kind: counts[kind] + dropped[kind] for kind in counts},
@@ -116,7 +116,7 @@ def _decoders(files: RecordFiles) -> list[str]:
 class StepdiffPairs(FileReaderBuilder):
     """The datasets `stepdiff_pairs/{clips,pairs,sequences,single}`."""
 
-    # TFDS writes it into dataset_info.json: the files are the same wherever this module lies.
+    # TFDS writes this into dataset_info.json; fixed, so that moving the module changes no files.
     __module__ = "data_prep.pack"
     VERSION = tfds.core.Version(records.VERSION)
     BUILDER_CONFIGS = [tfds.core.BuilderConfig(name=kind) for kind in records.KINDS]  # noqa: RUF012
@@ -203,10 +203,10 @@ def _write(builder: StepdiffPairs) -> None:
     config = tfds.download.DownloadConfig(
         download_mode=tfds.download.GenerateMode.REUSE_CACHE_IF_EXISTS
     )
-    # What a killed run left behind; one that failed has cleaned up after itself.
+    # Left by a killed run; a failed run cleans up after itself.
     for unfinished in builder.data_path.parent.glob("incomplete.*"):
         shutil.rmtree(unfinished)
-    # TFDS prints about downloads, and makes a directory for them; there are none.
+    # TFDS reports downloads and creates a directory for them, although there are none.
     with (
         tempfile.TemporaryDirectory() as downloads,
         contextlib.redirect_stdout(io.StringIO()),

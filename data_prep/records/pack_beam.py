@@ -1,7 +1,7 @@
-"""`stepdiff prep pack --beam-runner`: the shards of `pack`, each written by a worker of Beam.
+"""`stepdiff prep pack --beam-runner`: the shards of `pack`, written by Beam workers.
 
-Only descriptions of shards travel through Beam, which holds several times what travels in memory.
-Workers read the source and write the destination by path: both lie on storage that all share.
+Only shard descriptions go through Beam, which keeps several times the data it moves in memory.
+Workers read the source and write the destination by path, so both must be on shared storage.
 """
 
 import functools
@@ -21,7 +21,7 @@ from data_prep.records.pack import SHARD_RECORDS, pack_kinds
 from stepdiff_jax.errors import InputError
 
 FAILURE = ".failure"
-"""Follows the name of a shard that could not be written, in the file that says why."""
+"""Suffix of the file that says why a shard could not be written."""
 
 
 def pack_with_beam(
@@ -31,16 +31,16 @@ def pack_with_beam(
     options: Sequence[str] = (),
     shard_records: int = SHARD_RECORDS,
 ) -> dict[str, int]:
-    """The very datasets of `pack`, by Apache Beam.
+    """Write exactly the datasets of `pack` with Apache Beam.
 
     Args:
-        runner: a runner's name, such as "DirectRunner", or its class in full.
-        options: NAME=VALUE for the pipeline; "true" sets a switch, a name given again adds a value.
+        runner: a runner's name, such as "DirectRunner", or its full class name.
+        options: NAME=VALUE for the pipeline; "true" sets a flag, and a repeated name adds a value.
     Returns:
-        records of each kind, all splits together.
+        number of records of each kind, over all splits.
     Raises:
-        InputError: see `pack`; an unknown runner, an option of another form, a run that was
-            cancelled, workers that do not share the storage.
+        InputError: see `pack`; also if the runner is unknown, an option is malformed, the run was
+            cancelled, or the workers do not share storage.
     """
     write_shards = functools.partial(
         _write_shards, runner=_runner(runner), options=_options(options)
@@ -52,7 +52,7 @@ def pack_with_beam(
 
 def _runner(name: str) -> PipelineRunner:
     if name.lower() in ("direct", "directrunner"):
-        # What DirectRunner itself comes to, once it has tried to download Prism, a program in Go.
+        # What DirectRunner falls back to after trying to download Prism, a program in Go.
         return FnApiRunner()
     try:
         return create_runner(name)
@@ -84,7 +84,7 @@ def _write_shards(
 ) -> None:
     del files  # The workers read them.
     pipeline = beam.Pipeline(runner, options)
-    # Without a reshuffle the shards would be written by the one worker that creates them.
+    # Without a reshuffle, the worker that creates the shards would write them all.
     _ = pipeline | beam.Create(shards) | beam.Reshuffle() | beam.Map(write_on_worker)
     with _written(shards, advance):
         state = pipeline.run().wait_until_finish()
@@ -95,14 +95,14 @@ def _write_shards(
             raise InputError(_failure(shard).read_text(encoding="utf-8"))
     for shard in shards:
         if not shard.path.exists():
-            raise InputError(f"{shard.path}: not written; do all workers share this directory?")
+            raise InputError(f"{shard.path}: was not written; do all workers share this directory?")
 
 
 def write_on_worker(shard: RecordShard) -> None:
-    """Write one shard; what is wrong with the source is written beside it.
+    """Write one shard; an error in the source is written to a file beside it.
 
-    An error of the input is not raised: a runner would try the shard again, in vain, and it would
-    reach the user as a page of trace.
+    Input errors are not raised, as a runner would retry the shard in vain and show the user a long
+    traceback.
     """
     if any(shard.path.parent.glob(f"*{FAILURE}")):
         return
@@ -126,7 +126,7 @@ def _failure(shard: RecordShard) -> Path:
 
 @contextmanager
 def _written(shards: Sequence[RecordShard], advance: Callable[[int], None]) -> Iterator[None]:
-    """Tells of shards as their files appear: runners tell nothing before they end."""
+    """Report shards as their files appear, as runners report nothing before they finish."""
     ended = threading.Event()
 
     def watch() -> None:

@@ -1,5 +1,5 @@
-"""The lines of every file between stages, as typed records that msgspec checks.
+"""Typed records of the lines in all files between stages, checked by msgspec.
 
-A stage reads of a line what it needs and ignores the rest, so that one kind of line may have
-several records here. A field's name is spelled in this package; stages use attributes.
+A stage reads only the fields that it needs, so one kind of line may have several records here.
+Field names are spelled only in this package; stages use attributes.
 """

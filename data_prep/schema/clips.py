@@ -12,23 +12,23 @@ CLIPS_FILE = "clips.jsonl"
 FRAMES_FILE = "frames.jsonl"
 
 TEXTS = ("keystep", "activity", "narration")
-"""What is known of a clip; "" if an exchange format does not say it."""
+"""Texts about a clip; "" if an exchange format lacks them."""
 
 _SPLIT = re.compile(r"[A-Za-z]\w*")
 
 
 def is_split(name: str) -> bool:
-    """Whether a name will do for a split; "all" would mean every split to TFDS."""
+    """Whether a name is valid for a split; TFDS reserves "all" for every split."""
     return bool(_SPLIT.fullmatch(name)) and name.lower() != "all"
 
 
 def wrong_split(name: str) -> Wrong | None:
-    """What is wrong with a line's split, if anything is."""
+    """What is wrong with a line's split, if anything."""
     return None if is_split(name) else Wrong("split", "must be a word, and not 'all'", name)
 
 
 class ClipSpan(Line, frozen=True):
-    """Part of a video file, in seconds; what the frames stage reads."""
+    """Part of a video file, in seconds, as the frames stage reads it."""
 
     clip: str
     video: str
@@ -42,7 +42,7 @@ class ClipSpan(Line, frozen=True):
 
 
 class ClipTexts(ClipSpan, frozen=True):
-    """A clip with what is known of it; what an export reads."""
+    """A clip with its texts, as an export reads it."""
 
     keystep: str
     activity: str
@@ -50,7 +50,7 @@ class ClipTexts(ClipSpan, frozen=True):
 
 
 class KnownTexts(Line, frozen=True):
-    """What an exchange format says of a clip, as far as it does."""
+    """Texts about a clip in an exchange format, where present."""
 
     keystep: str = ""
     activity: str = ""
@@ -58,35 +58,35 @@ class KnownTexts(Line, frozen=True):
 
 
 def clip_row(clip: str, video: str, start: float, end: float, known: Row, split: str) -> Row:
-    """A line of clips.jsonl with all that an exchange format knows of the clip; texts may be "".
+    """A line of clips.jsonl with all that an exchange format says about the clip; texts may be "".
 
-    Times stay as they are given: a whole number is written without a point.
+    Times are kept as given: whole numbers are written without a decimal point.
     """
     texts = ClipTexts(clip, video, start, end, "", "", "").row()
     return {**texts, **known, "clip": clip, "split": split}
 
 
 def known_of(row: Row) -> Row:
-    """All that a line says of a clip beside its span and its split: id and texts, then the rest."""
+    """All fields of a clip except its span and split: id and texts, then the others."""
     first = ("clip", *TEXTS)
-    rest = [name for name in row if name not in (*first, "video", "start", "end", "split")]
-    return {name: row[name] for name in (*first, *rest)}
+    others = [name for name in row if name not in (*first, "video", "start", "end", "split")]
+    return {name: row[name] for name in (*first, *others)}
 
 
 def span_of(row: Row) -> list[float]:
-    """Start and end in seconds, as they are written."""
+    """Start and end in seconds, as written in the line."""
     return [row["start"], row["end"]]
 
 
 class Clip(ClipTexts, frozen=True):
-    """A line of clips.jsonl as the sources write it; `match` is HT-Step's, "full" or "partial"."""
+    """A line of clips.jsonl as sources write it; `match` is HT-Step's, "full" or "partial"."""
 
     split: str
     match: str | UnsetType = UNSET
 
 
 class StepClip(Line, frozen=True):
-    """What the describe stage reads; the span matters to models that look at frames."""
+    """A clip as the describe stage reads it; the span is for models that use frames."""
 
     clip: str
     keystep: str
@@ -102,7 +102,7 @@ class StepClip(Line, frozen=True):
 
 
 class KeystepClip(Line, frozen=True):
-    """What the pair stage reads."""
+    """A clip as the pair stage reads it."""
 
     clip: str
     split: str
@@ -110,7 +110,7 @@ class KeystepClip(Line, frozen=True):
 
 
 class SpokenClip(Line, frozen=True):
-    """What the sequences stage reads."""
+    """A clip as the sequences stage reads it."""
 
     clip: str
     video: str
@@ -121,7 +121,7 @@ class SpokenClip(Line, frozen=True):
 
 
 class PackedClip(Line, frozen=True):
-    """What is packed."""
+    """A clip as the pack stage reads it."""
 
     clip: str
     keystep: str
@@ -146,7 +146,7 @@ class Frames(Line, frozen=True):
 
 
 class FramesFile(Line, frozen=True):
-    """What later stages read of frames.jsonl."""
+    """A line of frames.jsonl as later stages read it."""
 
     clip: str
     file: str
@@ -156,14 +156,14 @@ class FramesFile(Line, frozen=True):
 
 
 class ClipCounts(Line, frozen=True):
-    """What is counted of a clip's line, or of one that was set aside."""
+    """What the summary counts of a clip, kept or quarantined."""
 
     reason: str | UnsetType = UNSET
     match: str | UnsetType = UNSET
     narration: str | None = ""
 
     def counts(self) -> dict[str, int]:
-        """Names of the summary's counts."""
+        """Counts for the summary, by name."""
         if self.reason is not UNSET:
             return {}
         matched = {} if self.match is UNSET else {f"{self.match} match": 1}

@@ -1,4 +1,4 @@
-"""differences.jsonl: annotated pairs, of which the benchmark's files are made."""
+"""differences.jsonl: annotated pairs, from which the benchmark files are made."""
 
 from typing import Any
 
@@ -8,14 +8,15 @@ from msgspec import UNSET, UnsetType
 from data_prep.schema.line import Line, Row
 
 LARGEST_SCORE = 5
-"""Nearly identical; 0 is nothing in common (section 4.3)."""
+"""The score of nearly identical clips; 0 means nothing in common (section 4.3)."""
 
 
 class Difference(Line, frozen=True):
     """One annotated category of one pair.
 
-    captions: none where the pair does not differ in the category. score: 5 for nearly identical; a
-    source that does not rate pairs leaves it out, and they rank nothing.
+    captions: empty if the pair does not differ in the category.
+    score: 5 for nearly identical; missing if the source does not rate pairs, which then cannot be
+        ranked.
     """
 
     reference: str
@@ -41,7 +42,7 @@ _WRONG = {
 
 
 def wrong_field(row: Row) -> tuple[str, Any] | None:
-    """What is wrong with a field's type, as a quarantine line's reason, and the field's value."""
+    """The first field of a wrong type, as a quarantine reason, and its value."""
     for name, problem in _WRONG.items():
         kind = Difference.__annotations__[name]
         value = row.get(name)
@@ -57,6 +58,6 @@ def wrong_field(row: Row) -> tuple[str, Any] | None:
 
 
 class LineNumber(Line, frozen=True):
-    """What is added to a quarantined annotation."""
+    """The field added to a quarantined annotation."""
 
     line: int

@@ -1,10 +1,10 @@
-"""truth.jsonl: what only the kitchen's oracle knows of a clip."""
+"""truth.jsonl: the true scenes of the kitchen's clips, for its oracle only."""
 
 from data_prep.schema.line import Line
 
 
 class Truth(Line, frozen=True):
-    """The scene that a clip shows: its keystep by number, and each attribute's word."""
+    """The scene that a clip shows: the keystep's index and each attribute's value."""
 
     clip: str
     keystep: int

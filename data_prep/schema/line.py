@@ -1,4 +1,4 @@
-"""What every record has, and the check of a line with an error that names its field."""
+"""The base class of records, and checks of lines whose errors name the field."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -10,7 +10,7 @@ import msgspec
 from stepdiff_jax.jsonl import JsonLine, stream_jsonl
 
 Row = dict[str, Any]
-"""A line as JSON has it."""
+"""A line as a JSON object."""
 
 LARGEST = 1.7976931348623157e308
 """The largest finite number."""
@@ -28,15 +28,15 @@ class Wrong(NamedTuple):
 
 
 class Line(msgspec.Struct, frozen=True):
-    """A record; its fields stand in the file's order. Fields that are UNSET are not written."""
+    """A record, with fields in file order. UNSET fields are not written."""
 
     def row(self) -> Row:
-        """The record as JSON has it."""
+        """The record as a JSON object."""
         return msgspec.to_builtins(self)
 
     @classmethod
     def of(cls, row: Row) -> Self:
-        """The record of a row that was checked before, or that another stage made."""
+        """The record of a row that was already checked, or that another stage made."""
         return msgspec.convert(row, cls)
 
     def wrong(self) -> Wrong | None:
@@ -48,14 +48,14 @@ LineT = TypeVar("LineT", bound=Line)
 StructT = TypeVar("StructT", bound=msgspec.Struct)
 
 Fail = Callable[[str, str, object], NoReturn]
-"""Raises the `InputError` for a field, its problem and its value."""
+"""Raises an `InputError` for a field, its problem and its value."""
 
 
 def check(line: JsonLine, kind: type[LineT]) -> LineT:
     """The record of a line.
 
     Raises:
-        InputError: a field is missing or wrong; names file, line, field and value.
+        InputError: a field is missing or invalid; names file, line, field and value.
     """
     record = check_fields(line.fields, kind, line.fail)
     wrong = record.wrong()
@@ -65,7 +65,7 @@ def check(line: JsonLine, kind: type[LineT]) -> LineT:
 
 
 def check_fields(fields: Mapping[str, Any], kind: type[StructT], fail: Fail) -> StructT:
-    """The record of a JSON object; `fail` raises the error of a field."""
+    """The record of a JSON object; `fail` raises the error for a field."""
     try:
         return msgspec.convert(fields, kind)
     except msgspec.ValidationError as error:
@@ -76,21 +76,21 @@ def stream_lines(path: Path, kind: type[LineT]) -> Iterator[tuple[JsonLine, Line
     """Each line of a JSON Lines file with its record.
 
     Raises:
-        InputError: the file cannot be read or is empty, or a line is wrong.
+        InputError: the file cannot be read or is empty, or a line is invalid.
     """
     for line in stream_jsonl(path):
         yield line, check(line, kind)
 
 
 def stream_distinct(
-    path: Path, kind: type[LineT], repeated: str = "is named twice"
+    path: Path, kind: type[LineT], repeated: str = "appears twice"
 ) -> Iterator[tuple[JsonLine, LineT]]:
-    """`stream_lines` of a file that names a clip in one line only.
+    """`stream_lines` of a file in which each clip appears only once.
 
     Args:
-        repeated: what is said of a clip that is named again; `{line}` is where it was before.
+        repeated: error message for a repeated clip; `{line}` is its first line.
     Raises:
-        InputError: also if a clip is named again.
+        InputError: as `stream_lines`, or if a clip is repeated.
     """
     seen: dict[str, int] = {}
     for line, record in stream_lines(path, kind):
@@ -112,7 +112,7 @@ _WITHIN = {"str": "strings", "int": "integers", "float": "numbers"}
 
 
 def _fail(fields: Mapping[str, Any], message: str, fail: Fail) -> NoReturn:
-    """The one-line error for msgspec's `PROBLEM - at `$.field[0].field``."""
+    """Raise the one-line error for msgspec's `PROBLEM - at `$.field[0].field``."""
     match = _ERROR.fullmatch(message)
     assert match
     problem = match["problem"]

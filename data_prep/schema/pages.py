@@ -1,4 +1,4 @@
-"""What a page shows of clips, descriptions and pairs, as far as a stage has left it."""
+"""Clips, descriptions and pairs as the inspect page shows them; most fields are optional."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from data_prep.schema.text import Dropped, PairEnds
 
 
 class ShownClip(Line, frozen=True):
-    """What a page shows of a clip, as far as the line has it."""
+    """A clip as a page shows it."""
 
     clip: str = ""
     video: str | None = None
@@ -20,13 +20,13 @@ class ShownClip(Line, frozen=True):
     narration: str | None = None
 
     def unsaid(self) -> str:
-        """The first field of the span that is missing, in quotes."""
+        """The first missing field of the span, in quotes."""
         span = {"video": self.video, "start": self.start, "end": self.end}
         return repr(next(name for name, value in span.items() if value is None))
 
 
 class ShownPair(PairEnds, frozen=True):
-    """What a page shows of a pair, as far as it came."""
+    """A pair as a page shows it, from whichever stage it reached."""
 
     keystep: str | None = None
     split: str | None = None
@@ -38,26 +38,26 @@ class ShownPair(PairEnds, frozen=True):
     raw: str | None = None
 
     def description(self, clip: str) -> str | None:
-        """The description of one of its clips that stands in the line."""
+        """The line's description of one of the pair's clips."""
         own = self.reference_description, self.candidate_description
         return own[0] if clip == self.reference else own[1]
 
 
 class ShownQuestion(Line, frozen=True):
-    """What a page shows of a question; `rules` if the filter removed it."""
+    """A question as a page shows it; it has `rules` if the filter removed it."""
 
     question: str = ""
     answer: str = ""
     rules: dict[str, str] | list[str] | None = None
 
     def objections(self) -> list[tuple[str, str]]:
-        """Rules and their words."""
+        """The violated rules, each with the offending words."""
         rules = self.rules or {}
         return list(rules.items()) if isinstance(rules, dict) else [(rule, "") for rule in rules]
 
 
 class ShownDescription(Line, frozen=True):
-    """What a page shows of a description."""
+    """A description as a page shows it."""
 
     clip: str = ""
     description: str | None = None

@@ -1,4 +1,4 @@
-"""sequences.jsonl and single.jsonl, and what is packed of pairs."""
+"""Records of sequences.jsonl, single.jsonl and packed pairs."""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -23,7 +23,7 @@ class Narrated(Line, frozen=True):
 
 
 class VideoClips(Line, frozen=True):
-    """A record of the sequences stage: the clips of a video in order of time."""
+    """Input record of the sequences stage: the clips of a video in order of time."""
 
     split: str
     video: str
@@ -31,7 +31,7 @@ class VideoClips(Line, frozen=True):
 
     @property
     def key(self) -> str:
-        """Names the video of a split."""
+        """Identifies the video within its split."""
         return f"{self.split} {self.video}"
 
 
@@ -60,7 +60,7 @@ class Interleaved(Sequence, frozen=True):
 
     def wrong(self) -> Wrong | None:
         if len(self.clips) < 2:
-            problem = "must name at least two clips (one stands in single.jsonl)"
+            problem = "must name at least two clips (single clips go to single.jsonl)"
             return Wrong("clips", problem, self.clips)
         return super().wrong()
 
@@ -88,7 +88,7 @@ class LeftOutClip(Line, frozen=True):
 
 
 class VideoSequences(Line, frozen=True):
-    """What the sequences stage makes of a video."""
+    """The sequences stage's result for a video."""
 
     lines: list[Sequence]
     set_aside: list[LeftOutClip] = msgspec.field(name="set aside")
@@ -96,7 +96,7 @@ class VideoSequences(Line, frozen=True):
 
 
 class PackedPair(PairEnds, frozen=True):
-    """A line of pairs.jsonl or filtered.jsonl as it is packed."""
+    """A line of pairs.jsonl or filtered.jsonl as the pack stage reads it."""
 
     questions: Annotated[list[WeightedQuestion], msgspec.Meta(min_length=1)]
     split: str

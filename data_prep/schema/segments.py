@@ -1,4 +1,4 @@
-"""Segments of videos as sources annotate them: the records of the stages that read a source."""
+"""Annotated segments of videos: records of the stages that read a source."""
 
 from typing import Any
 
@@ -10,10 +10,10 @@ from data_prep.schema.text import ExchangedQuestion
 
 
 class SegmentRow(Line, frozen=True):
-    """What the stages read of an annotated segment.
+    """An annotated segment as the stages read it.
 
-    video: its id; place: the segment's index in the video; file: of the video, "" if there is none;
-    narration: None if the captions are broken.
+    video: the video's id; place: the segment's index in the video; file: the video's file, "" if
+    missing; narration: None if the captions are invalid.
     """
 
     video: str
@@ -23,26 +23,26 @@ class SegmentRow(Line, frozen=True):
 
     @property
     def key(self) -> str:
-        """Names the segment."""
+        """Identifies the segment."""
         return f"{self.video} {self.place}"
 
 
 class SegmentFile(Line, frozen=True):
-    """What is added to a segment: the name of its video file, and what is said in it."""
+    """Fields added to a segment: the name of its video file, and its narration."""
 
     file: str
     narration: str | None
 
 
 class StepDifferences(Line, frozen=True):
-    """What an annotated step gives: no differences if it was done right; and what is counted."""
+    """The result for an annotated step: differences (none if done correctly) and counts."""
 
     differences: list[Difference] = []
     counts: dict[str, int] = {}
 
 
 class ItemRow(Line, frozen=True):
-    """A record of an import of LLaVA's JSON."""
+    """An input record of the import of LLaVA-style JSON."""
 
     item: int
     value: Any
@@ -54,7 +54,7 @@ class ItemRow(Line, frozen=True):
 
 
 class ItemPair(Line, frozen=True):
-    """A line of pairs.jsonl out of an item."""
+    """A line of pairs.jsonl made from an item."""
 
     id: str | int | UnsetType
     reference: str

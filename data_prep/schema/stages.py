@@ -1,4 +1,4 @@
-"""What every stage leaves beside its lines: the summary, and the reason on a quarantine line."""
+"""Records that every stage writes beside its output: the summary and quarantine reasons."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -11,16 +11,16 @@ from data_prep.schema.line import Line, Row
 
 
 class Origin(Line, frozen=True):
-    """What a stage's output is made of: its settings, and a digest of its input."""
+    """What a stage's output depends on: its settings and a digest of its input."""
 
     settings: dict[str, Any] = {}
     input: Any = None
 
 
 class Summary(Line, frozen=True):
-    """Records in, lines out, drops by reason, and what else is counted.
+    """Records read, lines written, drops by reason, and other counts.
 
-    A stage that writes several files has an object by file in place of a number.
+    A stage that writes several files has an object of numbers by file instead of a number.
     """
 
     entered: Any = msgspec.field(name="in")
@@ -32,12 +32,12 @@ class Summary(Line, frozen=True):
     input: Any = UNSET
 
     def printed(self) -> Row:
-        """What a command says of it."""
+        """The part that a command prints."""
         return Summary(self.entered, self.left, self.dropped, self.counts).row()
 
 
 class RecordCounts(Line, frozen=True):
-    """The counts of a stage of records."""
+    """The counts of a stage that writes one file of records."""
 
     entered: int = msgspec.field(name="in")
     left: int = msgspec.field(name="out")
@@ -46,12 +46,12 @@ class RecordCounts(Line, frozen=True):
 
 
 class Reason(Line, frozen=True):
-    """The end of a quarantine line: `reason` is counted, `detail` is for people."""
+    """The last fields of a quarantine line: `reason` is counted, `detail` is for humans."""
 
     reason: str
     detail: str = ""
 
 
 def reasons(quarantined: Iterable[Row]) -> dict[str, int]:
-    """How often each reason was given, by name."""
+    """How often each reason occurs, sorted by name."""
     return dict(sorted(Counter(Reason.of(row).reason for row in quarantined).items()))

@@ -1,4 +1,4 @@
-"""What the text stages read and write: captions, scores, descriptions, pairs, questions."""
+"""Records that the text stages read and write: captions, descriptions, pairs, questions, ..."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -13,7 +13,7 @@ PAIRS_FILE = "pairs.jsonl"
 
 
 class Captions(Line, frozen=True):
-    """A line of another program's captions of a clip."""
+    """A line of captions of a clip from another program."""
 
     clip: str
     actions: list[str]
@@ -21,21 +21,21 @@ class Captions(Line, frozen=True):
 
 
 class Scores(Line, frozen=True):
-    """A line of another program's scores of phrases for a clip."""
+    """A line of scores of phrases for a clip from another program."""
 
     clip: str
     scores: dict[str, Finite]
 
 
 class DescribedClip(Line, frozen=True):
-    """What later stages read of descriptions.jsonl."""
+    """A line of descriptions.jsonl as later stages read it."""
 
     clip: str
     description: str
 
 
 class DescriptionCost(Line, frozen=True):
-    """Calls of the language model and its tokens."""
+    """Number of language model calls and tokens."""
 
     calls: int
     prompt_tokens: int
@@ -43,14 +43,14 @@ class DescriptionCost(Line, frozen=True):
 
 
 class Dropped(Line, frozen=True):
-    """Phrases that a score kept out, with their scores."""
+    """Phrases dropped because of their score, with their scores."""
 
     actions: dict[str, float]
     objects: dict[str, float]
 
 
 class Seen(Line, frozen=True):
-    """What is seen in a clip."""
+    """Actions and objects seen in a clip."""
 
     actions: list[str]
     objects: list[str]
@@ -69,14 +69,14 @@ class Description(Line, frozen=True):
 
 
 class UnreadableDescription(Line, frozen=True):
-    """What is added to a clip whose description is set aside."""
+    """Fields added to a clip whose description is quarantined."""
 
     raw: str
     cost: DescriptionCost
 
 
 class DescriptionCounts(Line, frozen=True):
-    """What is counted of a description, or of a clip that was set aside."""
+    """What the summary counts of a description, or of a quarantined clip."""
 
     actions: list[str] = []
     objects: list[str] = []
@@ -95,7 +95,7 @@ class DescriptionCounts(Line, frozen=True):
 
 
 class KeystepClips(Line, frozen=True):
-    """A record of the pair stage: a keystep's clips with their descriptions, or a `BadClip`."""
+    """Input record of the pair stage: a keystep's clips with descriptions, or a `BadClip`."""
 
     split: str
     keystep: str
@@ -104,27 +104,27 @@ class KeystepClips(Line, frozen=True):
 
     @property
     def key(self) -> str:
-        """Names the keystep of a split, or the line."""
+        """Identifies the keystep of a split, or the line."""
         return f"{self.split} {self.keystep}" if self.line is UNSET else BadClip(self.line).key
 
 
 class BadClip(Line, frozen=True):
-    """What is added to a line of clips.jsonl that is not paired."""
+    """The field added to a line of clips.jsonl that is not paired."""
 
     line: int
 
     @property
     def key(self) -> str:
-        """Names the line."""
+        """Identifies the line."""
         return f"line {self.line}"
 
     def added_to(self, fields: Mapping[str, Any]) -> Row:
-        """The record of the pair stage, which has no list of clips."""
+        """The input record of the pair stage, without a list of clips."""
         return {name: value for name, value in fields.items() if name != "clips"} | self.row()
 
 
 class KeystepPairs(Line, frozen=True):
-    """The pairs of a keystep: indices of both clips and their similarity; and what is counted."""
+    """The pairs of a keystep (indices of both clips and their similarity) and counts."""
 
     pairs: list[tuple[int, int, float]] = []
     counts: dict[str, int] = {}
@@ -138,7 +138,7 @@ class PairEnds(Line, frozen=True):
 
     @property
     def key(self) -> str:
-        """Names the pair, this way round."""
+        """Identifies the pair, in this order."""
         return f"{self.reference} {self.candidate}"
 
     def clips(self) -> dict[str, str]:
@@ -155,7 +155,7 @@ class Pair(PairEnds, frozen=True):
 
 
 class Descriptions(Line, frozen=True):
-    """What the question stage adds to a pair: both descriptions, "" where there is none."""
+    """Descriptions that the question stage adds to a pair; "" if missing."""
 
     reference_description: str
     candidate_description: str
@@ -182,19 +182,19 @@ class Question(Line, frozen=True):
 
 
 class WeightedQuestion(Question, frozen=True):
-    """A question as it is packed; `weight` multiplies its loss."""
+    """A question to pack; `weight` scales its loss."""
 
     weight: Annotated[float, msgspec.Meta(gt=0, le=LARGEST)] = 1.0
 
 
 class ExchangedQuestion(Question, frozen=True):
-    """A question of an exchange format; its weight is checked there."""
+    """A question in an exchange format, which checks its weight."""
 
     weight: Any = UNSET
 
 
 class ExportedPair(PairEnds, frozen=True):
-    """What an export reads of a pair."""
+    """A pair as an export reads it."""
 
     split: str
     questions: list[ExchangedQuestion] | None = None
@@ -202,7 +202,7 @@ class ExportedPair(PairEnds, frozen=True):
 
 
 class QuestionCost(Line, frozen=True):
-    """Tokens of the language model and its calls."""
+    """Number of language model tokens and calls."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -210,7 +210,7 @@ class QuestionCost(Line, frozen=True):
 
 
 class Answered(Line, frozen=True):
-    """What the question stage adds to a pair: the questions, the model's own text, what it cost."""
+    """Fields that the question stage adds to a pair: questions, the model's raw text, the cost."""
 
     questions: list[Question]
     raw: str
@@ -218,20 +218,20 @@ class Answered(Line, frozen=True):
 
 
 class Unanswered(Line, frozen=True):
-    """What is added to a pair that got no answer."""
+    """The field added to a pair that got no answer."""
 
     cost: QuestionCost
 
 
 class UnreadAnswer(Line, frozen=True):
-    """What is added to a pair whose answer cannot be read."""
+    """Fields added to a pair whose answer cannot be parsed."""
 
     raw: str
     cost: QuestionCost
 
 
 class QuestionCounts(Line, frozen=True):
-    """What is counted of a pair with its questions, or of one that was set aside."""
+    """What the summary counts of a pair, kept or quarantined."""
 
     questions: list[Row] = []
     cost: QuestionCost | UnsetType = UNSET
@@ -243,7 +243,7 @@ class QuestionCounts(Line, frozen=True):
 
 
 class AskedPair(DescribedPair, frozen=True):
-    """What the filter reads of questions.jsonl; questions keep the fields that it does not know."""
+    """A line of questions.jsonl as the filter reads it; questions keep unknown fields."""
 
     questions: Annotated[list[Row], msgspec.Meta(min_length=1)]
 
@@ -252,24 +252,24 @@ class AskedPair(DescribedPair, frozen=True):
 
 
 class FilteredPair(Line, frozen=True):
-    """What the filter leaves of a pair's questions, and those that it removed with their rules."""
+    """The questions that the filter kept, and those that it removed with the rules violated."""
 
     questions: list[Row] = []
     removed: list[Row] = []
 
     def first_rules(self) -> list[str]:
-        """The rule that each removal is put down to."""
+        """The rule that each removal is attributed to."""
         return [next(iter(RemovedQuestion.of(item).rules)) for item in self.removed]
 
 
 class RemovedQuestion(Line, frozen=True):
-    """What the filter adds to a question: the rules that speak against it, each with its words."""
+    """The field added to a removed question: violated rules, each with the offending words."""
 
     rules: dict[str, str]
 
 
 def wrong_question(questions: list[Row]) -> Wrong | None:
-    """The first that has no question or no answer."""
+    """The error for the first item without a question or an answer."""
     for item in questions:
         try:
             Question.of(item)
@@ -279,5 +279,5 @@ def wrong_question(questions: list[Row]) -> Wrong | None:
 
 
 def removed_question(item: Row, rules: Mapping[str, str]) -> Row:
-    """A question with the rules that speak against it."""
+    """A question with the rules that it violates."""
     return {**item, **RemovedQuestion(dict(rules)).row()}

@@ -1,4 +1,4 @@
-"""How similar sentences are: vectors whose products are cosines. All of it is ours.
+"""Similarity of sentences as cosines of vectors. All of it is ours.
 
-The paper pairs clips with similar descriptions and does not say how it measured that.
+The paper pairs clips with similar descriptions but does not say how it measures similarity.
 """

@@ -1,4 +1,4 @@
-"""What the stages ask of a similarity."""
+"""The interface of similarities."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
@@ -7,10 +7,10 @@ import numpy as np
 from scipy.sparse import csr_array
 
 Vectors: TypeAlias = np.ndarray | csr_array
-"""float32 [n, width], each row of length 1 (or 0, of a text that is similar to nothing)."""
+"""float32 [n, width]; rows have length 1, or 0 for a text that is similar to nothing."""
 
 Embed = Callable[[Sequence[str]], Vectors]
-"""From n texts to their vectors."""
+"""Maps n texts to their vectors."""
 
 
 def cosines(vectors: Vectors, others: Vectors) -> np.ndarray:

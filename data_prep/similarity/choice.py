@@ -1,4 +1,4 @@
-"""Which similarity a stage compares sentences by, as options of its command."""
+"""Opens the similarity chosen by a command's options."""
 
 from typing import TYPE_CHECKING, Literal
 
@@ -13,27 +13,27 @@ BOUNDS: dict[Similarity, tuple[float, float]] = {
     "words": (0.3, 0.98),
     "transformers": (0.4, 0.98),
 }
-"""Similarity from the one on, below the other, where nothing else is asked for; ours. InternVideo's
-differ too much from one checkpoint to the next."""
+"""Default bounds of similarity, lowest (inclusive) and highest (exclusive); ours. InternVideo has
+none, as its cosines differ too much between checkpoints."""
 
 
 def open_similarity(kind: Similarity, name: str) -> "Embed":
-    """The embedding that a command's options name.
+    """Open the embedding named by a command's options.
 
     Args:
-        name: of "internvideo" a CONFIG, of "transformers" a directory or a name.
+        name: for "internvideo" a CONFIG; for "transformers" a directory or name.
     Raises:
-        InputError: the name is missing, not needed, or names what cannot be loaded.
+        InputError: the name is missing or superfluous, or the model cannot be loaded.
     """
     if kind == "words":
         if name:
-            raise InputError(f"--similarity-model {name}: --similarity words has no model")
+            raise InputError(f"--similarity-model {name}: --similarity words takes no model")
         from data_prep.similarity.words import words_embedding
 
         return words_embedding
     if not name:
-        wanted = "a CONFIG" if kind == "internvideo" else "a model of transformers"
-        raise InputError(f"--similarity-model is missing: {wanted}, for --similarity {kind}")
+        wanted = "a CONFIG" if kind == "internvideo" else "a transformers model"
+        raise InputError(f"--similarity {kind} needs --similarity-model: {wanted}")
     if kind == "transformers":
         from data_prep.similarity.sentence_model import SentenceModel
 
@@ -48,10 +48,10 @@ def open_similarity(kind: Similarity, name: str) -> "Embed":
 def similarity_bounds(
     kind: Similarity, lowest: float | None, highest: float | None
 ) -> tuple[float, float]:
-    """What was asked for, or the defaults of the similarity.
+    """The given bounds, or the defaults of the similarity.
 
     Raises:
-        InputError: nothing was asked for, and there is no default.
+        InputError: a bound is not given and has no default.
     """
     if kind in BOUNDS:
         default = BOUNDS[kind]
@@ -61,7 +61,7 @@ def similarity_bounds(
         )
     if lowest is None or highest is None:
         raise InputError(
-            f"--lowest and --highest are missing: --similarity {kind} has no defaults, for its "
-            "cosines lie elsewhere with each checkpoint"
+            f"--similarity {kind} needs --lowest and --highest: it has no defaults, as its "
+            "cosines differ between checkpoints"
         )
     return lowest, highest

@@ -6,5 +6,5 @@ from stepdiff_jax.inference.encoder import Encoder
 
 
 def internvideo_embedding(encoder: Encoder) -> Embed:
-    """Features of an encoder's text tower, scaled to length 1."""
+    """Embed texts with an encoder's text tower, normalized to length 1."""
     return lambda texts: unit_length(encoder.text_features(texts))

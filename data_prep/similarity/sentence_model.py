@@ -1,6 +1,6 @@
-"""Similarity by a sentence-embedding model of transformers; needs the extra [torch].
+"""Similarity by a sentence-embedding model from transformers; needs the extra [torch].
 
-torch is never imported here. Mean pooling over the last hidden states, as Sentence-BERT does
+torch is never imported here. Mean-pools the last hidden states, as Sentence-BERT does
 (arXiv 1908.10084).
 """
 
@@ -14,14 +14,14 @@ from stepdiff_jax.errors import InputError
 
 BATCH = 64
 LONGEST = 512
-"""Tokens of a text that are read, where the model does not say."""
+"""Maximum tokens per text, if the model does not specify it."""
 
 
 class SentenceModel:
-    """An encoder of transformers (BERT, MiniLM, MPNet, ...) with its tokenizer."""
+    """A transformers encoder (BERT, MiniLM, MPNet, ...) with its tokenizer."""
 
     def __init__(self, model: Any, tokenizer: Any):
-        # Without gradients; torch.no_grad would need torch here.
+        # Disables gradients without importing torch for torch.no_grad.
         self._model = model.eval().requires_grad_(False)
         self._tokenizer = tokenizer
         most = getattr(model.config, "max_position_embeddings", None) or LONGEST
@@ -29,10 +29,10 @@ class SentenceModel:
 
     @classmethod
     def load(cls, path: str | Path) -> "SentenceModel":
-        """From a directory, or a name that transformers knows.
+        """Load from a directory or a name that transformers knows.
 
         Raises:
-            InputError: transformers cannot load it.
+            InputError: transformers cannot load the model.
         """
         try:
             from transformers import AutoModel, AutoTokenizer
@@ -44,12 +44,12 @@ class SentenceModel:
 
     def __call__(self, texts: Sequence[str]) -> np.ndarray:
         """See `Embed`."""
-        # By length, so that little is padded; the order of the texts is kept.
+        # Batched by length to reduce padding; results keep the order of the texts.
         order = np.argsort([len(text) for text in texts], kind="stable")
         vectors = np.zeros((len(texts), self._model.config.hidden_size), np.float32)
         for start in range(0, len(order), BATCH):
-            places = order[start : start + BATCH]
-            vectors[places] = self._embedded([texts[place] for place in places])
+            indices = order[start : start + BATCH]
+            vectors[indices] = self._embedded([texts[index] for index in indices])
         return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
 
     def _embedded(self, texts: Sequence[str]) -> np.ndarray:

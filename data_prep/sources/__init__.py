@@ -1,1 +1,1 @@
-"""Annotations, narrations and exchange formats of others, read into clips.jsonl."""
+"""Reads third-party annotations, narrations and exchange formats into clips.jsonl."""

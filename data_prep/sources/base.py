@@ -1,6 +1,6 @@
-"""What a source of annotated videos gives; all that comes after is common code.
+"""The interface of sources of annotated videos; all later code is shared.
 
-A source is one file that reads its own format, and one line in `registry.py`.
+A source is one file that reads its format, and one line in `registry.py`.
 """
 
 from collections.abc import Hashable, Iterable, Mapping
@@ -13,8 +13,8 @@ from data_prep.stage import Rejected
 
 @dataclass(frozen=True)
 class StepError:
-    """What was done wrong in a step: the source's tag, one of the paper's categories (None if no
-    category fits the tag), and a caption."""
+    """An error in a step: the source's tag, one of the paper's categories (None if no category
+    fits the tag), and a caption."""
 
     tag: str
     category: str | None
@@ -23,14 +23,14 @@ class StepError:
 
 @dataclass(frozen=True)
 class Segment:
-    """A step that a video shows from `start` to `end` seconds.
+    """A step shown in a video from `start` to `end` seconds.
 
-    keystep: its words; step: what is the same for the same step of the same activity.
-    match: how the segment agrees with its keystep, as the source says it; of near-duplicates the
-        first in alphabetical order stays. "" if the source does not say it.
-    narration: what the source itself has; `--captions` adds to it.
-    clip: its id, if the source has one of its own.
-    errors: None if the source does not judge steps; empty for a step that was done right.
+    keystep: its text; step: identifies the same step within an activity.
+    match: how well the segment matches its keystep, in the source's terms; "" if not given. Among
+        near-duplicates, the alphabetically first is kept.
+    narration: the source's own narration; `--captions` adds to it.
+    clip: its id, if the source defines one.
+    errors: None if the source does not judge steps; empty for a step done correctly.
     """
 
     video: str
@@ -47,22 +47,22 @@ class Segment:
 
     @property
     def clip_id(self) -> str:
-        """`<video>_<start>_<end>`, with the numbers as the source has them."""
+        """`<video>_<start>_<end>`, with the numbers as in the source."""
         return self.clip or f"{self.video}_{self.start}_{self.end}"
 
     @property
     def length(self) -> float:
-        """Seconds."""
+        """Length in seconds."""
         return self.end - self.start
 
 
 @dataclass(frozen=True)
 class Annotated:
-    """One annotation of a source: a segment, or why it is none.
+    """One annotation of a source: a segment, or why it is rejected.
 
-    row: what was annotated, as JSON has it, beginning with `video` and `place` (index in the
-        video); it is digested, and written out if the segment is set aside.
-    files: names that the video may have in the directory of videos.
+    row: the annotation as JSON, starting with `video` and `place` (its index in the video); it is
+        part of the input digest, and written out if the segment is quarantined.
+    files: possible names of the video's file.
     """
 
     row: Row
@@ -71,15 +71,15 @@ class Annotated:
 
 
 class Source(Protocol):
-    """Annotated segments, and the settings that they depend on."""
+    """Annotated segments and the settings that they depend on."""
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """Part of the summary; a stage that is done was done with these."""
+        """Recorded in the summary; a finished stage is only reused with the same settings."""
         ...
 
     def annotations(self) -> Iterable[Annotated]:
-        """Every annotation, in the file's order, wrong ones included."""
+        """Every annotation in file order, including invalid ones."""
         ...
 
 
@@ -87,5 +87,5 @@ VIDEO_SUFFIXES = (".mp4", ".webm", ".mkv")
 
 
 def video_files(video: str) -> tuple[str, ...]:
-    """The names that a video's file may have."""
+    """The possible names of a video's file."""
     return tuple(f"{video}{suffix}" for suffix in VIDEO_SUFFIXES)

@@ -1,6 +1,6 @@
-"""Reads CaptainCook4D: recipes that people did with and without errors (MIT license; as released).
+"""Reads CaptainCook4D: recipes performed with and without errors (MIT license; as released).
 
-A directory holds `error_annotations.json` (the steps of every recording, their times and errors)
+The directory has `error_annotations.json` (every recording's steps with times and errors)
 and `recordings_data_split_combined.json` (split -> recordings).
 """
 
@@ -22,10 +22,10 @@ ANNOTATIONS_FILE = "error_annotations.json"
 SPLITS_FILE = "recordings_data_split_combined.json"
 
 MISSING_TIME = -1
-"""Start and end of a step that was left out."""
+"""Start and end time of a step that was omitted."""
 
 MILLISECONDS = 3
-"""Digits to which times are rounded: the file has 92.60499999999999 (ours)."""
+"""Decimal places that times are rounded to, as the file has 92.60499999999999 (ours)."""
 
 CATEGORIES = {
     "Measurement Error": ("Ingredients",),
@@ -34,9 +34,9 @@ CATEGORIES = {
     "Temperature Error": ("Technique",),
     "Timing Error": ("Actions",),
 }
-"""Tag -> the paper's categories that it may fall into (ours). A preparation error is a wrong
-ingredient or a wrong tool: the latter if its text names a tool. "Order Error", "Missing Step" and
-"Other" fit none: the order is not seen in a clip, and a step that is missing has none."""
+"""Tag -> the paper's categories that it may belong to (ours). A preparation error is a wrong
+ingredient or a wrong tool; the latter if its text names a tool. "Order Error", "Missing Step" and
+"Other" have none: a clip does not show the order, and a missing step has no clip."""
 
 _TOOLS = """
 blender board bowl brush burner cloth container cup dish filter finger floss fork glass glove
@@ -46,20 +46,20 @@ strainer tablespoon teaspoon thermometer tongs toothpick towel tray tsp tbsp ute
 whisker
 """
 TOOLS = frozenset(_TOOLS.split())
-"""Words that name a tool (ours); plurals count too."""
+"""Words that name a tool (ours); plurals match too."""
 
 _VERB = re.compile(r"\s*([A-Za-z]+)\s*-\s*(?=\S)")
 
 
 class ErrorNote(msgspec.Struct, frozen=True):
-    """What was done wrong."""
+    """An error in a step."""
 
     tag: str
     description: str
 
 
 class StepAnnotation(msgspec.Struct, frozen=True):
-    """A step of a recording, in seconds; one without errors was done right."""
+    """A step of a recording, with times in seconds; without errors, it was done correctly."""
 
     description: str
     step_id: int
@@ -77,15 +77,15 @@ class Recording(msgspec.Struct, frozen=True):
 
 
 class CaptainCook4D:
-    """Every step instance of the recordings; a `Source`. There is no narration."""
+    """Every step instance of the recordings; a `Source` without narration."""
 
     settings = {"milliseconds": MILLISECONDS}  # noqa: RUF012
 
     def __init__(self, directory: Path):
         """
         Raises:
-            InputError: a file is missing or of another form (names the recording and the field), or
-                a recording is in two splits or is there twice.
+            InputError: a file is missing or malformed (names the recording and the field), or a
+                recording is duplicated or in two splits.
         """
         self._path = directory / ANNOTATIONS_FILE
         self._recordings = _read_recordings(self._path)
@@ -93,13 +93,13 @@ class CaptainCook4D:
         self._steps = {one.recording_id: _read_steps(self._path, one) for one in self._recordings}
 
     def annotations(self) -> Iterator[Annotated]:
-        """Recording after recording in the file's order."""
+        """The annotations, recording by recording in file order."""
         for recording in self._recordings:
             video = recording.recording_id
             files = (*video_files(video), f"{video}_360p.mp4")
             pairs = zip(recording.step_annotations, self._steps[video], strict=True)
-            for place, (fields, step) in enumerate(pairs):
-                row = {"video": video, "place": place, "activity": recording.activity_id, **fields}
+            for index, (fields, step) in enumerate(pairs):
+                row = {"video": video, "place": index, "activity": recording.activity_id, **fields}
                 yield Annotated(row, files, self._segment(recording, step))
 
     def _segment(self, recording: Recording, step: StepAnnotation) -> Segment | Rejected:
@@ -117,7 +117,7 @@ class CaptainCook4D:
             start=start,
             end=end,
             keystep=keystep,
-            # A few steps carry the number of another: only the same words are the same step.
+            # A few steps have another step's number, so the text must match too.
             step=(recording.activity_id, step.step_id, keystep.casefold()),
             activity=f"recipe {recording.activity_id}",
             split=self._splits[recording.recording_id],
@@ -133,7 +133,7 @@ class CaptainCook4D:
 
 
 def category_of(tag: str, text: str) -> str | None:
-    """The category of an error with that tag and text; None if none fits."""
+    """The category of an error with this tag and text; None if none fits."""
     categories = CATEGORIES.get(tag, ())
     if len(categories) < 2:
         return categories[0] if categories else None
@@ -144,21 +144,21 @@ def category_of(tag: str, text: str) -> str | None:
 
 
 def plain_words(text: str) -> str:
-    """A step or a note without the verb in front: "Pour-Pour 1 egg" is "Pour 1 egg".
+    """A step or note without its leading verb: "Pour-Pour 1 egg" becomes "Pour 1 egg".
 
-    A verb that the text does not repeat stays: "add-1/4 tsp pepper" is "add 1/4 tsp pepper".
+    A verb that is not repeated is kept: "add-1/4 tsp pepper" becomes "add 1/4 tsp pepper".
     """
     text = " ".join(text.split())
     verb = _VERB.match(text)
     if not verb:
         return text
-    rest = text[verb.end() :]
-    repeated = re.search(rf"\b{verb[1]}\b", rest, re.IGNORECASE)
-    return rest if repeated else f"{verb[1]} {rest}"
+    remainder = text[verb.end() :]
+    repeated = re.search(rf"\b{verb[1]}\b", remainder, re.IGNORECASE)
+    return remainder if repeated else f"{verb[1]} {remainder}"
 
 
 def _number(seconds: float) -> float | int:
-    """Whole seconds without a point, as clip ids have them."""
+    """Whole seconds as integers, as in clip ids."""
     return int(seconds) if seconds == int(seconds) else seconds
 
 
@@ -173,7 +173,7 @@ def _read_recordings(path: Path) -> list[Recording]:
             )
         found = check_fields(fields, Recording, lambda *wrong, name=name: fail(path, name, *wrong))
         if name in recordings:
-            fail(path, name, "recording_id", "is there twice", name)
+            fail(path, name, "recording_id", "appears twice", name)
         recordings[name] = found
     return list(recordings.values())
 

@@ -1,4 +1,4 @@
-"""The clips stage: a source's segments, with HowTo100M's narration, -> clips.jsonl."""
+"""The clips stage: a source's segments and HowTo100M's narration -> clips.jsonl."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ from stepdiff_jax.errors import InputError
 
 @dataclass(frozen=True)
 class Segments:
-    """Every annotation of a source as a row, and by key its segment and why it is not taken."""
+    """All annotations of a source as rows, with segments and reasons for rejection by key."""
 
     rows: list[Row]
     found: dict[str, Segment]
@@ -42,12 +42,12 @@ def write_clips(
     """Write `destination`/clips.jsonl; returns (and writes) the summary of `run_stage`.
 
     Args:
-        captions: see `stream_captions`. A video that it lacks has the source's own narration.
-        videos: directory of the video files, which are named in clips.jsonl by paths relative to
-            `destination`. None: no file is looked for, the first name that it may have is taken.
-        exclude: the benchmark. By "pair" it is the pair stage that leaves its pairs out.
+        captions: see `stream_captions`. Videos not in it keep the source's own narration.
+        videos: directory of the video files; clips.jsonl has their paths relative to
+            `destination`. None: files are not looked up, and the first possible name is used.
+        exclude: the benchmark. By "pair", the pair stage excludes its pairs.
     Raises:
-        InputError: see `stream_captions`; no such directory of videos.
+        InputError: see `stream_captions`; also if the directory of videos does not exist.
     """
     limits, exclude = limits or ClipLimits(), exclude or EvaluationClips()
     segments = wanted_segments(source, captions, videos, destination, limits, exclude)
@@ -68,7 +68,7 @@ def write_clips(
 
 
 def clip_settings(source: Source, limits: ClipLimits, exclude: EvaluationClips) -> Row:
-    """What the choice of a source's segments depends on."""
+    """Settings that the choice of a source's segments depends on."""
     return {
         **asdict(limits),
         **source.settings,
@@ -86,7 +86,7 @@ def wanted_segments(
     limits: ClipLimits,
     exclude: EvaluationClips,
 ) -> Segments:
-    """All of a source's segments, with those that are not taken; arguments as of `write_clips`."""
+    """All of a source's segments, including rejected ones; arguments as in `write_clips`."""
     annotations = {SegmentRow.of(one.row).key: one for one in source.annotations()}
     found = {key: one.found for key, one in annotations.items() if isinstance(one.found, Segment)}
     problems = {
@@ -122,7 +122,7 @@ def _files(
     videos: Path | None,
     destination: Path,
 ) -> dict[str, str]:
-    """Key -> the video's file; "" if there is none, which is then the segment's problem."""
+    """Key -> the video's file; "" if it is missing, which then rejects the segment."""
     if videos is None:
         return {key: one.files[0] for key, one in annotations.items()}
     if not videos.is_dir():
@@ -145,7 +145,7 @@ def _narrations(
     captions: Path | None,
     margin: float,
 ) -> dict[str, str | None]:
-    """Key -> what is heard; None, and the problem, if the captions are broken."""
+    """Key -> narration; None if the captions are invalid, which then rejects the segment."""
     heard: dict[str, str | None] = {}
     wanted: dict[str, list[tuple[str, Segment]]] = {}
     for key, segment in segments.items():

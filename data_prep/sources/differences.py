@@ -1,7 +1,7 @@
-"""The differences stage: steps done right and the same steps done wrong -> differences.jsonl.
+"""The differences stage: steps done correctly and with errors -> differences.jsonl.
 
-For sources that say which steps were done wrong. There is no score: nothing says how far apart the
-two clips are.
+For sources that annotate errors in steps. The pairs have no scores, as nothing rates how different
+the two clips are.
 """
 
 import hashlib
@@ -32,16 +32,16 @@ def write_differences(
 ) -> dict[str, Any]:
     """Write `destination`; returns (and writes) the summary of `run_stage`.
 
-    Its records are the source's annotations. Each step done with an error is the candidate of one
-    pair; its reference is drawn by `seed` from the steps done right that are the same step of the
-    same activity and split, in another video. A pair gives one line for each category of its
-    errors, with their texts as captions. What is used of a step done right is counted.
+    The input records are the source's annotations. Each step with errors is the candidate of one
+    pair; its reference is drawn by `seed` from correct executions of the same step of the same
+    activity and split, in another video. A pair gives one line per category of its errors, with
+    their texts as captions. Correct steps, and those used as references, are counted.
 
     Args:
-        limits, videos: of the clips, as for `write_clips`: both clips of a pair are clips there.
-        splits: those that pairs are made of; all if there are none.
+        limits, videos: as in `write_clips`, so that it also has both clips of a pair.
+        splits: the splits to make pairs from; all if empty.
     Raises:
-        InputError: the source does not judge steps, or knows no such split.
+        InputError: the source does not judge steps, or lacks one of the splits.
     """
     limits, exclude = limits or ClipLimits(), EvaluationClips()
     segments = wanted_segments(source, None, videos, destination.parent, limits, exclude)
@@ -84,24 +84,24 @@ def write_differences(
 
 
 def choose_references(segments: Segments, splits: Sequence[str], seed: int) -> dict[str, Segment]:
-    """Key of a step done with an error of some category -> a step done right.
+    """Key of a step with an error in some category -> a correct execution of that step.
 
-    The choice for one step does not depend on which other steps there are errors in.
+    The choice for a step does not depend on errors in other steps.
     """
     kept = {
         key: segment
         for key, segment in segments.found.items()
         if key not in segments.problems and (not splits or segment.split in splits)
     }
-    right: defaultdict[tuple[Any, ...], list[Segment]] = defaultdict(list)
+    correct: defaultdict[tuple[Any, ...], list[Segment]] = defaultdict(list)
     for segment in kept.values():
         if not segment.errors:
-            right[segment.split, segment.activity, segment.step].append(segment)
+            correct[segment.split, segment.activity, segment.step].append(segment)
     references = {}
     for key, segment in kept.items():
         partners = [
             other
-            for other in right[segment.split, segment.activity, segment.step]
+            for other in correct[segment.split, segment.activity, segment.step]
             if other.video != segment.video
         ]
         if partners and _captions(segment):
@@ -112,7 +112,7 @@ def choose_references(segments: Segments, splits: Sequence[str], seed: int) -> d
 
 
 def _captions(segment: Segment) -> Mapping[str, list[str]]:
-    """Category -> captions of the errors in it."""
+    """Category -> captions of its errors."""
     captions: defaultdict[str, list[str]] = defaultdict(list)
     for error in segment.errors or ():
         known = captions[error.category] if error.category and error.caption else None
@@ -139,8 +139,8 @@ def _compared(reference: Segment, candidate: Segment) -> StepDifferences:
 
 def _check(segments: Segments, splits: Sequence[str]) -> None:
     if all(segment.errors is None for segment in segments.found.values()):
-        raise InputError("this source does not say which steps were done wrong")
+        raise InputError("this source does not annotate errors in steps")
     known = sorted({segment.split for segment in segments.found.values()})
     for split in splits:
         if split not in known:
-            raise InputError(f"--splits {split}: must be of {', '.join(known)}")
+            raise InputError(f"--splits {split}: must be one of {', '.join(known)}")

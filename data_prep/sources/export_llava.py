@@ -19,14 +19,14 @@ from stepdiff_jax.jsonl import write_jsonl
 def export_llava(
     clips: Path, pairs: Path, destination: Path, videos: Path | None = None
 ) -> dict[str, Any]:
-    """pairs.jsonl -> `destination`, a JSON list of items, one a line; returns the summary.
+    """pairs.jsonl -> `destination`, a JSON list with one item per line; returns the summary.
 
-    White space around questions and answers is dropped. Beside it lie the quarantine file (pairs
-    without questions or whose clips are not there, texts that are empty or hold "<video>") and the
-    summary. All appear whole or not at all, and are written over.
+    Strips whitespace around questions and answers. Also writes the quarantine file (pairs without
+    questions or with missing clips, and texts that are empty or contain "<video>") and the summary.
+    All files are written atomically and overwrite existing ones.
 
     Args:
-        videos: what the names of video files are relative to; None: the directory of `clips`.
+        videos: directory that video names are relative to; None: the directory of `clips`.
     Raises:
         InputError: a file cannot be read, or a line lacks a field.
     """

@@ -1,7 +1,7 @@
-"""Reads HowTo100M's narration, video after video, in all three forms of its releases.
+"""Reads HowTo100M's narration, video by video, in all three released formats.
 
-`raw_caption.json` and the sentence-level files of the same form are far larger than the memory of a
-small machine, so that they are streamed.
+`raw_caption.json` and the sentence-level files in the same format are streamed, as they are far
+larger than the memory of a small machine.
 """
 
 import codecs
@@ -20,14 +20,14 @@ from stepdiff_jax.errors import InputError
 from stepdiff_jax.jsonl import shorten
 
 NOT_UTF8 = "\ufdd0"
-"""Stands for bytes that are no UTF-8; Unicode keeps this code point for such inner use."""
+"""Replaces bytes that are not UTF-8; Unicode reserves this code point for internal use."""
 
 codecs.register_error("mark", lambda error: (NOT_UTF8, error.end))  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)
 class Sentence:
-    """What is said in a video from `start` to `end` seconds."""
+    """A sentence spoken in a video from `start` to `end` seconds."""
 
     text: str
     start: float
@@ -37,14 +37,14 @@ class Sentence:
 def stream_captions(
     path: Path, videos: Container[str]
 ) -> Iterator[tuple[str, list[Sentence] | Rejected]]:
-    """Each of `videos` that the file has, with its sentences in order of start.
+    """Yield each of `videos` in the file, with its sentences in order of start.
 
-    `.csv` is HTM-AA (vid,timestamp,text; a sentence is at one moment), all else JSON of the form of
-    raw_caption.json, of which one video at a time is in memory. A video whose captions are of
-    another form, or not UTF-8, comes with what is wrong.
+    `.csv` is HTM-AA (vid,timestamp,text; a sentence has one point in time); any other file is JSON
+    in the format of raw_caption.json, with one video in memory at a time. A video whose captions
+    are malformed or not UTF-8 comes with the reason instead.
 
     Raises:
-        InputError: the file cannot be read, or is not JSON or CSV of that form.
+        InputError: the file cannot be read, or is not JSON or CSV in that format.
     """
     try:
         with path.open(encoding="utf-8", errors="mark", newline="") as file:
@@ -75,7 +75,7 @@ def narration(sentences: Sequence[Sentence], start: float, end: float, margin: f
 
 
 class _Bytes:
-    """A text file as the UTF-8 bytes that the JSON parser takes."""
+    """A text file as UTF-8 bytes for the JSON parser."""
 
     def __init__(self, file: io.TextIOBase):
         self._file = file
@@ -127,7 +127,7 @@ def _checked(
 def _aligned(
     path: Path, file: Any, videos: Container[str]
 ) -> Iterator[tuple[str, list[Sentence] | Rejected]]:
-    """HTM-AA; the rows of a video need not stand together, so those of `videos` are collected."""
+    """Read HTM-AA; a video's rows need not be adjacent, so those of `videos` are collected."""
     rows = csv.DictReader(file)
     missing = {"vid", "timestamp", "text"} - set(rows.fieldnames or ())
     if missing:

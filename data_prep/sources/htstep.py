@@ -1,4 +1,4 @@
-"""Reads HT-Step: which keystep a video shows when (`annotations.json`, `taxonomy.csv`,
+"""Reads HT-Step's keysteps of videos with their times (`annotations.json`, `taxonomy.csv` and
 `video_splits.json`, as released)."""
 
 import csv
@@ -14,28 +14,28 @@ from stepdiff_jax.errors import InputError
 from stepdiff_jax.jsonl import shorten
 
 MATCHES = {"Full Match": "full", "Partial Match": "partial"}
-"""How a segment agrees with its keystep, by the annotators' words."""
+"""Annotators' label -> how well a segment matches its keystep."""
 
 PAST_THE_END = 1.0
-"""Seconds that a segment may end after the video's duration, which the release rounds (ours)."""
+"""Seconds that a segment may exceed the video's duration, which the release rounds (ours)."""
 
 
 class HtStep:
-    """The three files of a directory: every segment as it is annotated; a `Source`."""
+    """All annotated segments in the three files of a directory; a `Source`."""
 
     settings = {"past the end": PAST_THE_END}  # noqa: RUF012
 
     def __init__(self, directory: Path):
         """
         Raises:
-            InputError: a file is missing or of another form, or a video is in two splits.
+            InputError: a file is missing or malformed, or a video is in two splits.
         """
         self._annotations = read_object(directory / "annotations.json")
         self._keysteps = _read_taxonomy(directory / "taxonomy.csv")
         self._splits = _read_splits(directory / "video_splits.json")
 
     def annotations(self) -> Iterator[Annotated]:
-        """Video after video in the file's order; what a row does not have is None."""
+        """The annotations, video by video in file order; missing fields of a row are None."""
         for video, fields in self._annotations.items():
             for row in _segments(video, fields):
                 yield Annotated(row, video_files(video), self._segment(row))
@@ -74,15 +74,15 @@ class HtStep:
 
 
 def _segments(video: str, fields: Any) -> list[Row]:
-    """One row for each annotation; one that says what was found where there is no list of them."""
+    """One row per annotation; if there is no list of them, one row with what was found instead."""
     known = fields if isinstance(fields, dict) else {}
     items = known.get("annotations")
     shared = {name: known.get(name) for name in ("activity", "duration")}
     if not isinstance(items, list):
         items = [None]
     return [
-        {"video": video, "place": place, **_annotation(item), **shared}
-        for place, item in enumerate(items)
+        {"video": video, "place": index, **_annotation(item), **shared}
+        for index, item in enumerate(items)
     ]
 
 

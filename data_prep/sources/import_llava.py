@@ -20,16 +20,16 @@ from stepdiff_jax.errors import InputError
 def import_llava(
     source: Path, videos: Path, destination: Path, *, split: str = "train"
 ) -> dict[str, dict[str, Any]]:
-    """A JSON list of items -> clips.jsonl and pairs.jsonl; returns the summaries by file.
+    """Import a JSON list of items as clips.jsonl and pairs.jsonl; returns the summaries by file.
 
-    One item at a time is read. A span that the item does not give is the whole video. An item that
-    cannot be taken is in pairs.quarantine.jsonl.
+    Reads one item at a time. If an item has no spans, the clips are whole videos. Invalid items go
+    to pairs.quarantine.jsonl.
 
     Args:
-        videos: directory that the items' names of files are relative to.
-        split: of the items that name none.
+        videos: directory that the items' video names are relative to.
+        split: split of items that name none.
     Raises:
-        InputError: the file cannot be read or is no JSON list; see `run_stage`.
+        InputError: the file cannot be read or is not a JSON list; see also `run_stage`.
     """
     if not is_split(split):
         raise InputError(f"--split {split!r}: must be a word, and not 'all'")
@@ -68,7 +68,7 @@ def import_llava(
             destination / CLIPS_FILE,
             shard=Shard(),
             settings={"split": split},
-            # All that the item says of a clip, unknown fields included.
+            # Everything that the item says about a clip, including unknown fields.
             lines=lambda row, result: (row,),
         ),
         PAIRS_FILE: run_stage(
@@ -77,7 +77,7 @@ def import_llava(
             pair_work,
             destination / PAIRS_FILE,
             shard=Shard(),
-            # A video that came later makes other pairs of the same items.
+            # A video added later turns the same items into different pairs.
             settings={"split": split, "clips": len(clips.rows)},
             counts=lambda row: QuestionCounts.of(row).counts(),
         ),
@@ -85,7 +85,7 @@ def import_llava(
 
 
 class _Clips:
-    """The lines of clips.jsonl by id, in order of the items that ask for them first."""
+    """The lines of clips.jsonl by id, in order of first use by an item."""
 
     def __init__(self, videos: Path, destination: Path):
         self.rows: dict[str, Row] = {}
@@ -93,7 +93,7 @@ class _Clips:
         self._durations: dict[str, float | Rejected] = {}
 
     def add(self, item: Item) -> tuple[str, str]:
-        """Ids of the reference and the candidate; WrongItem, and neither added, if one is wrong."""
+        """Add both clips and return their ids; raises WrongItem, adding neither, if one is bad."""
         found: dict[str, Row] = {}
         names = []
         for span in item.spans:

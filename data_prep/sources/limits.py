@@ -1,4 +1,4 @@
-"""Which annotated segments are taken: by length, once each, and not those of the benchmark."""
+"""Selects annotated segments by length, without near-duplicates and the benchmark's clips."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from stepdiff_jax.errors import InputError
 
 @dataclass(frozen=True)
 class ClipLimits:
-    """Which segments become clips.
+    """Limits on the segments that become clips.
 
-    shortest, longest: seconds; those of the authors' evaluation clips (4 to 30 s).
-    duplicate_overlap: segments of one video and keystep that share this much of their union are
-        one clip (ours).
-    margin: narration counts from so many seconds before a clip to as many after it (ours).
+    shortest, longest: length in seconds, by default that of the authors' evaluation clips.
+    duplicate_overlap: segments of one video and keystep with at least this intersection over
+        union count as one clip (ours).
+    margin: include narration from this many seconds before a clip until as many after it (ours).
     """
 
     shortest: float = 4.0
@@ -28,7 +28,9 @@ class ClipLimits:
         if not 0 <= self.shortest < self.longest:
             raise InputError(f"--shortest {self.shortest}: must be below --longest {self.longest}")
         if not 0 < self.duplicate_overlap <= 1:
-            raise InputError(f"--duplicate-overlap {self.duplicate_overlap}: not above 0 up to 1")
+            raise InputError(
+                f"--duplicate-overlap {self.duplicate_overlap}: must be above 0 and at most 1"
+            )
         if self.margin < 0:
             raise InputError(f"--margin must not be negative, got {self.margin}")
 
@@ -36,7 +38,7 @@ class ClipLimits:
 def unwanted(
     segments: Mapping[str, Segment], limits: ClipLimits, exclude: EvaluationClips
 ) -> dict[str, Rejected]:
-    """Key of a segment -> why it is not taken, if it is not."""
+    """Key of each rejected segment -> the reason."""
     problems: dict[str, Rejected] = {}
     for key, segment in segments.items():
         problem = _problem(segment, limits, exclude)
@@ -44,7 +46,7 @@ def unwanted(
             problems[key] = problem
     kept: dict[str, list[Segment]] = {}
     good = [(key, segment) for key, segment in segments.items() if key not in problems]
-    # The best of several is kept: a full match, then the longest, then the earliest.
+    # Keeps the best of several: a full match, then the longest, then the earliest.
     for key, segment in sorted(good, key=lambda item: _rank(item[1])):
         others = kept.setdefault(segment.video, [])
         same = [other for other in others if _is_same(segment, other, limits.duplicate_overlap)]
@@ -74,7 +76,7 @@ def _problem(segment: Segment, limits: ClipLimits, exclude: EvaluationClips) -> 
 
 def _is_same(one: Segment, other: Segment, overlap: float) -> bool:
     if one.clip_id == other.clip_id:
-        return True  # whatever its keystep: an id can name one clip only
+        return True  # whatever the keystep: an id can only name one clip
     shared = min(one.end, other.end) - max(one.start, other.start)
     union = max(one.end, other.end) - min(one.start, other.start)
     return one.step == other.step and shared >= overlap * union

@@ -1,4 +1,4 @@
-"""LLaVA-style JSON as a source of clips: the spans of its items, without what is asked of them."""
+"""LLaVA-style JSON as a source of clips: the spans of its items, without their questions."""
 
 from collections.abc import Iterator
 from pathlib import Path, PurePath
@@ -11,14 +11,14 @@ from data_prep.stage import Rejected
 from stepdiff_jax.jsonl import shorten
 
 SPLIT = "train"
-"""Of items that name none."""
+"""Split of items that name none."""
 
 
 class Llava:
     """A JSON list of items about two videos each; a `Source`.
 
-    A span that several items name is one segment. An item that gives no spans would need its videos
-    to be opened: `import-llava` does that.
+    A span shared by several items is one segment. Items without spans are rejected, as that would
+    require opening their videos, which `import-llava` does.
     """
 
     settings = {"split": SPLIT}  # noqa: RUF012
@@ -26,12 +26,12 @@ class Llava:
     def __init__(self, path: Path):
         """
         Raises:
-            InputError: the file cannot be read, or holds no JSON list.
+            InputError: the file cannot be read or is not a JSON list.
         """
         self._values = list(stream_items(path))
 
     def annotations(self) -> Iterator[Annotated]:
-        """Item after item, reference before candidate; an item of another form once."""
+        """The annotations item by item, reference before candidate; one for a malformed item."""
         known: set[str] = set()
         for number, value in enumerate(self._values, start=1):
             try:
@@ -39,18 +39,18 @@ class Llava:
             except WrongItem as wrong:
                 yield Annotated(_row(f"item {number}", 0, shorten(value)), ("",), wrong.rejected)
                 continue
-            for place, span in enumerate(item.spans):
+            for index, span in enumerate(item.spans):
                 found = _segment(item, span)
                 if isinstance(found, Segment):
                     if found.clip_id in known:
                         continue
                     known.add(found.clip_id)
-                row = _row(f"item {number}", place, span.video)
+                row = _row(f"item {number}", index, span.video)
                 yield Annotated(row, (span.video,), found)
 
 
-def _row(item: str, place: int, value: str) -> Row:
-    return {**SegmentRow(item, place).row(), "value": value}
+def _row(item: str, index: int, value: str) -> Row:
+    return {**SegmentRow(item, index).row(), "value": value}
 
 
 def _segment(item: Item, span: Span) -> Segment | Rejected:

@@ -1,13 +1,13 @@
-"""Items of LLaVA-style JSON about two videos, and what is wrong with those of other forms.
+"""Parses and writes items of LLaVA-style JSON about two videos.
 
-An item is a conversation (as LLaVA's training data has it, with "<video>" for "<image>"):
+An item is a conversation as in LLaVA's training data, with "<video>" instead of "<image>":
 
     {"id": ..., "video": ["a.mp4", "b.mp4"],
      "conversations": [{"from": "human", "value": "<video>\\n<video>\\nquestion"},
                        {"from": "gpt", "value": "answer"}, ...],
      "segments": [[start, end], [start, end]], "split": "train", "clips": [{...}, {...}]}
 
-The last line is ours, and may be absent: the spans in seconds, and what else is known of the clips.
+The last line is ours and optional: spans in seconds, and other fields of the clips.
 """
 
 import re
@@ -33,7 +33,7 @@ _SLOTS_AROUND = re.compile(rf"^(?:\s*{SLOT})*|(?:{SLOT}\s*)*$")
 
 
 class WrongItem(Exception):
-    """Ends the reading of an item; `rejected` says why."""
+    """Raised for an invalid item; `rejected` says why."""
 
     def __init__(self, kind: str, detail: str):
         super().__init__(kind)
@@ -42,9 +42,9 @@ class WrongItem(Exception):
 
 @dataclass(frozen=True)
 class Span:
-    """A video's name in the item, its part in seconds (None: all of it), and the clip's fields.
+    """A video's name in an item, its segment in seconds (None: all of it), and the clip's fields.
 
-    clip: its id; "" if the item does not give it.
+    clip: its id; "" if not given.
     """
 
     video: str
@@ -58,8 +58,8 @@ class Span:
         return KnownTexts.of(self.fields)
 
     def clip_id(self, start: float, end: float) -> str:
-        """The clip's own id, or one made of the video's name."""
-        # Slashes would not do in an id, and two directories may have a video of one name.
+        """The clip's own id, or one made from the video's name."""
+        # An id cannot have slashes, and two directories may have videos with the same name.
         parts = PurePath(self.video).with_suffix("").parts
         stem = "-".join(part for part in parts if part not in ("..", "/"))
         return self.clip or f"{stem}_{start}_{end}"
@@ -67,7 +67,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Item:
-    """What an item says."""
+    """A parsed item."""
 
     id: str | int | None
     spans: tuple[Span, Span]
@@ -76,17 +76,17 @@ class Item:
 
 
 class Known(NamedTuple):
-    """A line of clips.jsonl as it stands there, and the name that an item gives its video."""
+    """A line of clips.jsonl, and the name of its video in an item."""
 
     row: Row
     video: str
 
 
 def item_of(pair: ExportedPair, reference: Known, candidate: Known) -> Row:
-    """The item of a line of pairs.jsonl.
+    """The item for a line of pairs.jsonl.
 
     Raises:
-        WrongItem: no questions, or what an item cannot hold.
+        WrongItem: the pair has no questions, or something that an item cannot express.
     """
     conversations = []
     weights = []
@@ -116,7 +116,7 @@ def stream_items(path: Path) -> Iterator[Any]:
     """The values of a JSON list, one at a time.
 
     Raises:
-        InputError: the file cannot be read, or holds no JSON list.
+        InputError: the file cannot be read or is not a JSON list.
     """
     try:
         with path.open("rb") as file:
@@ -130,7 +130,7 @@ def stream_items(path: Path) -> Iterator[Any]:
 
 
 def _first_byte(file: BinaryIO) -> bytes:
-    """The first byte that is no white space; the file is then back at its start."""
+    """The first byte that is not whitespace; rewinds the file."""
     byte = file.read(1)
     while byte.isspace():
         byte = file.read(1)
@@ -139,10 +139,10 @@ def _first_byte(file: BinaryIO) -> bytes:
 
 
 def parse_item(value: Any, split: str) -> Item:
-    """The item of a JSON value; `split` is for those that name none.
+    """Parse an item; `split` is for items that name none.
 
     Raises:
-        WrongItem: it is of another form.
+        WrongItem: the item is malformed.
     """
     if not isinstance(value, dict):
         raise WrongItem(OTHER_FORM, f"must be an object, got {shorten(value)}")

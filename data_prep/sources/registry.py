@@ -1,4 +1,4 @@
-"""The sources by the names that `stepdiff prep clips --source` takes."""
+"""Sources by their names in `stepdiff prep clips --source`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,10 +17,10 @@ SOURCES: dict[str, Callable[[Path], Source]] = {
 
 
 def open_source(name: str, path: Path) -> Source:
-    """The source of that name, read from its file or directory.
+    """Open the source of this name from its file or directory.
 
     Raises:
-        InputError: there is no source of that name, or its files are missing or wrong.
+        InputError: there is no such source, or its files are missing or invalid.
     """
     if name not in SOURCES:
         raise InputError(f"--source {name!r}: must be one of {', '.join(sorted(SOURCES))}")

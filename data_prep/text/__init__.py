@@ -1,1 +1,1 @@
-"""Descriptions, pairs, questions and the filter: the stages that handle text (section 3.2)."""
+"""The text stages (section 3.2): descriptions, pairs, questions and the filter."""

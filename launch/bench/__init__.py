@@ -1,1 +1,1 @@
-"""Measurements run by hand: memory, errors of quantisation, kills, equality with PyTorch."""
+"""Manual measurements: memory, quantization error, random kills, equality with PyTorch."""

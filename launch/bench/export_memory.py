@@ -1,9 +1,9 @@
-"""Peak memory of exporting a run over a made-up 5 GB Llama in bfloat16; prints one line of JSON.
+"""Peak memory of exporting a run with a synthetic 5 GB bfloat16 Llama; prints one JSON line.
 
     python -m launch.bench.export_memory --directory LLAMA --to EXPORTED
 
-The Llama is that of `launch.bench.loading_memory`, which is written if it is not there; the encoder
-is the kitchen's, and the trained weights are random.
+The Llama is that of `launch.bench.loading_memory`, written if missing; the encoder is the
+kitchen's, and the trained weights are random.
 """
 
 import argparse
@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument("--to", type=Path, required=True)
     options = parser.parse_args()
     if not (options.directory / INDEX).exists():
-        # In a process of its own: the peak of this one is to be that of the export.
+        # In a separate process, so that this one's peak is that of the export.
         program = (
             "import sys; from pathlib import Path; from launch.bench.loading_memory import write;"
             "write(Path(sys.argv[1]))"
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def write_run(llama: Path, run: Path) -> Path:
-    """A run directory of the kitchen's experiment with the large Llama, as if it were trained."""
+    """Write a run directory of the kitchen's experiment with the large Llama, as if trained."""
     import numpy as np
     from flax import nnx
 
@@ -89,7 +89,7 @@ def write_run(llama: Path, run: Path) -> Path:
 
 
 def write_tokenizer(path: Path, size: int) -> Path:
-    """A tokenizer of as many tokens as the Llama has, which no text is read with."""
+    """Write a dummy tokenizer with the Llama's vocabulary size."""
     from tokenizers import Tokenizer, models
 
     names = ["<unk>", "<s>", "</s>", *map(str, range(size - 3))]

@@ -1,12 +1,12 @@
-"""InternVideo and CLIP at the shapes of L/14, random weights, once by hand.
+"""Manual check of InternVideo and CLIP in full size (L/14) with random weights.
 
     python -m launch.bench.internvideo_full_size --directory DIR \\
         [--tensors tests/fixtures/internvideo/iv_l14_keys.tsv]
 
-Writes a Lightning checkpoint (of the tensors in a list of names and shapes, by default those that
-the encoder reads), rewrites it with `stepdiff convert internvideo` and runs the result; then the
-same for transformers' CLIPModel, whose tokens and features are compared. Needs the extra [torch]
-and GNU time. Prints times, and the peak memory of each process.
+Writes a Lightning checkpoint (with the tensors in a list of names and shapes, by default those that
+the encoder reads), converts it with `stepdiff convert internvideo` and runs the result; then does
+the same for transformers' CLIPModel and compares tokens and features. Needs the extra [torch] and
+GNU time. Prints times and the peak memory of each process.
 """
 
 import argparse
@@ -44,13 +44,13 @@ def main() -> None:
 
 
 def run(name: str, command: list) -> None:
-    """Run a command under GNU time and print what it took."""
+    """Run a command under GNU time and print its time and peak memory."""
     words = ["/usr/bin/time", "-f", f"{name}: %e s, peak %M KiB", *map(str, command)]
     subprocess.run(words, check=True)
 
 
 def shapes_of(tensors: Path | None) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of a list, or of what the encoder of L/14 reads."""
+    """Names and shapes of tensors: of a list, or those that the L/14 encoder reads."""
     if tensors is not None:
         lines = (line.split("\t") for line in tensors.read_text().splitlines())
         return {name: ast.literal_eval(shape) for name, shape in lines}
@@ -66,7 +66,7 @@ def shapes_of(tensors: Path | None) -> dict[str, tuple[int, ...]]:
 
 
 def write(directory: Path, tensors: Path | None) -> None:
-    """The checkpoint, and a CLIPModel of transformers, with random weights."""
+    """Write the checkpoint and a transformers CLIPModel with random weights."""
     import torch
     from transformers import CLIPConfig, CLIPModel
 
@@ -94,7 +94,7 @@ def write(directory: Path, tensors: Path | None) -> None:
 
 
 def encoded(directory: Path, config) -> tuple[np.ndarray, np.ndarray]:
-    """Tokens and feature of one random clip of 8 frames, and the time of the second run."""
+    """Tokens and feature of a random 8-frame clip; prints the time of the second run."""
     import jax
 
     from stepdiff_jax.models.internvideo import InternVideo
@@ -132,7 +132,7 @@ def clip(directory: Path) -> None:
     with torch.no_grad():
         theirs = model.vision_model(pixels)
         wanted = theirs.last_hidden_state[:, 1:].flatten(0, 1).numpy()
-        # Of a video: the mean of its frames' class tokens, then the norm and the projection.
+        # A video's feature: the mean of its frames' class tokens, then norm and projection.
         pooled = model.vision_model.post_layernorm(theirs.last_hidden_state[:, 0].mean(0))
         projected = model.visual_projection(pooled).numpy()
     print(f"tokens {np.abs(tokens[0] - wanted).max():.1e} apart of {np.abs(wanted).max():.1f}")

@@ -1,10 +1,10 @@
-"""Peak memory of loading a made-up 5 GB Llama in bfloat16; prints one line of JSON a process.
+"""Peak memory of loading a synthetic 5 GB bfloat16 Llama; prints one JSON line per process.
 
     python -m launch.bench.loading_memory --directory DIR [--processes 2] [--quantization int8]
 
-It writes the checkpoint first, in 8 safetensors files. One process has 8 virtual devices, two have
-4 each; the weights are sharded over all 8. Every process runs by itself, so that its peak is its
-own: the interpreter, JAX and the loader's buffers are in it.
+Writes the checkpoint first, in 8 safetensors files. A single process has 8 virtual devices, two
+have 4 each; the weights are sharded over all 8. The peak of each process includes the interpreter,
+JAX and the loader's buffers.
 """
 
 import argparse
@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def write(directory: Path) -> None:
-    """A checkpoint of `CONFIG` in `FILES` files; values repeat, which no part of a load sees."""
+    """Write a checkpoint of `CONFIG` in `FILES` files, with repeating values."""
     directory.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(0).normal(0, 0.02, 1 << 20).astype(ml_dtypes.bfloat16)
     tensors = sorted(
@@ -92,7 +92,7 @@ def write(directory: Path) -> None:
 
 
 def load(options: argparse.Namespace) -> None:
-    """One process's part; prints its figures."""
+    """Load the weights in one process and print its measurements."""
     import jax
     from flax import nnx
 
@@ -125,8 +125,8 @@ def load(options: argparse.Namespace) -> None:
 
 
 def peak() -> int:
-    """Of this process's resident memory, bytes."""
-    # Not getrusage: its peak is inherited from the parent that started this process.
+    """Peak resident memory of this process in bytes."""
+    # Not getrusage, as its peak is inherited from the parent process.
     (line,) = [one for one in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in one]
     return int(line.split()[1]) * 1024
 

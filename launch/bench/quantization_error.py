@@ -1,9 +1,9 @@
-"""What int8 and int4 cost: `python -m launch.bench.quantization_error` prints it (a few minutes).
+"""Error of int8 and int4: `python -m launch.bench.quantization_error` (takes a few minutes).
 
-The random stack has the true shapes of 7B in float32, so that all of the error is quantisation's;
-the kitchen's language model reads dialogues that it was not trained on. With a quickstart's
-directory (`--quickstart runs/quickstart --split test`) its StepDiff answers DiffMCQ through the
-quantised language models, too.
+A random stack with the shapes of 7B in float32 measures the error of quantization alone, and the
+kitchen's language model is evaluated on held-out dialogues. With a quickstart's directory
+(`--quickstart runs/quickstart --split test`), its StepDiff also answers DiffMCQ with quantized
+language models.
 """
 
 import tempfile
@@ -56,7 +56,7 @@ def report_7b() -> None:
 
     full = run(state)
     for quantization in QUANTIZATIONS[1:]:
-        # The same program with the weights that a quantised one would expand.
+        # The same program, with the dequantized weights.
         found = run(jax.tree.map(partial(_rounded, quantization=quantization), state))
         errors = (jnp.linalg.norm(a - b) / jnp.linalg.norm(b) for a, b in zip(found, full))
         print(
@@ -95,8 +95,8 @@ def report_kitchen() -> None:
             experiment.weights.llama,
         )
         value, figures = loss(model)
-        told = " ".join(f"{name} {float(figure):.4f}" for name, figure in figures.items())
-        print(f"kitchen {quantization or config.dtype}: loss {float(value):.5f} {told}")
+        summary = " ".join(f"{name} {float(figure):.4f}" for name, figure in figures.items())
+        print(f"kitchen {quantization or config.dtype}: loss {float(value):.5f} {summary}")
 
 
 def report_choices(quickstart: Path, split: str) -> None:
@@ -106,7 +106,7 @@ def report_choices(quickstart: Path, split: str) -> None:
         llama = replace(experiment.llama, quantization=quantization)
         model = build_model(replace(experiment, llama=llama))
         graph, trainable, frozen = split_variables(model, experiment.trainable)
-        # A quantised model is another model than the one that the checkpoint was trained with.
+        # No fingerprint, as the checkpoint was trained with unquantized weights.
         trained = load_trained(quickstart / "stepdiff" / "seed0", trainable, fingerprint=None)
         system = table.video_system(
             nnx.merge(graph, trained, frozen), tokenizer, quickstart / "data", split
@@ -114,12 +114,12 @@ def report_choices(quickstart: Path, split: str) -> None:
         with tempfile.TemporaryDirectory() as predictions:
             benchmark = quickstart / "benchmark" / split
             found = evaluate(system, benchmark, Path(predictions), ("diffmcq",))["diffmcq"]
-        told = f"accuracy {found['accuracy']:.4f} of {found['instances']}"
-        print(f"kitchen {quantization or llama.dtype}: DiffMCQ on {split}: {told}")
+        summary = f"accuracy {found['accuracy']:.4f} of {found['instances']}"
+        print(f"kitchen {quantization or llama.dtype}: DiffMCQ on {split}: {summary}")
 
 
 def main(
-    quickstart: Annotated[Path | None, tyro.conf.arg(help="its directory")] = None,
+    quickstart: Annotated[Path | None, tyro.conf.arg(help="directory of a quickstart")] = None,
     split: str = "test",
 ) -> None:
     report_kitchen()

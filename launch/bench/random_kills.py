@@ -1,10 +1,10 @@
-"""Kills a training run with SIGKILL at random steps, again and again, and compares the end.
+"""Repeatedly kills a training run with SIGKILL at random steps, and compares the final state.
 
     python -m launch.bench.random_kills CONFIG --directory DIR [--kills 5] [-- --field value ...]
 
-Trains CONFIG undisturbed in DIR/undisturbed, then in DIR/killed, where each time the process is
-killed at a random step and started again. Prints the steps, and whether every trained array and
-every logged loss are bitwise the same.
+Trains CONFIG without interruption in DIR/undisturbed, then in DIR/killed, where the process is
+killed at random steps and restarted. Prints the steps, and whether all trained arrays and logged
+losses are bitwise equal.
 """
 
 import argparse
@@ -41,9 +41,9 @@ def main() -> None:
         process = start(options.config, killed, flags)
         while newest(killed) < step and process.poll() is None:
             time.sleep(0.01)
-        time.sleep(draw.random() / 2)  # anywhere within a step, or within a save
+        time.sleep(draw.random() / 2)  # any point in a step or a save
         process.send_signal(signal.SIGKILL)
-        print(f"asked for step {step}, exit code {process.wait()} after step {newest(killed)}")
+        print(f"kill at step {step}: exit code {process.wait()} after step {newest(killed)}")
     assert start(options.config, killed, flags).wait() == 0
     _, fresh, _ = build_program(read_experiment(undisturbed))
     weights = [load_trained(run, fresh) for run in (undisturbed, killed)]
@@ -63,7 +63,7 @@ def start(config: str, run: Path, flags: list[str]) -> subprocess.Popen:
 
 
 def losses(run: Path) -> dict[int, float]:
-    """Step -> logged loss; a last line that was cut off is left out."""
+    """Step -> logged loss, without a truncated last line."""
     path = run / "metrics.jsonl"
     if not path.exists():
         return {}

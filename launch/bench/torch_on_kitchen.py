@@ -1,10 +1,10 @@
-"""Asks the kitchen benchmark of an exported model in PyTorch and of ours, and compares.
+"""Compares an exported model in PyTorch with ours on the kitchen benchmark.
 
     stepdiff convert torch runs/quickstart/stepdiff/seed0 --to DIR --llm include
     python -m launch.bench.torch_on_kitchen --quickstart runs/quickstart --exported DIR
 
-Run it where the quickstart was made. Prints the largest difference of DiffMCQ's log-likelihoods,
-both accuracies, and how many of 100 greedy answers are the same text.
+Run it in the directory of the quickstart. Prints the largest difference between DiffMCQ
+log-likelihoods, both accuracies, and how many of 100 greedy answers are identical.
 """
 
 import argparse
@@ -37,16 +37,16 @@ def main() -> None:
     model = AutoModel.from_pretrained(options.exported, trust_remote_code=True).eval()
     processor = StepDiffProcessor.from_pretrained(options.exported)
     experiment = read_experiment(options.quickstart / "stepdiff" / "seed0")
-    # The cache of features is in float16; both encode the frames.
+    # The feature cache is in float16, so both models encode the frames.
     data = dataclasses.replace(experiment.data, visual_input="frames")
     experiment = dataclasses.replace(experiment, data=data)
     system = Trained().open(experiment, "test", clips=())
     directory = experiment.data.directory
     frames = ClipFrames(open_records(directory, "clips", "test"), experiment.encoder)
-    place = {clip: number for number, clip in enumerate(clip_ids(directory, "test"))}
+    index = {clip: number for number, clip in enumerate(clip_ids(directory, "test"))}
 
     def asked(reference: str, candidate: str, category: str) -> dict:
-        videos = (frames[place[reference]], frames[place[candidate]])
+        videos = (frames[index[reference]], frames[index[candidate]])
         return processor.pair(*videos, difference_question(category))
 
     benchmark = options.quickstart / "benchmark" / "test"
@@ -64,19 +64,19 @@ def main() -> None:
             for one in choices
         ]
     )
-    right = np.array([one.answer_index for one in choices])
-    print(f"DiffMCQ, {ours.size} log-likelihoods: {np.abs(ours - theirs).max():.2e} apart at most")
+    correct = np.array([one.answer_index for one in choices])
+    print(f"DiffMCQ, {ours.size} log-likelihoods: at most {np.abs(ours - theirs).max():.2e} apart")
     for name, scores in (("ours", ours), ("PyTorch", theirs)):
-        print(f"accuracy of {name}: {np.mean(scores.argmax(1) == right):.4f}")
+        print(f"accuracy of {name}: {np.mean(scores.argmax(1) == correct):.4f}")
     captions = read_diffcap(benchmark_path(benchmark, "diffcap"))[: options.prompts]
     answers = system.caption(captions)
     with torch.no_grad():
-        told = [
+        exported = [
             processor.text(model.generate(**asked(one.reference, one.candidate, one.category)))
             for one in captions
         ]
-    same = sum(first == second for first, second in zip(answers, told))
-    print(f"greedy answers that are the same text: {same} of {len(captions)}")
+    same = sum(first == second for first, second in zip(answers, exported))
+    print(f"identical greedy answers: {same} of {len(captions)}")
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""The whole recipe on the rendered kitchen, in minutes."""
+"""`stepdiff quickstart`: the whole recipe on the rendered kitchen, in minutes."""

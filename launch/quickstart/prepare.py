@@ -1,4 +1,4 @@
-"""From a kitchen world on disk to packed records, encoder features and benchmark files."""
+"""Turns a kitchen world into packed records, encoder features and benchmark files."""
 
 import shutil
 from collections.abc import Callable
@@ -24,12 +24,12 @@ from stepdiff_jax.models.internvideo import InternVideo
 
 
 def write_records(world: Path, records: Path, *, partners: int, seed: int) -> dict[str, int]:
-    """Clips, pairs with questions, and sequences as JSON Lines that a person can read.
+    """Write clips, pairs with questions, and sequences as JSON Lines.
 
     Returns:
-        lines of each file.
+        number of lines of each file.
     """
-    # What an earlier world left would be refused by the stages.
+    # The stages would reject the output of an earlier world.
     shutil.rmtree(records, ignore_errors=True)
     clips = write_clips(HtStep(world), world / "raw_caption.json", world / "videos", records)["out"]
     pairs = [
@@ -45,9 +45,9 @@ def write_records(world: Path, records: Path, *, partners: int, seed: int) -> di
 
 
 def decode_clips(records: Path, *, processes: int) -> int:
-    """The frames of all clips as JPEG images beside clips.jsonl; returns how many clips have them.
+    """Write the frames of all clips as JPEG images beside clips.jsonl; returns the number of clips.
 
-    Raises InputError where a clip of the kitchen cannot be decoded.
+    Raises InputError if a clip cannot be decoded.
     """
     summary = write_frames(records / "clips.jsonl", records / "frames.jsonl", processes=processes)
     if summary["dropped"]:
@@ -58,13 +58,13 @@ def decode_clips(records: Path, *, processes: int) -> int:
 def write_benchmarks(
     world: Path, directory: Path, *, references: dict[str, int], limit: int, seed: int
 ) -> dict[str, dict[str, int]]:
-    """Difference annotations and official files in `<directory>/<split>`.
+    """Write difference annotations and official benchmark files to `<directory>/<split>`.
 
     Args:
-        references: split -> clips that are compared with four others each.
-        limit: instances of each task at most.
+        references: split -> number of clips to compare with four others each.
+        limit: maximum instances per task.
     Returns:
-        split -> task -> instances.
+        split -> task -> number of instances.
     """
     counts = {}
     for split, number in references.items():
@@ -79,10 +79,10 @@ def write_benchmarks(
 def encode_all_clips(
     encoder: InternVideo, config: EncoderConfig, data: Path, advance: Callable[[int], object]
 ) -> dict[str, int]:
-    """Encode every clip once: its tokens for the resampler, its pooled feature for VLEmbed.
+    """Encode every clip once: tokens for the resampler and a pooled feature for VLEmbed.
 
     Returns:
-        split -> clips.
+        split -> number of clips.
     """
     counts = {}
     for split in SPLITS:
@@ -93,5 +93,5 @@ def encode_all_clips(
 
 
 def pooled_path(data: Path, split: str) -> Path:
-    """The file of a split's pooled video features."""
+    """Path of a split's pooled video features."""
     return data / "features" / f"{split}_pooled.npz"

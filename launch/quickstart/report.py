@@ -1,4 +1,4 @@
-"""What the quickstart found out: a table for the terminal, and `report.html`."""
+"""Reports the quickstart's results: a table for the terminal, and `report.html`."""
 
 import json
 import math
@@ -37,12 +37,12 @@ from stepdiff_jax.report.tables import (
 )
 
 ABOUT = {
-    "Untrained": "the resampler as it is initialised: what the language model guesses",
-    "Interleaved": "the resampler trained on sequences of videos and what is said in them",
-    "StepDiff": "Interleaved, trained further with questions about pairs of videos",
-    "VLEmbed (InternVideo)": "no language model: similarities in the encoder's joint space of "
-    "videos and texts; it writes no captions",
-    CEILING: "the same language model, reading perfect descriptions in the videos' place",
+    "Untrained": "the resampler as initialized, so the language model guesses",
+    "Interleaved": "the resampler trained on sequences of videos and their narration",
+    "StepDiff": "Interleaved, trained further on questions about pairs of videos",
+    "VLEmbed (InternVideo)": "no language model, only similarities in the encoder's joint space of "
+    "videos and texts; cannot write captions",
+    CEILING: "the same language model, given perfect descriptions instead of videos",
 }
 STAGES = {"interleaved": "Interleaved", "stepdiff": "StepDiff"}
 """Directory of a stage's runs -> its title."""
@@ -51,7 +51,7 @@ BY_CATEGORY = (ROUGE_L, ACCURACY, Column("ktau_nan_as_zero", "DiffRank", "tau"))
 
 
 def print_table(results: Mapping[str, Any], console: Console) -> None:
-    """Print the systems like the paper's Table 1, and what one must know to read it."""
+    """Print the systems as in the paper's Table 1, with notes."""
     rows = rows_of(results)
     console.print(results_table(rows, COLUMNS, highlight=OURS))
     console.print(f"\n[bold]{places(rows)}[/bold]\n")
@@ -60,13 +60,14 @@ def print_table(results: Mapping[str, Any], console: Console) -> None:
 
 
 def write_report(results: Mapping[str, Any], directory: Path) -> Path:
-    """Write `<directory>/report.html`, which needs no other file.
+    """Write `<directory>/report.html`, which is self-contained.
 
     Args:
-        results: what `results.json` holds.
-        directory: of the run: world, data, benchmark, predictions, and the trainings' metrics.
+        results: the contents of `results.json`.
+        directory: the run's directory, with world, data, benchmark, predictions and training
+            metrics.
     Raises:
-        InputError: one of these is missing or bad.
+        InputError: one of these is missing or invalid.
     """
     split = results["split"]
     rows = rows_of(results)
@@ -102,15 +103,15 @@ def write_report(results: Mapping[str, Any], directory: Path) -> Path:
 def _introduction(split: str) -> str:
     return (
         "Two clips of the same keystep: how do they differ? A frozen video encoder turns each "
-        "clip's frames into tokens, a resampler, which is all that is trained, turns these into a "
-        "few tokens of a frozen language model, and the language model answers. Here the encoder "
+        "clip's frames into tokens, a resampler, the only trained part, turns these into a few "
+        "tokens of a frozen language model, and the language model answers. Here the encoder "
         f"and the language model are tiny stand-ins and the videos are rendered. The {split} split "
         "has combinations of ingredient, tool and vessel that no other split has."
     )
 
 
 def _tiles(rows: Sequence[Row]) -> Html:
-    """StepDiff's figure on each task, beside the next system's, the ceiling and chance."""
+    """StepDiff's score on each task, with the best other system, the ceiling and chance."""
     ours = next((row for row in rows if row.system == OURS), None)
     tiles = []
     for column in LEADING:
@@ -157,7 +158,7 @@ def _systems(results: Mapping[str, Any]) -> Html:
 
 
 def _categories(by_seed: Mapping[str, Any]) -> Html:
-    """StepDiff's mean over seeds by category, with the instances."""
+    """StepDiff's mean over seeds by category, with the number of instances."""
     tasks = [measured["tasks"] for measured in by_seed.values()]
     names = sorted({name for one in tasks for task in one.values() for name in task["by_category"]})
     if not names:
@@ -191,11 +192,11 @@ def _curves(directory: Path, seeds: Sequence[int]) -> Html:
 
 def _sample_note(split: str) -> str:
     return (
-        f"Drawn from the {split} split's DiffCap instances by a fixed seed that no answer enters "
-        "into: different keysteps, categories as even as can be. Answers are those of seed 0. A "
-        "word that names one of the category's attributes is underlined where it is right and "
-        "struck through where it is wrong; the figure beside an answer counts how many of four "
-        "(two attributes of each video) it names rightly."
+        f"Drawn from the {split} split's DiffCap instances with a fixed seed, independently of the "
+        "answers: different keysteps, categories as even as possible. Answers are those of seed 0. "
+        "A word that names one of the category's attributes is underlined if it is correct and "
+        "struck through if it is wrong; the number beside an answer counts how many of four (two "
+        "attributes of each video) it names correctly."
     )
 
 
@@ -203,10 +204,11 @@ def _run(results: Mapping[str, Any]) -> Html:
     seconds = results["seconds"]
     stages = [(name, f"{value:,.1f}") for name, value in seconds.items()]
     stages.append(("all", f"{sum(seconds.values()):,.1f}"))
-    versions = {**results["machine"], **results["versions"]}
+    environment = results["machine"] | results["versions"]
+    ran_on = [(name, str(value)) for name, value in environment.items()]
     tables = (
         figures_table(("stage", "seconds"), stages),
-        figures_table(("ran on", ""), list(versions.items())),
+        figures_table(("environment", ""), ran_on),
     )
     return join(
         element("div", *tables, class_="columns"),

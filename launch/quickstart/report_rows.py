@@ -1,4 +1,4 @@
-"""The kitchen's Table 1 out of `results.json`: columns, rows, StepDiff's places, notes."""
+"""The kitchen's Table 1 from `results.json`: columns, rows, StepDiff's ranks, notes."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,20 +12,20 @@ CEILING_SHOWN = "Language model's own ceiling: Socratic with the true descriptio
 UNDEFINED_MARK = "†"
 
 BLEU, CIDER, ROUGE_L, ACCURACY, TAU = TABLE_1
-ATTRIBUTES = Column("attributes", "DiffCap", "words\nright")
-ALL_ATTRIBUTES = Column("all_attributes", "DiffCap", "all four\nright")
+ATTRIBUTES = Column("attributes", "DiffCap", "words\ncorrect")
+ALL_ATTRIBUTES = Column("all_attributes", "DiffCap", "all four\ncorrect")
 COLUMNS = (BLEU, CIDER, ROUGE_L, ATTRIBUTES, ALL_ATTRIBUTES, ACCURACY, TAU)
 LEADING = (ATTRIBUTES, ACCURACY, TAU)
-"""The metric that stands for each task; captions are measured by their attributes (**ours**)."""
+"""The main metric of each task; captions are measured by their attributes (**ours**)."""
 
 GUESSING_TAU_DEVIATION = math.sqrt(2 * (2 * 4 + 5) / (9 * 4 * 3))
 """Standard deviation of Kendall's tau of four items in random order (Kendall 1938)."""
 
 
 def rows_of(results: Mapping[str, Any]) -> list[Row]:
-    """Table rows from the "systems" of `results.json`.
+    """Table rows from the "systems" in `results.json`.
 
-    Where the official tau is undefined, undefined lines count as 0 and the row is marked.
+    If the official tau is undefined, undefined lines count as 0 and the row is marked.
     """
     rows = []
     for system, by_seed in results["systems"].items():
@@ -37,7 +37,7 @@ def rows_of(results: Mapping[str, Any]) -> list[Row]:
 
 
 def places(rows: Sequence[Row]) -> str:
-    """One sentence: where StepDiff stands on each task."""
+    """A sentence with StepDiff's rank on each task."""
     entries = []
     for column in LEADING:
         where = place(rows, column.metric, OURS)
@@ -52,7 +52,7 @@ def ordinal(number: int) -> str:
 
 
 def notes(results: Mapping[str, Any]) -> list[str]:
-    """What one must know to read the table: instances, chance, seeds, errors to expect."""
+    """Notes for reading the table: instances, chance, seeds, expected errors."""
     instances = results["counts"]["benchmark"][results["split"]]
     by_task = {column.task: instances[column.task.lower()] for column in LEADING}
     counts = ", ".join(f"{number} of {task}" for task, number in by_task.items())
@@ -62,12 +62,12 @@ def notes(results: Mapping[str, Any]) -> list[str]:
     seeds = len(results["seeds"])
     lines = [
         f"Instances: {counts}. Chance: accuracy {decimal(0.25)}, tau {decimal(0.0)}.",
-        "Words right: share of the four attribute words that a caption must name, two of each "
-        "video. All four right: share of captions that name them all.",
+        "Words right: share of the four attribute words, two per video, that captions name "
+        "correctly. All four right: share of captions that name all of them correctly.",
         "One seed of the resampler's training."
         if seeds == 1
         else f"Mean ± sample standard deviation over {seeds} seeds of the resampler's training.",
-        "Standard error to expect from the number of instances, were they independent: at most "
+        "Expected standard error for this number of instances, if they were independent: at most "
         f"{decimal(caption)} for shares of words and captions, at most {decimal(choice)} for "
         f"accuracy, about {decimal(tau)} for tau.",
     ]
@@ -75,8 +75,8 @@ def notes(results: Mapping[str, Any]) -> list[str]:
     if any(undefined.values()):
         listed = ", ".join(f"{system} {count}" for system, count in undefined.items() if count)
         lines.append(
-            f"{UNDEFINED_MARK} The official tau is undefined, for a system gives all four targets "
-            f"of a line the same score; such lines count as 0 here. Lines over all seeds: {listed}."
+            f"{UNDEFINED_MARK} The official tau is undefined if a system gives all four targets of "
+            f"a line the same score; such lines count as 0 here. Lines over all seeds: {listed}."
         )
     return lines
 
@@ -90,6 +90,6 @@ def _metrics(measured: Mapping[str, Any]) -> dict[str, float | None]:
 
 
 def _undefined(by_seed: Mapping[str, Any]) -> int:
-    """Lines of DiffRank on which a system's tau is undefined, over all seeds."""
+    """Number of DiffRank lines with undefined tau, over all seeds."""
     ranks = (measured["tasks"].get("diffrank", {}) for measured in by_seed.values())
     return sum(rank.get("undefined", 0) for rank in ranks)

@@ -1,7 +1,7 @@
 """The whole recipe on the rendered kitchen: `stepdiff quickstart`.
 
 Renders, packs, trains Interleaved and StepDiff, evaluates the systems on the test split and
-writes a table, `results.json` and `report.html`. Stages that are done are not done again.
+writes a table, `results.json` and `report.html`. Finished stages are skipped.
 """
 
 import dataclasses
@@ -25,34 +25,34 @@ from stepdiff_jax.ran_on import machine, packages
 
 @dataclass(frozen=True)
 class Quickstart:
-    """What to run, and how much of it; the defaults are the documented run."""
+    """Size of the run; the defaults are the documented run."""
 
     directory: Path = Path("runs/quickstart")
-    """Everything that the run makes."""
+    """Output directory."""
     fresh: bool = False
-    """Start over: delete what the directory holds."""
+    """Start over: delete the directory first."""
     seeds: int = 1
-    """Times that the resampler is trained; the table then has means and spreads."""
+    """Number of training runs of the resampler; with several, the table has means and spreads."""
     split: str = "test"
     """Evaluate on "test" (for tables only) or on "validation" (for every choice)."""
     train_videos: int = 640
     validation_videos: int = 40
     test_videos: int = 120
     partners: int = 2
-    """Pairs that each training clip is the first of."""
+    """Number of partners that each training clip is paired with."""
     interleaved_steps: int = 250
     stepdiff_steps: int = 900
     references: int = 120
-    """Test clips that are compared with four others each."""
+    """Number of test clips to compare with four others each."""
     limit: int = 300
-    """Instances of each task at most."""
+    """Maximum instances per task."""
     processes: int = 2
     seed: int = 0
-    """Of the world and its questions; the resampler's seeds are 0, 1, 2, ..."""
+    """Seed of the world and its questions; the resampler's seeds are 0, 1, 2, ..."""
 
 
 def run(options: Quickstart) -> dict[str, Any]:
-    """Run all stages that are not done; returns what `results.json` holds."""
+    """Run all unfinished stages; returns the contents of `results.json`."""
     console = Console(highlight=False)
     directory = options.directory
     if options.fresh and directory.exists():
@@ -144,7 +144,7 @@ def _prepare(options: Quickstart, stages: Stages) -> dict[str, Any]:
 
 
 def _systems(options: Quickstart, stages: Stages) -> dict[str, Any]:
-    """System -> its results by seed; systems that are not trained have one result."""
+    """System -> its results by seed; untrained systems have a single result."""
     systems: dict[str, Any] = {}
     data_key = [options.train_videos, options.partners, options.seed, _stand_ins_digest()]
     for seed in range(options.seeds):
@@ -175,8 +175,8 @@ def _systems(options: Quickstart, stages: Stages) -> dict[str, Any]:
 
 
 def _stand_ins_digest() -> str:
-    """Of the shipped weights: what was made with others is made anew, the world too, since they are
-    shipped together with the code that draws it."""
+    """Digest of the shipped weights, so that results from other weights are redone; the world too,
+    as the weights are shipped with the code that draws it."""
     from data_prep.kitchen import stand_ins
 
     digest = hashlib.sha256()

@@ -1,4 +1,4 @@
-"""Sample pairs of the evaluated split: both clips' frames, what is true and what systems answer."""
+"""Sample pairs of the evaluated split: both clips' frames, the truth and the systems' answers."""
 
 import re
 from collections import Counter
@@ -26,12 +26,12 @@ from stepdiff_jax.report.tables import MISSING
 
 SAMPLES = 6
 SEED = 0
-"""Of the choice of samples, which looks at no answer."""
+"""Seed for choosing samples, which is independent of the answers."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A DiffCap instance with its scenes, and system -> answer (None: there is none)."""
+    """A DiffCap instance with its scenes, and system -> answer (None if missing)."""
 
     instance: DiffCap
     reference: Scene
@@ -42,27 +42,27 @@ class Sample:
 def choose(
     instances: Sequence[DiffCap], scenes: Mapping[str, Scene], count: int = SAMPLES
 ) -> list[int]:
-    """Places of `count` instances: all keysteps differ, categories as often as one another.
+    """Choose the indices of `count` instances: distinct keysteps, categories equally often.
 
-    The first in a seeded random order that fit; where too few do, the order's first ones.
+    Takes the first that fit in a seeded random order, filled up with the first others if needed.
     """
-    order = [int(place) for place in np.random.default_rng(SEED).permutation(len(instances))]
+    order = [int(index) for index in np.random.default_rng(SEED).permutation(len(instances))]
     keysteps: set[int] = set()
     categories = Counter(dict.fromkeys(CATEGORIES, 0))
     chosen: list[int] = []
-    for place in order:
-        one = instances[place]
+    for index in order:
+        one = instances[index]
         keystep = scenes[one.reference].keystep
         due = categories[one.category] == min(categories.values())
         if due and keystep not in keysteps and len(chosen) < count:
-            chosen.append(place)
+            chosen.append(index)
             keysteps.add(keystep)
             categories[one.category] += 1
-    return (chosen + [place for place in order if place not in chosen])[:count]
+    return (chosen + [index for index in order if index not in chosen])[:count]
 
 
 def predictions_path(directory: Path, split: str, system: str, seed: int) -> Path:
-    """Directory of a system's predictions, one `<task>.jsonl` for each task."""
+    """Directory of a system's predictions, one `<task>.jsonl` per task."""
     name = system.split(" (")[0].lower()
     return directory / "predictions" / split / name / f"seed{seed}"
 
@@ -71,7 +71,7 @@ def read_samples(directory: Path, split: str, systems: Sequence[str]) -> list[Sa
     """The chosen DiffCap instances with the answers of seed 0.
 
     Raises:
-        InputError: a file is missing or bad, or predictions are not one for each instance.
+        InputError: a file is missing or invalid, or there is not one prediction per instance.
     """
     path = benchmark_path(directory / "benchmark" / split, "diffcap")
     instances = read_diffcap(path)
@@ -88,19 +88,19 @@ def read_samples(directory: Path, split: str, systems: Sequence[str]) -> list[Sa
         answers[system] = texts
     return [
         Sample(
-            instances[place],
-            scenes[instances[place].reference],
-            scenes[instances[place].candidate],
-            {name: None if texts is None else texts[place] for name, texts in answers.items()},
+            instances[index],
+            scenes[instances[index].reference],
+            scenes[instances[index].candidate],
+            {name: None if texts is None else texts[index] for name, texts in answers.items()},
         )
-        for place in choose(instances, scenes)
+        for index in choose(instances, scenes)
     ]
 
 
 def samples_html(directory: Path, split: str, systems: Sequence[str]) -> Html:
-    """A card for each sample."""
+    """A card per sample."""
     samples = read_samples(directory, split, systems)
-    places = {clip: place for place, clip in enumerate(clip_ids(directory / "data", split))}
+    indices = {clip: index for index, clip in enumerate(clip_ids(directory / "data", split))}
     clips = open_records(directory / "data", "clips", split)
     cards = []
     for sample in samples:
@@ -110,8 +110,8 @@ def samples_html(directory: Path, split: str, systems: Sequence[str]) -> Html:
             element(
                 "article",
                 element("h3", title),
-                _frames("reference", clips[places[one.reference]]),
-                _frames("candidate", clips[places[one.candidate]]),
+                _frames("reference", clips[indices[one.reference]]),
+                _frames("candidate", clips[indices[one.candidate]]),
                 answers_html(sample),
                 class_="card",
             )
@@ -141,19 +141,19 @@ def answers_html(sample: Sample) -> Html:
         if text is None:
             entries.append(element("dd", MISSING))
             continue
-        right, asked = language.right_attributes(
+        correct, asked = language.correct_attributes(
             text, sample.reference, sample.candidate, one.category
         )
-        count = element("span", f"{right} of {asked}", class_="count")
+        count = element("span", f"{correct} of {asked}", class_="count")
         entries.append(element("dd", mark(text, sample), count))
     return element("dl", *entries)
 
 
 def mark(text: str, sample: Sample) -> Html:
-    """An answer with the category's attribute words marked right (`ins`) or wrong (`del`).
+    """An answer with the category's attribute words marked correct (`ins`) or wrong (`del`).
 
-    As in `language.right_attributes`, words before the contrast ("instead of", ...) are said of
-    the candidate, those after it of the reference.
+    As in `language.correct_attributes`, words before the contrast phrase ("instead of", ...) are
+    about the candidate, and those after it about the reference.
     """
     sides = re.split(f"({'|'.join(language.CONTRASTS)})", text, maxsplit=1)
     scenes = (sample.candidate, None, sample.reference)
@@ -173,7 +173,7 @@ def _mark_side(side: str, scene: Scene, category: str) -> Html:
         if word not in attribute:
             marked.append(piece)
         elif scene.word(attribute[word]) == word:
-            marked.append(element("ins", piece, title="right"))
+            marked.append(element("ins", piece, title="correct"))
         else:
             true = scene.word(attribute[word])
             marked.append(element("del", piece, title=f"wrong: {true}"))

@@ -1,4 +1,4 @@
-"""Stages of a long run that are done once: a second run goes on, or says that all is done."""
+"""Runs each stage of a long run once, so that the run can be resumed."""
 
 import json
 import time
@@ -12,7 +12,7 @@ from stepdiff_jax.files import write_json
 
 
 class Stages:
-    """Finished stages and the seconds they took, in `stages.json`."""
+    """Finished stages and their durations, stored in `stages.json`."""
 
     def __init__(self, directory: Path, console: Console):
         self.path = directory / "stages.json"
@@ -23,18 +23,18 @@ class Stages:
 
     @property
     def seconds(self) -> dict[str, float]:
-        """Stage -> wall-clock seconds, those of interrupted tries left out."""
+        """Stage -> wall-clock seconds, without interrupted attempts."""
         return {name: stage["seconds"] for name, stage in self.finished.items()}
 
     def run(self, name: str, key: Any, work: Callable[[], Any]) -> Any:
-        """Do `work` unless the stage was finished with the same `key`; returns its JSON result.
+        """Run `work` unless the stage finished with the same `key`; returns its JSON result.
 
-        Stages that were finished later depend on this one: where it is done anew they are too.
+        Stages that finished later depend on this one, so if it is redone, they are too.
         """
         known = self.finished.get(name)
         key = json.loads(json.dumps(key))
         if known is not None and known["key"] == key:
-            self.console.print(f"[dim]{name}: done before ({known['seconds']:.0f} s)[/dim]")
+            self.console.print(f"[dim]{name}: already done ({known['seconds']:.0f} s)[/dim]")
             return known["result"]
         if known is not None:
             names = list(self.finished)

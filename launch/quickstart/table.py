@@ -1,4 +1,4 @@
-"""The rows of the kitchen's Table 1: which systems there are, and what each scores."""
+"""The rows of the kitchen's Table 1: the systems and their scores."""
 
 import json
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ def true_descriptions(model: VCLM, tokenizer: Tokenizer, world: Path, split: str
 
 
 def embedding_system(model: VCLM, experiment: Experiment, data: Path, split: str) -> VLEmbed:
-    """VLEmbed with the kitchen's InternVideo, whose features of the clips are stored."""
+    """VLEmbed with the kitchen's InternVideo and its stored clip features."""
     stored = np.load(pooled_path(data, split))
     videos = dict(zip(stored["ids"].tolist(), stored["features"]))
     encoder = Encoder(model.encoder, experiment.encoder, open_text_tokenizer(experiment))
@@ -52,7 +52,7 @@ def embedding_system(model: VCLM, experiment: Experiment, data: Path, split: str
 def measure(
     system: System, benchmark: Path, predictions: Path, scenes: dict[str, Scene]
 ) -> dict[str, Any]:
-    """Every metric of `METRICS` that the system has, and the official results by task."""
+    """The metrics of `METRICS` that the system has, and the official results by task."""
     results = evaluate(system, benchmark, predictions)
     flat = {
         name: results[task][name] for task in results for name in METRICS if name in results[task]
@@ -65,15 +65,15 @@ def measure(
 def caption_attributes(
     benchmark: Path, predictions: Path, scenes: dict[str, Scene]
 ) -> dict[str, float]:
-    """Share of right attributes in the captions, and of captions with all four right."""
+    """Share of correct attributes in the captions, and of captions with all four correct."""
     shares = []
     for one, line in zip(
         read_diffcap(benchmark_path(benchmark, "diffcap")), predictions.read_text().splitlines()
     ):
         text = json.loads(line)["generated_text"]
         reference, candidate = scenes[one.reference], scenes[one.candidate]
-        right, asked = language.right_attributes(text, reference, candidate, one.category)
-        shares.append(right / asked)
+        correct, asked = language.correct_attributes(text, reference, candidate, one.category)
+        shares.append(correct / asked)
     return {
         "attributes": float(np.mean(shares)),
         "all_attributes": float(np.mean([share == 1 for share in shares])),

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # Trains on a Cloud TPU slice over ssh: launch/tpu_vm/train.sh create|install|train|status|stop|delete
-# `train` takes flags of `stepdiff train`. What is changed most stands on top.
+# `train` accepts flags of `stepdiff train`. The settings most often changed come first.
 
 set -euo pipefail
 
-: "${NAME:=stepdiff}"             # of the TPU slice
+: "${NAME:=stepdiff}"             # name of the TPU slice
 : "${ZONE:=us-west4-a}"
 : "${TYPE:=v5litepod-16}"         # accelerator type
-: "${VERSION:=v2-alpha-tpuv5-lite}" # software of the TPU's hosts
+: "${VERSION:=v2-alpha-tpuv5-lite}" # software version of the TPU hosts
 : "${CONFIG:=stepdiff_70b@v5e}"   # a name in configs/ or a Python file
-: "${REPOSITORY:=}"               # git address of the project, for `install`
-: "${RUNS:=}"                     # a directory that all hosts share: a mounted bucket or NFS
+: "${REPOSITORY:=}"               # git URL of the project, for `install`
+: "${RUNS:=}"                     # directory that all hosts share: a mounted bucket or NFS
 
 on_all_hosts() {
     gcloud compute tpus tpu-vm ssh "$NAME" --zone "$ZONE" --worker=all --command "$1"
@@ -34,9 +34,9 @@ train)
     need RUNS
     directory=$RUNS/${CONFIG%@*}
     flags=$(printf '%q ' "$CONFIG" --loop.run-directory "$directory" "${@:2}")
-    # Goes on when the connection ends; its number is kept for `stop`, its exit code for `status`.
+    # Keeps running when the connection ends; saves its PID for `stop`, its exit code for `status`.
     run=".venv/bin/stepdiff train $flags & echo \$! > train.pid; wait \$!; echo \$? > train.code"
-    # In braces: else a shell waits in the background with the connection's output open.
+    # In braces, as otherwise a background shell would keep the connection's output open.
     on_all_hosts "cd stepdiff && rm -f train.code && { STEPDIFF_DISTRIBUTED=auto nohup bash -c \
         $(printf %q "$run") > train.log 2>&1 < /dev/null & } && sleep 1"
     ;;
@@ -44,7 +44,7 @@ status)
     on_all_hosts "cd stepdiff && tail -n 2 train.log; echo exit code: \$(cat train.code 2>/dev/null || echo none, it runs)"
     ;;
 stop)
-    # All save at the same step and end with exit code 75.
+    # All hosts save at the same step and exit with code 75.
     on_all_hosts "kill -TERM \$(cat stepdiff/train.pid)"
     ;;
 delete)

@@ -11,6 +11,7 @@ SYSTEMS = {
     TRAINED: "stepdiff_jax.systems.trained:Trained",
     "vlembed": "stepdiff_jax.systems.vlembed:InternVideoEmbeddings",
     "socratic": "stepdiff_jax.systems.socratic:Socratic",
+    "blind": "stepdiff_jax.systems.blind:Blind",
 }
 """Name -> MODULE:CLASS of its `SystemOptions`, imported on use."""
 

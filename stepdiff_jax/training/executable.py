@@ -1,4 +1,4 @@
-"""A compiled step as a file: saved by `stepdiff aot --save`, run on the devices it targets."""
+"""A compiled step as a file: made on any machine by `stepdiff aot --save`."""
 
 import json
 import pickle

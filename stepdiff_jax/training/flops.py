@@ -1,24 +1,27 @@
 """FLOPs of one training step, counted analytically: XLA counts a loop's body only once.
 
-The convention for a frozen language model of N weights (without the embedding; head at answers
-only): 2N per token forward and 2N for the gradient of the activations, 4N in total; weights have
-no gradient. Rematerialisation adds 2N, counted separately. Attention's own products are included.
-A multiply-add is two FLOPs.
+The convention for a frozen language model of N weights (embedding left out, head at answers only):
+2N a token forward and 2N for the gradient of activations make 4N; no weight has a gradient. Of n
+weights of it that are trained, the gradient is a further 2n; m weights of adapters take 6m. What
+is computed twice because it was not kept (remat) is a further 2N and stands apart. Attention's own
+products are counted too. One multiplication and addition are two FLOPs.
 """
 
 from dataclasses import dataclass
 
 from stepdiff_jax.config import EncoderConfig, Experiment, LlamaConfig
+from stepdiff_jax.models.llama import matrix_shapes
+from stepdiff_jax.trainable import LAST_BLOCKS, is_trained, last_layers
 
 
 @dataclass(frozen=True)
 class StepFlops:
     """FLOPs of one step over the whole mesh, padding included.
 
-    language_model: 4N per token, with the head at answer tokens only.
-    rematerialisation: the layers' second forward pass; 0 without `llama.remat`.
-    encoder: forward pass only; 0 if cached features are read.
-    resampler: three times its forward pass, because it is trained.
+    language_model: 4N a token, with the head at answer places; more if some of it is trained.
+    rematerialisation: the second forward pass of the layers, 0 without `llama.remat`.
+    encoder: forward only, 0 where features are read.
+    resampler: three times its forward pass, for it is trained.
     """
 
     language_model: float
@@ -57,15 +60,31 @@ def step_flops(experiment: Experiment) -> StepFlops:
     tokens = data.batch_rows * data.row_length
     attention = 2 * data.row_length * llama.width
     layers = 2.0 * llama.layers * tokens * (layer_weights(llama) + attention)
+    trained, adapters = (2.0 * tokens * count for count in _trained_weights(experiment))
     head = 2.0 * data.batch_rows * data.row_answers * llama.width * llama.vocabulary_size
     videos = data.batch_rows * data.row_videos
     encoded = videos if data.visual_input == "frames" else 0
+    head_gradient = head * is_trained(experiment.trainable)("llama.head")
     return StepFlops(
-        language_model=2 * (layers + head),
-        rematerialisation=layers if llama.remat else 0.0,
+        language_model=2 * (layers + head) + head_gradient + trained + 3 * adapters,
+        rematerialisation=layers + adapters if llama.remat else 0.0,
         encoder=encoded * encoder_flops(experiment.encoder),
         resampler=3.0 * videos * _resampler_forward(experiment, resampler.latents),
     )
+
+
+def _trained_weights(experiment: Experiment) -> tuple[int, int]:
+    """Trained weights of the language model's layers' matrices, and weights of its adapters."""
+    llama, patterns = experiment.llama, experiment.trainable
+    trained, last = is_trained(patterns), last_layers(patterns, llama.layers)
+    matrices = adapters = 0
+    for name, ((inputs, outputs), _) in matrix_shapes(llama).items():
+        for stack, layers in (("blocks", llama.layers - last), (LAST_BLOCKS, last)):
+            if trained(f"llama.{stack}.{name}"):
+                matrices += layers * inputs * outputs
+        if llama.lora.rank and name in llama.lora.matrices:
+            adapters += llama.layers * llama.lora.rank * (inputs + outputs)
+    return matrices, adapters
 
 
 def _resampler_forward(experiment: Experiment, latents: int) -> float:

@@ -147,7 +147,7 @@ def _verdict(client: Any, count: int, seconds: int) -> str:
         try:
             reported = client.blocking_key_value_get(f"stepdiff/start/{process}", 1000 * seconds)
         except jax.errors.JaxRuntimeError:
-            return f"process {process} of {count} did not report within {seconds} s"
+            return f"process {process} of {count} did not report in within {seconds} s"
         fields = json.loads(reported)
         first = first or fields
         # An error in one process is more informative than the differences that follow from it.
@@ -164,7 +164,7 @@ def _verdict(client: Any, count: int, seconds: int) -> str:
 
 
 def _start(environment: Mapping[str, str]) -> bool:
-    """Join the other processes; False if there are none."""
+    """Join the other processes; False if this process is alone."""
     place, automatic = read_environment(environment), environment.get(DISTRIBUTED, "")
     if automatic not in ("", "auto"):
         raise InputError(f"{DISTRIBUTED} must be auto or empty, got {automatic!r}")
@@ -180,9 +180,9 @@ def _start(environment: Mapping[str, str]) -> bool:
         "initialization_timeout": _start_seconds(environment),
     }
     if place:
-        # On failure JAX itself aborts; this line shows in which process.
-        message = f"process {place.process} of {place.processes} joins {place.coordinator}"
-        print(f"stepdiff: {message}", file=sys.stderr, flush=True)
+        # Where it fails JAX aborts by itself; this line says in which process.
+        joining = f"process {place.process} of {place.processes} joins {place.coordinator}"
+        print(f"stepdiff: {joining}", file=sys.stderr, flush=True)
         jax.distributed.initialize(*place, cluster_detection_method="deactivate", **settings)
         return True
     try:

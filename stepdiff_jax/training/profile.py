@@ -18,7 +18,7 @@ class Profile:
 
 
 def parse_profile(text: str) -> Profile:
-    """Parse START:STOP. Raises InputError if malformed or if the range is empty."""
+    """Parse START:STOP; raises InputError for another form, or if no step lies between."""
     match = re.fullmatch(r"(\d+):(\d+)", text)
     if match is None or int(match[1]) >= int(match[2]):
         raise InputError(f"--profile {text!r}: must be START:STOP in steps, with START below STOP")

@@ -17,10 +17,10 @@ PACKAGE = Path(__file__).parents[1]
 def start_fields(experiment: Experiment, processes: int) -> dict[str, Any]:
     """Everything that must be the same in all processes, by name.
 
-    That is every configuration field, the source code, the JAX version, the configured number of
-    processes, and the input files: record sets by the digest of their sources and their size, the
-    tokenizer by its content, and weights by their size (checkpoints compare the content of the
-    frozen weights through their fingerprint).
+    That is every field of the configuration, the source code, the version of JAX, the number of
+    processes that each was started with, and the files that they read: record sets by the digest of
+    what they were packed from and their bytes, the tokenizer by its content, weights by their
+    bytes (their content is compared through the fingerprint in checkpoints).
 
     Raises:
         InputError: a record set or the tokenizer is missing.
@@ -51,6 +51,6 @@ def source_digest(package: Path) -> str:
 
 
 def _bytes(path: Path) -> int:
-    """Size of a file, or of all files in a directory; 0 if it does not exist."""
+    """Bytes of a file, or of all files in a directory; 0 if it does not exist."""
     files = path.rglob("*") if path.is_dir() else [path]
     return sum(file.stat().st_size for file in files if file.is_file())

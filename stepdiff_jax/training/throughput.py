@@ -22,7 +22,7 @@ PEAKS = {
 
 
 def peak_flops(device_kind: str) -> float | None:
-    """The bfloat16 peak of a device kind in FLOPs per second; None if unknown."""
+    """The bfloat16 peak of a kind of device in FLOPs per second; None if it is not known."""
     matching = [name for name in PEAKS if device_kind.startswith(name)]
     return PEAKS[max(matching, key=len)] if matching else None
 
@@ -30,9 +30,9 @@ def peak_flops(device_kind: str) -> float | None:
 class Throughput:
     """Speed since the last call to `figures`.
 
-    Model FLOPs utilisation follows the frozen convention: 4N per token of the language model, not
-    6N, plus encoder and resampler (`training.flops`); rematerialisation is not counted, padding
-    is.
+    Model FLOPs utilisation is in the frozen convention: 4N per token of the language model, not
+    6N, with encoder and resampler (`training.flops`); what rematerialisation computes twice does
+    not count, padding does.
     """
 
     def __init__(self, *, devices: int, step_flops: float | None = None, peak: float | None = None):
@@ -82,7 +82,7 @@ class Throughput:
 
 
 def memory_figures(device: jax.Device) -> dict[str, float]:
-    """Current and peak bytes of device memory in use; empty if the device does not report them."""
+    """Bytes of device memory in use and at the peak so far; empty if the device does not report."""
     stats = device.memory_stats() or {}
     names = {"bytes_in_use": "hbm_bytes_in_use", "peak_bytes_in_use": "hbm_peak_bytes"}
     return {name: float(stats[key]) for key, name in names.items() if key in stats}

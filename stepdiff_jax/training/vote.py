@@ -17,7 +17,7 @@ class StopVote:
     """
 
     def __init__(self, mesh: Mesh):
-        """Votes among the processes of `mesh`; a single process's vote takes effect at once."""
+        """Votes among the processes of `mesh`; a single process decides at once."""
         self._alone = jax.process_count() == 1
         self._sharding = NamedSharding(mesh, PartitionSpec(mesh.axis_names))
         self._any = jax.jit(jnp.any, out_shardings=NamedSharding(mesh, PartitionSpec()))

@@ -168,7 +168,7 @@ def _abstract(make: Callable[[], Module]) -> Module:
 
 
 def _initial_adapters(model: Llama, leaves: Leaves, seed: int) -> dict[str, jax.Array]:
-    """The adapters' initial values by dotted name, created directly on their devices.
+    """The adapters' initial values by dotted name, made on their own devices.
 
     They come from the model's constructor; the compiler drops everything else that it creates.
     """

@@ -33,8 +33,8 @@ class StoredTensor:
 class TensorFiles:
     """A safetensors file, or a directory of them as Hugging Face writes it.
 
-    tensors: name -> stored tensor.
-    metadata: from the header of a single file; empty if there are several.
+    tensors: name -> its file, shape and dtype.
+    metadata: of a single file, as its header has it; empty for a directory.
     """
 
     def __init__(self, path: Path):

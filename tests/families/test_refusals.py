@@ -38,10 +38,11 @@ def line(error: pytest.ExceptionInfo[InputError]) -> str:
 
 
 def test_unknown_families_and_sizes_are_named_with_those_that_there_are():
-    assert family_names() == ["llama2", "llama3"]
+    assert {"llama2", "llama3"} <= set(family_names())
     with pytest.raises(InputError) as error:
         find_family("llama4")
-    assert line(error) == "llama.family: unknown family 'llama4'; known: llama2, llama3"
+    known = ", ".join(family_names())
+    assert line(error) == f"llama.family: unknown family 'llama4'; known: {known}"
     for name in ("llama3-9b", "llama3", "gemma-2b", "common-base"):
         with pytest.raises(InputError, match=f"unknown size '{name}'; known: llama2-7b, "):
             find_size(name)

@@ -44,7 +44,7 @@ def test_one_command_makes_what_training_reads(tmp_path, capsys):
     assert main(command) == 0  # nothing is left to do
     assert digests(tmp_path) == made
     assert main([*command, "--train-videos", "5"]) == 2
-    assert "was made of other input" in capsys.readouterr().err
+    assert "was made from other input" in capsys.readouterr().err
 
     train = training_command(tmp_path)
     assert printed.splitlines()[-1] == f"$ {shlex.join(train)}"

@@ -88,7 +88,7 @@ def test_help_lists_the_commands(capsys):
 def test_every_field_of_a_config_is_a_flag_with_its_value(capsys):
     code, output, _ = run(capsys, "train", "stepdiff_70b", "--help")
     assert code == 0
-    assert re.search(r"--llama\.layers INT +\(default: 80\)", output)
+    assert re.search(r"--llama\.layers INT[ │\n]+\(default: 80\)", output)
     for name in ("--name ", "--data.mixture.1.weight ", "--encoder.text.width "):
         assert name in output
 
@@ -121,7 +121,7 @@ def test_every_field_of_a_config_is_a_flag_with_its_value(capsys):
         (("compare", "a", "--model", "m"), "Missing from stepdiff compare: CANDIDATE "),
         (
             ("compare", "a", "b", "--model", "m", "--question", "q", "--category", "c"),
-            "--question and --category exclude each other",
+            "--question and --category are mutually exclusive",
         ),
         (("rank", "a", "--model", "m", "--category", "c"), "CANDIDATE is missing"),
         (

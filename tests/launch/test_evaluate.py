@@ -101,10 +101,19 @@ def test_socratic_reads_descriptions_and_no_video(directory, capsys):
     assert line.fields["generated_text"]
 
 
+def test_a_blind_model_cannot_tell_clips_from_each_other(directory, capsys):
+    assert evaluate(directory, "--system", "blind", "--split", "none") == 0
+    assert list(json.loads(capsys.readouterr().out)) == ["diffcap", "diffmcq", "diffrank"]
+    for task in ("diffmcq", "diffrank"):
+        path = directory / "run/systems/blind/predictions/none" / f"{task}.jsonl"
+        (line,) = read_jsonl(path)
+        assert np.ptp(line.fields["scores"]) < 1e-4
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ("--system CLIP", "--system: must be one of trained, vlembed, socratic, got 'CLIP'"),
+        ("--system CLIP", "--system: must be one of {systems}, got 'CLIP'"),
         ("--descriptions d.jsonl", "Unrecognized options: --descriptions"),
         ("--system=vlembed --descriptions d.jsonl", "Unrecognized options: --descriptions"),
         ("--system socratic", "Missing from stepdiff evaluate kitchen: --descriptions PATH"),
@@ -132,4 +141,6 @@ def test_wrong_names_and_combinations_are_one_line(directory, capsys, flags, mes
     words = flags.format(directory).split()
     assert evaluate(directory, *words) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"stepdiff: error: {message.format(directory)}")
+    assert line.startswith(
+        f"stepdiff: error: {message.format(directory, systems=', '.join(SYSTEMS))}"
+    )

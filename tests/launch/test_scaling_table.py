@@ -42,8 +42,8 @@ def test_rows_are_read_from_the_cache(tmp_path):
     assert cells["arguments"] == "2.00"
     assert cells["temporary"] == "0.50"
     assert cells["peak"] == "does not fit"
-    assert cells["PFLOP a step"] == "2.5"
-    assert (cells["tokens a step"], cells["s at 40 %"]) == ("32,768", "1.25")
+    assert cells["PFLOP per step"] == "2.5"
+    assert (cells["tokens per step"], cells["s at 40 %"]) == ("32,768", "1.25")
 
 
 def test_a_row_that_fails_says_why(tmp_path):

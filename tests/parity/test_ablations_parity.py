@@ -77,8 +77,9 @@ def test_peft_opens_the_adapters_on_the_base_model(runs, logits, tmp_path):
 
     out, run = tmp_path / "out", runs["lora"]
     assert main(("convert", "torch", str(run), "--to", str(out))) == 0
-    base = AutoModelForCausalLM.from_pretrained(read_experiment(run).weights.llama)
-    model = PeftModel.from_pretrained(base.float(), out / "adapter")
+    place = read_experiment(run).weights.llama
+    base = AutoModelForCausalLM.from_pretrained(place, dtype=torch.float32)
+    model = PeftModel.from_pretrained(base, out / "adapter")
     assert_close(model.eval(), logits["lora"])
     unloaded = {name: array.shape for name, array in model.named_parameters() if "lora_" in name}
     assert len(unloaded) == len([name for name in _stacks(run) if ".lora." in name]) * 3

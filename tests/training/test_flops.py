@@ -6,6 +6,7 @@ import jax
 import pytest
 
 import configs.stepdiff
+from stepdiff_jax.config import LoraConfig
 from stepdiff_jax.families.llama2 import LLAMA_2_7B, LLAMA_2_70B
 from stepdiff_jax.models.construct import abstract_model
 from stepdiff_jax.training.flops import encoder_flops, layer_weights, step_flops
@@ -44,3 +45,20 @@ def test_encoder_agrees_with_the_compiler():
 def test_features_cost_no_encoder():
     data = dataclasses.replace(EXPERIMENT.data, visual_input="features")
     assert step_flops(dataclasses.replace(EXPERIMENT, data=data)).encoder == 0
+
+
+def test_trained_weights_of_the_language_model_cost_their_gradients():
+    data, llama = EXPERIMENT.data, EXPERIMENT.llama
+    tokens, width = data.batch_rows * data.row_length, llama.width
+    frozen = step_flops(EXPERIMENT).language_model
+    last = dataclasses.replace(EXPERIMENT, trainable=("resampler", "llama.blocks[-2:]"))
+    added = step_flops(last).language_model - frozen
+    assert added == pytest.approx(2 * tokens * 2 * layer_weights(llama))
+    lora = dataclasses.replace(
+        EXPERIMENT,
+        trainable=("resampler", "llama.*lora*"),
+        llama=dataclasses.replace(llama, lora=LoraConfig(rank=8)),
+    )
+    added = step_flops(lora).language_model - frozen
+    # Queries and values are square in the 7B.
+    assert added == pytest.approx(6 * tokens * llama.layers * 2 * 8 * 2 * width)

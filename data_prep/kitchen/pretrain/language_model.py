@@ -22,9 +22,9 @@ from stepdiff_jax.models.llama import Llama
 ROW = RowShape(length=356, videos=1, answers=356)
 ROWS = 16
 NOISE = 0.6
-"""Maximum noise on the prefix's embeddings, relative to their RMS: a resampler's soft tokens are
-never exactly words, and Llama-2, trained on far more text, is robust to that. It grows from zero
-over the second third of a round's steps, once the model can distinguish words."""
+"""Largest noise on the prefix's embeddings, relative to their RMS: soft tokens that a resampler
+writes are never exactly words, and Llama-2, trained on far more text, is robust to that. It grows
+from nothing over the second third of a round's steps, once the model distinguishes words."""
 MIXING = 0.8
 """Maximum share of a neighbouring token's embedding added to each prefix embedding, from the third
 round on: a resampler may write two things into one latent. It grows like the noise."""

@@ -1,1 +1,1 @@
-"""What a dataset is written of: checked files, and shards of records."""
+"""Parts of packing a dataset: checked input files and shards of records."""

@@ -1,7 +1,7 @@
 """Reads and checks the JSON Lines files that a dataset is packed from.
 
-Every line is checked before the first record is written, so that a slip in the last line does not
-cost a night of packing.
+Every line is checked before the first record is written, so that an error in the last line does
+not waste hours of packing.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ from stepdiff_jax.jsonl import JsonLine
 
 @dataclass(frozen=True)
 class ClipSource:
-    """A line of clips.jsonl, and the frames that the frames stage left of it."""
+    """A clip of clips.jsonl and its stored frames."""
 
     id: str
     keystep: str
@@ -38,15 +38,15 @@ class ClipSource:
 
 
 Clips = dict[str, list[ClipSource]]
-"""Split -> its clips, in the order of the file."""
+"""Split -> its clips, in file order."""
 
 
 @dataclass(frozen=True)
 class RecordFiles:
-    """The checked contents of a source directory, each by split; `digests` are SHA-256 by kind.
+    """The checked contents of a source directory by split, and their SHA-256 `digests` by kind.
 
-    `records` holds "pairs", "sequences" and "single" where the source has them. What refers to a
-    clip without frames is left out; `dropped` counts it by kind.
+    `records` has "pairs", "sequences" and "single" if the source does. Records that refer to clips
+    without frames are left out, and `dropped` counts them by kind.
     """
 
     clips: Clips
@@ -56,14 +56,14 @@ class RecordFiles:
 
 
 def read_record_files(source: Path) -> RecordFiles:
-    """Read clips.jsonl and frames.jsonl; pairs, sequences and single.jsonl where they exist.
+    """Read clips.jsonl and frames.jsonl, and pairs, sequences and single.jsonl if they exist.
 
-    Where the filter has left a filtered.jsonl, that is read for pairs.jsonl: beside it, pairs.jsonl
-    is what the pair stage left, without questions.
+    If filtered.jsonl exists, it is read in place of pairs.jsonl, which is then the pair stage's
+    output without questions.
 
     Raises:
-        InputError: a missing or empty file, a missing or wrong field, a clip named twice, a clip id
-            that the record's split of clips.jsonl lacks, nothing with frames.
+        InputError: a file is missing or empty, a field is missing or invalid, a clip appears twice,
+            a record's clip is not in its split of clips.jsonl, or no clip has frames.
     """
     clips, without = _read_clips(source)
     dropped = {"clips": len(without)}
@@ -89,7 +89,7 @@ def read_record_files(source: Path) -> RecordFiles:
                 continue
             splits.setdefault(record.split, []).append(_indexed(line, record, index))
         if not splits:
-            raise InputError(f"{path}: refers to clips without frames only")
+            raise InputError(f"{path}: all records refer to clips without frames")
         records[kind] = splits
         digests[kind] = _digest(*made_of, path)
     return RecordFiles(clips, records, digests, dropped)
@@ -100,16 +100,16 @@ _FORMS: dict[str, tuple[str, type[PackedPair] | type[Sequence]]] = {
     "sequences": (SEQUENCES_FILE, Interleaved),
     "single": (SINGLE_FILE, Single),
 }
-"""Kind of record -> its file, and what a line must hold."""
+"""Kind of record -> its file and the schema of a line."""
 
 
 def _read_clips(source: Path) -> tuple[Clips, set[str]]:
-    """The clips with frames, and the ids of the others."""
+    """The clips with frames, and the ids of those without."""
     frames = read_frames(source)
     clips: Clips = {}
     without: set[str] = set()
     path = source / CLIPS_FILE
-    for _, clip in stream_distinct(path, PackedClip, "is named in line {line} too"):
+    for _, clip in stream_distinct(path, PackedClip, "is also in line {line}"):
         if clip.clip in frames:
             clips.setdefault(clip.split, []).append(
                 ClipSource(
@@ -119,18 +119,18 @@ def _read_clips(source: Path) -> tuple[Clips, set[str]]:
         else:
             without.add(clip.clip)
     if not clips:
-        raise InputError(f"{source / FRAMES_FILE}: has frames of no clip of {CLIPS_FILE}")
+        raise InputError(f"{source / FRAMES_FILE}: has no frames of any clip in {CLIPS_FILE}")
     return clips, without
 
 
 Index = Mapping[str, tuple[str, int]]
-"""Clip id -> its split and its index there."""
+"""Clip id -> its split and its index in that split."""
 
 
 def _indexed(
     line: JsonLine, record: PackedPair | Sequence, index: Index
 ) -> PairRecord | SequenceRecord:
-    """The record with its clips as indices; InputError if its split has no such clip."""
+    """The record with clips as indices; raises InputError if its split lacks a clip."""
     clips = tuple(
         _clip_index(line, field, clip, record.split, index) for field, clip in record.named_clips()
     )
@@ -146,10 +146,10 @@ def _question(question: WeightedQuestion) -> QuestionAnswer:
 
 def _clip_index(line: JsonLine, field: str, name: str, split: str, index: Index) -> int:
     if name not in index:
-        line.fail(field, f"names a clip that {CLIPS_FILE} lacks", name)
+        line.fail(field, f"names a clip that is not in {CLIPS_FILE}", name)
     owner, number = index[name]
     if owner != split:
-        line.fail(field, f"names a clip of split {owner!r} in split {split!r}", name)
+        line.fail(field, f"names a clip of split {owner!r} in a record of split {split!r}", name)
     return number
 
 

@@ -1,4 +1,4 @@
-"""One shard of a dataset: which records it holds, and writing it, in whichever process."""
+"""A shard of a dataset: its records, and writing it in any process."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ from stepdiff_jax.data.records import PairRecord, QuestionAnswer, SequenceRecord
 
 @dataclass(frozen=True)
 class RecordShard:
-    """Records `start` to before `stop` of one kind and split, and the file that they go to.
+    """Records `start` to `stop` (exclusive) of one kind and split, and the file to write.
 
-    Small, so that it travels: who writes the shard reads the records in `source` himself.
+    Small enough to send to a worker, which reads the records from `source` itself.
     """
 
     source: Path
     digest: str
-    """Of what `kind` is packed from, see `RecordFiles`."""
+    """Digest of the source files of `kind`, see `RecordFiles`."""
     kind: str
     split: str
     start: int
@@ -34,7 +34,7 @@ class RecordShard:
 
 
 def by_split(files: RecordFiles, kind: str) -> Mapping[str, Sequence[Any]]:
-    """Split -> its records of `kind`, in the order of the file."""
+    """Split -> its records of `kind`, in file order."""
     return files.clips if kind == "clips" else files.records[kind]
 
 
@@ -43,11 +43,11 @@ def write_shard(
     files: RecordFiles,
     advance: Callable[[int], None] = lambda records: None,
 ) -> None:
-    """Write one shard, the same bytes in every process; its file appears whole or not at all.
+    """Write one shard atomically, with the same bytes in every process.
 
     Args:
         files: the contents of `shard.source`.
-        advance: is told of every record written.
+        advance: called with 1 after every record.
     Raises:
         InputError: a clip's frames cannot be read.
     """
@@ -60,7 +60,7 @@ def write_shard(
             yield number, serializer.serialize_example(features.encode_example(example))
             advance(1)
 
-    # A runner may write one shard twice at a time; what a killed worker left, TFDS removes.
+    # A runner may write the same shard twice at once; TFDS removes what killed workers leave.
     with incomplete_file(epath.Path(shard.path)) as unfinished:
         SortedWriter(tfds.core.FileFormat.ARRAY_RECORD).write(unfinished, serialized())
 

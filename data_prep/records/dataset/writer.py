@@ -1,4 +1,4 @@
-"""Writes a dataset's records so that the same examples give the same bytes in every process."""
+"""Writes records so that the same examples give the same bytes in every process."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -8,10 +8,10 @@ from tensorflow_datasets.proto import tf_example_pb2
 
 
 class SortedWriter(ExampleWriter):
-    """TFDS's own writer, but with a record's fields in the order of their names.
+    """TFDS's writer, with the fields of each record sorted by name.
 
-    TFDS leaves it to protobuf, which orders the fields of a map anew in every process: a run that
-    was killed and started again would leave other bytes than one that was not.
+    By default, protobuf orders the fields of a map differently in every process, so a run that was
+    killed and restarted would write different bytes from an uninterrupted one.
     """
 
     def write(self, path: Any, examples: Iterable[tuple[Any, bytes]]) -> Any:

@@ -1,1 +1,1 @@
-"""Interleaved sequences and single clips."""
+"""Writes interleaved sequences and single clips."""

@@ -1,4 +1,4 @@
-"""Cuts the clips of a video into consecutive groups: by number, or by a budget of tokens (ours)."""
+"""Splits the clips of a video into consecutive groups by number or token budget (ours)."""
 
 import itertools
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ Item = TypeVar("Item")
 
 
 def split_evenly(items: Sequence[Item], most: int) -> list[Sequence[Item]]:
-    """As few consecutive groups of at most `most` items as hold all, their sizes one apart."""
+    """Split into the fewest consecutive groups of at most `most` items, of nearly equal size."""
     groups = -(-len(items) // most)
     edges = [len(items) * number // groups for number in range(groups + 1)]
     return [items[start:end] for start, end in itertools.pairwise(edges)]
@@ -17,14 +17,14 @@ def split_evenly(items: Sequence[Item], most: int) -> list[Sequence[Item]]:
 def split_by_cost(
     items: Sequence[Item], costs: Sequence[int], budget: int, most: int | None = None
 ) -> list[Sequence[Item]]:
-    """As few consecutive groups as hold all, and among these the most even ones.
+    """Split into the fewest consecutive groups within the budget, as evenly as possible.
 
-    Even: the least sum of squared costs. Of equals, the one whose last groups are the shortest.
+    Minimizes the sum of squared costs; among ties, the last groups are the shortest.
 
     Args:
-        costs: of the items, in tokens; each is positive and at most `budget`.
-        budget: what the costs of a group add up to at most.
-        most: items of a group at most; None: any number.
+        costs: costs of the items in tokens, each positive and at most `budget`.
+        budget: maximum total cost of a group.
+        most: maximum items per group; None for no limit.
     """
     # best[end]: groups, squared costs and the start of the last group for the first `end` items.
     best: list[tuple[int, int, int]] = [(0, 0, 0)]
@@ -47,16 +47,16 @@ def split_by_cost(
 def cut_at_gaps(
     items: Sequence[Item], starts: Sequence[float], ends: Sequence[float], longest: float | None
 ) -> list[Sequence[Item]]:
-    """Runs of items in which none starts more than `longest` seconds after all before it ended.
+    """Split items wherever one starts more than `longest` seconds after all before it ended.
 
     Args:
-        starts, ends: of the items, in seconds, in order of start.
-        longest: None: no gap is too long.
+        starts, ends: times of the items in seconds, in order of start.
+        longest: longest gap within a run; None for no limit.
     """
     edges = [0]
     heard = float("-inf")
-    for place, (start, end) in enumerate(zip(starts, ends, strict=True)):
-        if longest is not None and place and start - heard > longest:
-            edges.append(place)
+    for index, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        if longest is not None and index and start - heard > longest:
+            edges.append(index)
         heard = max(heard, end)
     return [items[start:end] for start, end in itertools.pairwise([*edges, len(items)])]

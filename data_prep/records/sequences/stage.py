@@ -1,7 +1,7 @@
 """The sequences stage: interleaved (video, narration) sequences (section 4) and single clips.
 
-Two stages behind one command, on the same rows, one for each video of a split: sequences.jsonl for
-"Interleaved", and single.jsonl for the baseline in AnyMAL's words.
+One command runs two stages on the same rows, one row per video of a split: sequences.jsonl for
+"Interleaved", and single.jsonl for the baseline with AnyMAL's prompt.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -28,20 +28,20 @@ from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.errors import InputError
 
 CLIPS_PER_SEQUENCE = 3
-"""Most clips of a sequence (ours; the paper does not give the length of its sequences)."""
+"""Maximum clips per sequence (ours; the paper does not give its sequence length)."""
 
 LATENTS = 32
-"""Tokens that the resampler makes of a clip (section 4)."""
+"""Resampler latents per clip (section 4)."""
 
 
 @dataclass(frozen=True)
 class SequenceLimits:
-    """How long sequences are; all values are ours.
+    """Limits on the length of sequences; all values are ours.
 
-    clips_per_sequence: None: no bound.
-    tokens: of a sequence, and of a single clip with its prompt; None: not counted.
-    latents: tokens of a clip's video.
-    longest_gap: seconds without a clip that a sequence bridges at most; None: any.
+    clips_per_sequence: None for no limit.
+    tokens: budget of a sequence, and of a single clip with its prompt; None for no limit.
+    latents: tokens per video clip.
+    longest_gap: longest gap between clips of a sequence, in seconds; None for no limit.
     """
 
     clips_per_sequence: int | None = CLIPS_PER_SEQUENCE
@@ -51,7 +51,7 @@ class SequenceLimits:
 
     def __post_init__(self) -> None:
         if self.clips_per_sequence is None and self.tokens is None:
-            raise InputError("sequences need a bound: --clips-per-sequence or --tokens")
+            raise InputError("sequences need a limit: --clips-per-sequence or --tokens")
         if self.clips_per_sequence is not None and self.clips_per_sequence < 2:
             raise InputError(
                 f"--clips-per-sequence must be at least 2, got {self.clips_per_sequence}"
@@ -73,15 +73,14 @@ def write_sequences(
 ) -> dict[str, dict[str, Any]]:
     """Write sequences.jsonl and single.jsonl beside clips.jsonl; returns the summaries by file.
 
-    The clips of a video that have a narration, in order of time, are cut into as few and as even
-    sequences as the limits allow, each clip in one. What is in none is in the quarantine file: a
-    clip without a narration, one that is too long for the budget by itself (nothing is ever
-    truncated), one that remains alone. Every other clip is a single one, too. Sequences go on over
-    clips that are left out.
+    A video's narrated clips, in order of time, are split into as few and as even sequences as the
+    limits allow, each clip in one. The quarantine file has the other clips: those without a
+    narration, too long for the budget (nothing is ever truncated), or alone in their sequence.
+    single.jsonl has all narrated clips within the budget. Sequences may span left-out clips.
 
     Raises:
-        InputError: a budget without a tokenizer or the other way round; clips.jsonl is missing or
-            wrong, or no clip has a narration; see `run_stage`.
+        InputError: a budget without a tokenizer or vice versa, clips.jsonl is missing or invalid,
+            or no clip has a narration; see also `run_stage`.
     """
     limits, shard = limits or SequenceLimits(), shard or Shard()
     budget = _budget(limits, tokenizer)
@@ -98,7 +97,7 @@ def write_sequences(
 
 def _budget(limits: SequenceLimits, tokenizer: Tokenizer | None) -> TokenBudget | None:
     if (limits.tokens is None) != (tokenizer is None):
-        raise InputError("--tokens and --tokenizer go together: the one counts with the other")
+        raise InputError("--tokens and --tokenizer must be given together")
     if limits.tokens is None or tokenizer is None:
         return None
     return TokenBudget(tokenizer, limits.tokens, limits.latents)
@@ -126,16 +125,16 @@ def _run(
         set_aside=lambda row, result: (clip.row() for clip in VideoSequences.of(result).set_aside),
     )
     if not RecordCounts.of(summary).left:
-        # An empty file would be refused by every reader.
+        # All readers reject an empty file.
         shard.path(destination, ".jsonl").unlink(missing_ok=True)
     return summary
 
 
 def _videos(path: Path) -> list[Row]:
-    """The videos of each split with their clips in order of time."""
+    """The videos of each split, with their clips in order of time."""
     videos: dict[tuple[str, str], list[Narrated]] = {}
     spoken = False
-    for _, clip in stream_distinct(path, SpokenClip, "is named in line {line} too"):
+    for _, clip in stream_distinct(path, SpokenClip, "is also in line {line}"):
         narration = clip.narration.strip()
         spoken = spoken or bool(narration)
         narrated = Narrated(clip.clip, clip.start, clip.end, narration)
@@ -179,7 +178,7 @@ def _singles(video: VideoClips, budget: TokenBudget | None) -> VideoSequences:
 
 
 def _spoken(video: VideoClips) -> tuple[list[Narrated], list[LeftOutClip]]:
-    """The clips with a narration, and the others."""
+    """The clips with a narration, and those without."""
     kept = [clip for clip in video.clips if clip.narration]
     silent = [clip for clip in video.clips if not clip.narration]
     return kept, [_left_out(video, clip, "clip has no narration") for clip in silent]
@@ -191,7 +190,7 @@ def _within(
     costs: Mapping[str, int],
     budget: TokenBudget | None,
 ) -> tuple[list[Narrated], list[LeftOutClip]]:
-    """The clips that fit the budget by themselves, and the others."""
+    """The clips that fit the budget on their own, and those that do not."""
     kept, long = [], []
     for clip in clips:
         cost = costs[clip.clip]

@@ -1,4 +1,4 @@
-"""What sequences and single clips cost in tokens, counted with the layout that training has."""
+"""Counts the tokens of sequences and single clips, laid out as in training."""
 
 import hashlib
 from collections.abc import Sequence
@@ -11,10 +11,10 @@ from stepdiff_jax.data.tokenizer import Tokenizer
 
 
 class TokenBudget:
-    """At most `tokens` for a record, where a clip's video has `latents` of them.
+    """A budget of `tokens` per record, of which each clip's video takes `latents`.
 
-    Every text is tokenised by itself, so that a sequence costs what comes before any clip
-    (`start`), and what each clip adds.
+    Texts are tokenised separately, so the cost of a sequence is that of what precedes the clips
+    (`start`) plus what each clip adds.
     """
 
     def __init__(self, tokenizer: Tokenizer, tokens: int, latents: int):
@@ -23,17 +23,17 @@ class TokenBudget:
         self.start = self._sequence([])
 
     def added(self, narration: str) -> int:
-        """What a clip with this narration adds to a sequence."""
+        """Tokens that a clip with this narration adds to a sequence."""
         return self._sequence([narration]) - self.start
 
     def single(self, narration: str) -> int:
-        """A clip by itself, with the prompt's text and the end-of-sequence token."""
+        """Tokens of a single clip, including the prompt and the end-of-sequence token."""
         record = SequenceRecord((0,), (narration,))
         return record_example(record, self._tokenizer, self._latents).length
 
     @property
     def tokenizer_digest(self) -> str:
-        """16 hex digits that tell this tokenizer's file from others."""
+        """Digest of the tokenizer's file, 16 hex digits."""
         return hashlib.sha256(self._tokenizer.path.read_bytes()).hexdigest()[:16]
 
     def _sequence(self, narrations: Sequence[str]) -> int:

@@ -1,1 +1,1 @@
-"""What is seen in a clip, and one step description of it (section 3.2, figure 2)."""
+"""Writes a step description of each clip from what is seen in it (section 3.2, figure 2)."""

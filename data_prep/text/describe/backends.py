@@ -1,4 +1,4 @@
-"""Which captioner and which scores the describe stage uses, by its command's options."""
+"""Opens the describe stage's captioner and scorers from the options of its command."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from stepdiff_jax.data.video import sample_frames
 from stepdiff_jax.errors import InputError
 
 CHECKPOINTS = "checkpoints"
-"""What a run directory has, and a model of transformers has not."""
+"""Subdirectory of a run directory that a transformers model lacks."""
 
 
 def open_sources(
@@ -29,15 +29,15 @@ def open_sources(
     action_scores: str = "",
     grounding: str = "",
 ) -> Sources:
-    """The backends that are named by files (captions, scores) or by models.
+    """Open the backends, named by files (captions, scores) or by models.
 
     Args:
-        root: directory that the videos' paths are relative to.
-        captioner: a run directory of ours, or a model of transformers (directory or name).
-        detector: an OWLv2 of transformers.
+        root: directory that video paths are relative to.
+        captioner: a run directory of ours, or a transformers model (directory or name).
+        detector: an OWLv2 model from transformers.
         grounding: a CONFIG, whose encoder scores actions.
     Raises:
-        InputError: both a file and a model for the same, or a model that cannot be loaded.
+        InputError: a backend has both a file and a model, or a model cannot be loaded.
     """
     for file_name, file, model_name, model in (
         ("captions", captions, "captioner", captioner),
@@ -45,7 +45,9 @@ def open_sources(
         ("action-scores", action_scores, "grounding", grounding),
     ):
         if file and model:
-            raise InputError(f"--{file_name} {file} and --{model_name} {model} exclude each other")
+            raise InputError(
+                f"--{file_name} {file} and --{model_name} {model} are mutually exclusive"
+            )
 
     def frames(clip: StepClip) -> np.ndarray:
         return sample_frames(root / clip.video, clip.start, clip.end, FRAMES).frames

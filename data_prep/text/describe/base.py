@@ -1,4 +1,4 @@
-"""What the describe stage asks of captioners, detectors and grounding models."""
+"""Interfaces of the describe stage's captioners, detectors and grounding models."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
@@ -7,30 +7,30 @@ import numpy as np
 
 
 class Clip(NamedTuple):
-    """A clip's id and its frames, uint8 [T, H, W, 3]; no frames where no backend needs them."""
+    """A clip's id and its frames, uint8 [T, H, W, 3]; None if no backend needs frames."""
 
     id: str
     frames: np.ndarray | None = None
 
 
 class Captions(NamedTuple):
-    """What a captioner says of a clip: sentences on the actions, and phrases for the objects."""
+    """A captioner's output for a clip: sentences about actions, and object phrases."""
 
     actions: tuple[str, ...]
     objects: tuple[str, ...]
 
 
 class Captioner(Protocol):
-    """Says what is done and what is there; it may make things up."""
+    """Describes actions and objects in a clip; may hallucinate."""
 
     def caption(self, clip: Clip) -> Captions:
-        """The captions of one clip."""
+        """Caption one clip."""
         ...
 
 
 class Scorer(Protocol):
-    """Says how well phrases fit a clip: a detector for objects, or grounding for actions."""
+    """Scores how well phrases match a clip: a detector for objects, or grounding for actions."""
 
     def scores(self, clip: Clip, phrases: Sequence[str]) -> list[float]:
-        """One score for each phrase; the greater, the likelier it is there."""
+        """One score per phrase; higher means more likely present."""
         ...

@@ -1,4 +1,4 @@
-"""Captions and scores that another program wrote, as JSON Lines; ours."""
+"""Captions and scores from other programs, as JSON Lines; the formats are ours."""
 
 import math
 from collections.abc import Sequence
@@ -11,9 +11,9 @@ from stepdiff_jax.errors import InputError
 
 
 class CaptionsFile:
-    """Lines `{"clip", "actions": [str], "objects": [str]}`.
+    """Captions from lines `{"clip", "actions": [str], "objects": [str]}`.
 
-    Raises InputError if a line is of another form, and for a clip that the file lacks.
+    Raises InputError if a line is malformed or a requested clip is not in the file.
     """
 
     def __init__(self, path: Path):
@@ -31,9 +31,9 @@ class CaptionsFile:
 
 
 class ScoresFile:
-    """Lines `{"clip", "scores": {phrase: number}}`; a phrase without a score has minus infinity.
+    """Scores from lines `{"clip", "scores": {phrase: number}}`; missing ones are minus infinity.
 
-    Raises InputError if a line is of another form, and for a clip that the file lacks.
+    Raises InputError if a line is malformed or a requested clip is not in the file.
     """
 
     def __init__(self, path: Path):

@@ -1,4 +1,4 @@
-"""Grounds actions by the similarity of our InternVideo's video and text features."""
+"""Grounds actions by the similarity of InternVideo's video and text features."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from stepdiff_jax.inference.encoder import Encoder
 
 
 class InternVideoGrounding:
-    """Cosine similarity of a clip and a phrase."""
+    """Scores phrases by their cosine similarity to a clip."""
 
     def __init__(self, encoder: Encoder):
         self._encoder = encoder

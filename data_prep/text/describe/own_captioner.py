@@ -22,11 +22,11 @@ ACTION_QUESTION = "What does the person do? Answer in a single sentence."
 OBJECT_QUESTION = "Which ingredients and tools are seen? Answer with a list, separated by commas."
 
 SINGLE = "single"
-"""The record set of single videos."""
+"""Name of the single-video records."""
 
 
 class OwnCaptioner:
-    """A model trained on single videos, asked in AnyMAL's words; the questions are ours."""
+    """A model trained on single videos, prompted as in AnyMAL; the questions are ours."""
 
     def __init__(
         self, model: VCLM, tokenizer: Tokenizer, encoder: EncoderConfig, *, new_tokens: int = 48
@@ -36,18 +36,18 @@ class OwnCaptioner:
 
     @classmethod
     def load(cls, directory: Path) -> "OwnCaptioner":
-        """From a run directory of an experiment on single videos.
+        """Load from a run directory of an experiment on single videos.
 
         Raises:
-            InputError: it has no configuration or no trained weights, or was not trained on single
-                videos.
+            InputError: the directory has no configuration or trained weights, or the run was not
+                trained on single videos.
         """
         experiment = read_experiment(directory)
         parts = [source.name for source in experiment.data.mixture]
         if SINGLE not in parts:
             raise InputError(
                 f"{directory}: was trained on {', '.join(parts)}; a captioner needs a run on "
-                f"{SINGLE!r}, such as one of vclm_7b"
+                f"{SINGLE!r}, such as vclm_7b"
             )
         model = trained_model(experiment, directory)
         return cls(model, load_tokenizer(experiment), experiment.encoder)

@@ -1,4 +1,4 @@
-"""The describe stage: clips.jsonl -> one step description for each clip (section 3.2, figure 2)."""
+"""The describe stage: clips.jsonl -> one step description per clip (section 3.2, figure 2)."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -31,27 +31,27 @@ PROMPT = (
     "Describe in one or two sentences what the person does in this step, with which ingredients "
     "and tools and how. Use only what is written above."
 )
-"""Ours: the paper's prompt stands in its supplementary, which is not available."""
+"""Ours: the paper's prompt is in its supplementary material, which is not available."""
 
 LONGEST_DESCRIPTION = 2000
-"""Characters; a longer answer is taken for a model that runs on. Ours."""
+"""Characters; a longer answer counts as a model that failed to stop. Ours."""
 
 
 @dataclass(frozen=True)
 class Sources:
-    """The backends of the stage; what is None adds nothing, or removes nothing."""
+    """The stage's backends; without a captioner nothing is added, without a scorer none removed."""
 
     language_model: LanguageModel
     captioner: Captioner | None = None
     detector: Scorer | None = None
     grounding: Scorer | None = None
     frames: Callable[[StepClip], np.ndarray] | None = None
-    """The frames of a line of clips.jsonl, uint8 [T, H, W, 3]."""
+    """Returns the frames of a clip, uint8 [T, H, W, 3]."""
 
 
 @dataclass(frozen=True)
 class ScoreLimits:
-    """The least scores of what is kept; ours (the paper does not give its own)."""
+    """Minimum scores to keep a phrase; ours (the paper does not give its own)."""
 
     object_score: float = 0.1
     action_score: float = 0.2
@@ -60,7 +60,7 @@ class ScoreLimits:
 def describe_clips(
     sources: Sources, limits: ScoreLimits, clips: Sequence[StepClip]
 ) -> Iterator[Description | Rejected]:
-    """One result for each line of clips.jsonl: what was seen, what was dropped, the description."""
+    """Yield one result per clip: what was seen, what was dropped, and the description."""
     seen = [_seen(sources, limits, clip) for clip in clips]
     prompts = [
         Prompt(_user_text(clip, found), facts={"clip": clip.clip})
@@ -99,7 +99,7 @@ def write_descriptions(
     shard: Shard,
     settings: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Describe the clips of clips.jsonl; returns the summary.
+    """Describe the clips in clips.jsonl; returns the summary.
 
     A clip whose video or captions cannot be read is quarantined.
 
@@ -118,7 +118,7 @@ def write_descriptions(
 
 
 def _seen(sources: Sources, limits: ScoreLimits, clip: StepClip) -> Seen | Rejected:
-    """Captions that were kept, and what was dropped with its score."""
+    """The captions kept, and those dropped with their scores."""
     try:
         shown = Clip(clip.clip, sources.frames(clip) if sources.frames else None)
         captions = sources.captioner.caption(shown) if sources.captioner else Captions((), ())
@@ -137,7 +137,7 @@ def _keep(
     scores = dict(zip(phrases, scorer.scores(clip, phrases), strict=True))
     kept = [phrase for phrase in phrases if scores[phrase] >= least]
     return kept, {
-        # JSON has no infinity: a phrase that was never scored counts as -1e9.
+        # JSON has no infinity, so unscored phrases get -1e9.
         phrase: max(scores[phrase], -1e9)
         for phrase in phrases
         if phrase not in kept

@@ -1,6 +1,6 @@
-"""Captioner and detector from transformers; needs the extra [torch], which it never imports itself.
+"""Captioner and detector from transformers; needs the extra [torch], but never imports torch.
 
-The prompts and the frames that are looked at are ours.
+The prompts and the choice of frames are ours.
 """
 
 from collections.abc import Sequence
@@ -20,20 +20,20 @@ class TransformersCaptioner:
     """BLIP-2, LLaVA, Qwen-VL or any other image-text-to-text model, asked about single frames."""
 
     def __init__(self, model: Any, processor: Any, *, frames: int = 2, new_tokens: int = 40):
-        """Args: frames: how many of a clip are looked at, evenly; new_tokens: for each answer."""
+        """Args: frames: number of frames used, evenly spaced; new_tokens: maximum per answer."""
         self._model = model.eval()
         self._processor, self._frames, self._new_tokens = processor, frames, new_tokens
 
     @classmethod
     def load(cls, path: str | Path, *, frames: int = 2) -> "TransformersCaptioner":
-        """From a directory, or a name that transformers knows."""
+        """Load from a directory or a name that transformers knows."""
         from transformers import AutoModelForImageTextToText, AutoProcessor
 
         model = AutoModelForImageTextToText.from_pretrained(path, dtype="auto")
         return cls(model, AutoProcessor.from_pretrained(path), frames=frames)
 
     def caption(self, clip: Clip) -> Captions:
-        """See `Captioner`: each distinct answer once; objects split at commas."""
+        """See `Captioner`; answers are deduplicated, and objects are split at commas."""
         frames = _some(clip, self._frames)
         actions = [self._answer(frame, ACTION_PROMPT) for frame in frames]
         listed = [self._answer(frame, OBJECT_PROMPT) for frame in frames]
@@ -49,7 +49,7 @@ class TransformersCaptioner:
         return self._processor.decode(new, skip_special_tokens=True).strip()
 
     def _text(self, prompt: str) -> str:
-        """In the model's chat form; models without one (BLIP-2) are asked as they were trained."""
+        """The prompt in the model's chat template, or BLIP-2's format if it has none."""
         if not getattr(self._processor, "chat_template", None):
             return f"Question: {prompt} Answer:"
         content = [{"type": "image"}, {"type": "text", "text": prompt}]
@@ -58,23 +58,23 @@ class TransformersCaptioner:
 
 
 class TransformersDetector:
-    """OWLv2: a phrase's score is its best box in any of the frames that are looked at."""
+    """OWLv2; a phrase's score is that of its best box in any of the frames used."""
 
     def __init__(self, model: Any, processor: Any, *, frames: int = 2):
-        # Without gradients; torch.no_grad would need torch here.
+        # Disables gradients without importing torch for torch.no_grad.
         self._model = model.eval().requires_grad_(False)
         self._processor, self._frames = processor, frames
 
     @classmethod
     def load(cls, path: str | Path, *, frames: int = 2) -> "TransformersDetector":
-        """From a directory, or a name that transformers knows."""
+        """Load from a directory or a name that transformers knows."""
         from transformers import AutoModelForZeroShotObjectDetection, AutoProcessor
 
         model = AutoModelForZeroShotObjectDetection.from_pretrained(path)
         return cls(model, AutoProcessor.from_pretrained(path), frames=frames)
 
     def scores(self, clip: Clip, phrases: Sequence[str]) -> list[float]:
-        """See `Scorer`: probabilities."""
+        """See `Scorer`; the scores are probabilities."""
         if not phrases:
             return []
         texts = [[f"a photo of {phrase}" for phrase in phrases]]
@@ -88,8 +88,8 @@ class TransformersDetector:
 
 def _some(clip: Clip, count: int) -> list[np.ndarray]:
     assert clip.frames is not None
-    places = np.linspace(0, len(clip.frames) - 1, min(count, len(clip.frames)))
-    return [clip.frames[round(place)] for place in places]
+    positions = np.linspace(0, len(clip.frames) - 1, min(count, len(clip.frames)))
+    return [clip.frames[round(position)] for position in positions]
 
 
 def _distinct(texts: Sequence[str]) -> tuple[str, ...]:

@@ -1,1 +1,1 @@
-"""Rules that remove what a language model made up in its questions and answers; all of it ours."""
+"""Rules that remove made-up questions and answers of a language model; all of it ours."""

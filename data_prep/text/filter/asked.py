@@ -1,4 +1,4 @@
-"""What a rule of the filter is given, and what it gives."""
+"""Input and output of the filter's rules."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from data_prep.text.filter.words import content
 
 
 class Asked(NamedTuple):
-    """A question with its answer, the descriptions of the pair, and what was kept before it."""
+    """A question with its answer, the pair's descriptions, and the questions kept before it."""
 
     question: str
     answer: str
@@ -17,32 +17,32 @@ class Asked(NamedTuple):
     candidate: str
     """Description of the second video."""
     earlier: tuple[tuple[str, str], ...] = ()
-    """(question, answer) of the same pair."""
+    """(question, answer) pairs kept earlier for the same pair of clips."""
 
     @property
     def exclusive(self) -> tuple[frozenset[str], frozenset[str]]:
-        """Content stems of the first description only, and of the second only."""
+        """Content stems that only the first description has, and those only the second has."""
         first, second = content(self.reference), content(self.candidate)
         return first - second, second - first
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What the rules measure against; all of it ours."""
+    """Thresholds of the rules; all values are ours."""
 
     unknown_words: int = 0
-    """So many content words of question and answer may stand in neither description."""
+    """How many content words of a question and answer may appear in neither description."""
     known_words: tuple[str, ...] = ()
-    """Words that need not stand in a description, such as names of categories."""
+    """Words that need not appear in a description, such as names of categories."""
     duplicate_overlap: float = 0.9
-    """Two answers are duplicates from this share of common words on (intersection over union)."""
+    """Two answers with at least this intersection over union of words are duplicates."""
     question_words: tuple[int, int] = (3, 60)
     answer_words: tuple[int, int] = (3, 120)
-    """Least and most words; an answer that starts with yes or no, or only names a video, may be
-    shorter."""
+    """Minimum and maximum number of words; an answer that starts with yes or no, or names a video,
+    may be shorter."""
     topics: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Topic -> its words: lets `contradicts_description` check "the same tool" against them."""
+    """Topic -> its words, for `contradicts_description` to check claims like "the same tool"."""
 
 
 Rule = Callable[[Asked, Thresholds], str]
-"""The words that speak against a question and its answer, or "" if none do."""
+"""Returns the words that violate the rule, or "" if there are none."""

@@ -1,8 +1,8 @@
-"""What an answer says of which video, read from its wording; ours.
+"""Parses what an answer says about which video; ours.
 
-A clause belongs to the video that it names ("the first video", "video 2"). Where no video is named
-but two things are contrasted, the thing before "instead of" is the candidate's, as in the
-benchmark's captions (section 4); "spoon and whisk" with no video at all is taken respectively.
+A clause refers to the video that it names ("the first video", "video 2"). If no video is named but
+two things are contrasted, what precedes "instead of" is the candidate's, as in the benchmark's
+captions (section 4). Without any video, "spoon and whisk" is read respectively.
 """
 
 import re
@@ -40,7 +40,7 @@ _NEGATION = re.compile(r"\b(?:not|no|never|without|lacks?|absent|neither)\b|n't\
 
 
 class Claim(NamedTuple):
-    """Content stems that an answer ascribes to a video (or to both), or denies of it."""
+    """Content stems that an answer attributes to one video or both, or denies."""
 
     side: int
     words: frozenset[str]
@@ -48,7 +48,7 @@ class Claim(NamedTuple):
 
 
 def marked(text: str) -> str:
-    """The text with its mentions of videos, contrasts and clause ends as marks in angle brackets.
+    """The text with mentions of videos, contrasts and clause ends replaced by marks.
 
     <0> the reference, <1> the candidate, <2> both, <o> the other; <x> a contrast; <s> the end of a
     clause, <c> a comma.
@@ -60,17 +60,17 @@ def marked(text: str) -> str:
 
 
 def sides(text: str) -> frozenset[int]:
-    """The videos that a text names."""
+    """The videos that a text mentions."""
     return frozenset(int(mark) for mark in re.findall(r"<([012])>", marked(text)))
 
 
 def contrasts(text: str) -> bool:
-    """Whether two things are set against each other ("instead of", "rather than", ...)."""
+    """Whether two things are contrasted ("instead of", "rather than", ...)."""
     return "<x>" in marked(text)
 
 
 def claims(answer: str) -> list[Claim]:
-    """Clause by clause, what is said of a video; clauses of no certain video are left out."""
+    """What each clause says about a video; clauses without a clear video are left out."""
     text = marked(answer)
     named = bool(re.search(r"<[012]>", text))
     side = None if named or "<x>" not in text else CANDIDATE
@@ -96,7 +96,7 @@ def claims(answer: str) -> list[Claim]:
 
 
 def listed(answer: str) -> list[tuple[str, str]]:
-    """The stems of "spoon and whisk", pair by pair, in an answer that names no video."""
+    """Pairs of stems as in "spoon and whisk", in an answer that names no video."""
     text = marked(answer)
     if re.search(r"<[012ox]>", text):
         return []

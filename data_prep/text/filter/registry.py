@@ -1,4 +1,4 @@
-"""The rules by name, and what they say of a question."""
+"""The rules by name, and their objections to a question."""
 
 from collections.abc import Sequence
 
@@ -27,12 +27,12 @@ RULES: dict[str, Rule] = {
         contradicts_description,
     )
 }
-"""In the order in which a removal is put down to them."""
+"""Rules by name; a removal is attributed to the first rule violated."""
 
 
 def objections(
     asked: Asked, thresholds: Thresholds, rules: Sequence[str] = tuple(RULES)
 ) -> dict[str, str]:
-    """Rule -> its words, for every rule that speaks against; the first is the one that counts."""
+    """Violated rules, each with the offending words; the removal is attributed to the first."""
     found = {name: RULES[name](asked, thresholds) for name in RULES if name in rules}
     return {name: words for name, words in found.items() if words}

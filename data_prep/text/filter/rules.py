@@ -1,4 +1,4 @@
-"""The filter's rules, each a pure function by name; all of them ours (the paper names none)."""
+"""The filter's rules, each a pure function; all of them ours (the paper gives none)."""
 
 import re
 
@@ -42,7 +42,7 @@ _OPEN_END |= {"for", "from", "than", "instead", "while", "whereas", "but", "rath
 
 
 def mentions_description(asked: Asked, _: Thresholds) -> str:
-    """Talks about "the description" or "the transcript", which a viewer does not have."""
+    """Mentions "the description" or "the transcript", which a viewer does not have."""
     return _found(_META, asked.question, asked.answer)
 
 
@@ -52,7 +52,7 @@ def not_mentioned(asked: Asked, _: Thresholds) -> str:
 
 
 def one_video(asked: Asked, _: Thresholds) -> str:
-    """Can be answered from one video: no comparison in the answer, and none asked for."""
+    """Can be answered from one video: neither the question nor the answer compares."""
     question, answer = asked.question, asked.answer
     first, second = asked.exclusive
     said = content(answer)
@@ -68,17 +68,17 @@ def one_video(asked: Asked, _: Thresholds) -> str:
 
 
 def found_nowhere(asked: Asked, thresholds: Thresholds) -> str:
-    """Mentions things that are found in neither description."""
+    """Mentions things that appear in neither description."""
     known = content(asked.reference) | content(asked.candidate)
     known |= GENERAL.union(*(map(stem, tokens(word)) for word in thresholds.known_words))
     said = content(asked.question) | content(asked.answer)
-    # YES and NO, as the ranking question asks for them, are no things.
+    # YES and NO, which the ranking question asks for, are not things.
     unknown = sorted(word for word in said - known if not is_number(word) and word != "yes")
     return ", ".join(unknown) if len(unknown) > thresholds.unknown_words else ""
 
 
 def contradicts_description(asked: Asked, thresholds: Thresholds) -> str:
-    """Ascribes to a video what only the other's description has, or denies what its own has."""
+    """Attributes to a video what only the other's description has, or denies what its own has."""
     exclusive = asked.exclusive
     wrong: set[str] = set()
     for claim in claims(asked.answer):
@@ -95,7 +95,7 @@ def contradicts_description(asked: Asked, thresholds: Thresholds) -> str:
 
 
 def wrong_order(asked: Asked, _: Thresholds) -> str:
-    """Takes the first video for the second: more is ascribed to the wrong one than to its own."""
+    """Swaps the videos: more words are attributed to the wrong video than to the correct one."""
     exclusive = asked.exclusive
     said: tuple[set[str], set[str]] = (set(), set())
     for claim in claims(asked.answer):
@@ -105,13 +105,13 @@ def wrong_order(asked: Asked, _: Thresholds) -> str:
         for side in (REFERENCE, CANDIDATE):
             said[side].add(pair[side])
     wrong = [said[side] & exclusive[1 - side] for side in (REFERENCE, CANDIDATE)]
-    right = [said[side] & exclusive[side] for side in (REFERENCE, CANDIDATE)]
-    swapped = len(wrong[0]) + len(wrong[1]) > len(right[0]) + len(right[1])
+    correct = [said[side] & exclusive[side] for side in (REFERENCE, CANDIDATE)]
+    swapped = len(wrong[0]) + len(wrong[1]) > len(correct[0]) + len(correct[1])
     return ", ".join(sorted(wrong[0] | wrong[1])) if swapped and all(wrong) else ""
 
 
 def duplicate(asked: Asked, thresholds: Thresholds) -> str:
-    """Says again what another question of the pair said before it."""
+    """Repeats an earlier question of the pair."""
     own = _asked_words(asked.question, asked.answer)
     for question, answer in asked.earlier:
         other = _asked_words(question, answer)
@@ -121,7 +121,7 @@ def duplicate(asked: Asked, thresholds: Thresholds) -> str:
 
 
 def length(asked: Asked, thresholds: Thresholds) -> str:
-    """Is too short, too long, or cut off in the middle of a sentence."""
+    """Is too short, too long, or truncated mid-sentence."""
     question, answer = tokens(asked.question), tokens(asked.answer)
     least, most = thresholds.answer_words
     if _VERDICT.match(asked.answer) or sides(asked.answer):
@@ -141,10 +141,10 @@ def _found(pattern: re.Pattern[str], *texts: str) -> str:
 
 
 def _rates(answer: str) -> bool:
-    """Every part ends with a number: "4 out of 5", "tools 2, actions 5"."""
+    """Whether every part ends with a number: "4 out of 5", "tools 2, actions 5"."""
     return all(re.search(r"\d\W*$", part) for part in re.split("[,;]", answer))
 
 
 def _asked_words(question: str, answer: str) -> frozenset[str]:
-    """The question's words apart from the answer's: "YES" to two questions is no duplicate."""
+    """Words of question and answer, kept apart: "YES" to two questions is not a duplicate."""
     return frozenset({f"? {word}" for word in tokens(question)} | set(tokens(answer)))

@@ -1,4 +1,4 @@
-"""The filter stage: questions.jsonl -> the pairs that training reads, and what was removed."""
+"""The filter stage: questions.jsonl -> pairs for training, with the questions kept and removed."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from stepdiff_jax.errors import InputError
 
 
 def filter_questions(pair: AskedPair, thresholds: Thresholds, rules: Sequence[str]) -> FilteredPair:
-    """The questions that no rule speaks against; the others are `removed`."""
+    """Keep the questions that violate no rule; the others are `removed`."""
     kept: list[Row] = []
     removed: list[Row] = []
     earlier: tuple[tuple[str, str], ...] = ()
@@ -41,17 +41,17 @@ def write_filtered(
     thresholds: Thresholds,
     rules: Sequence[str] = tuple(RULES),
 ) -> dict[str, Any]:
-    """Filter `questions`; a pair with no question left goes to the quarantine file.
+    """Filter `questions`; pairs without remaining questions go to the quarantine file.
 
-    Returns the summary; its counts hold `kept`, `removed` and `removed by RULE` (the first rule
-    that speaks against a question counts).
+    Returns the summary, whose counts include `kept`, `removed` and `removed by RULE` (the first
+    rule that a question violates).
 
     Raises:
-        InputError: an unknown rule, a file that cannot be read, or a line that lacks a field.
+        InputError: a rule is unknown, the file cannot be read, or a line lacks a field.
     """
     unknown = sorted(set(rules) - set(RULES))
     if unknown:
-        raise InputError(f"field 'rules': unknown {unknown}; there are {', '.join(RULES)}")
+        raise InputError(f"--rules: unknown {unknown}; known: {', '.join(RULES)}")
     return run_stage(
         [dict(line.fields) for line, _ in stream_lines(questions, AskedPair)],
         AskedPair,

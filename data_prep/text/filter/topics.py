@@ -1,7 +1,7 @@
-"""Checks "the same tool" and "no difference in tools" against lists of words by topic; ours.
+"""Checks claims like "the same tool" or "no difference in tools" against words by topic; ours.
 
-Without such lists the filter cannot know which words of a description are tools. With them (from a
-taxonomy, say) a claim that something is the same or different is compared with the descriptions.
+Without word lists, the filter cannot know which words of a description are tools. With them (for
+example from a taxonomy), claims that something is the same or different are checked.
 """
 
 import re
@@ -17,7 +17,7 @@ _ASKS_SAME = r"\bthe same {topic}"
 
 
 class Topics:
-    """Topic -> stems of the words that belong to it."""
+    """Maps each topic to the stems of its words."""
 
     def __init__(self, words: Mapping[str, Sequence[str]]):
         self.stems = {
@@ -26,19 +26,19 @@ class Topics:
         }
 
     def differs(self, topic: str, first: str, second: str) -> bool | None:
-        """Whether two texts name other things of a topic; None where one of them names none."""
+        """Whether two texts name different things of a topic; None if either names none."""
         known = self.stems[topic]
         named = [known & {stem(token) for token in tokens(text)} for text in (first, second)]
         return named[0] != named[1] if all(named) else None
 
 
 def topic_error(topics: Topics, question: str, answer: str, first: str, second: str) -> str:
-    """The claim of a question and its answer that two descriptions speak against, or ""."""
+    """The claim of a question and answer that the two descriptions contradict, or ""."""
     for topic in topics.stems:
         differs = topics.differs(topic, first, second)
         if differs is None:
             continue
-        # "ingredients" may be a topic of its own beside "ingredient".
+        # "ingredients" may be a separate topic from "ingredient".
         plural = "" if f"{topic}s" in topics.stems else "(?:es|s)?"
         name = re.escape(topic) + plural + _END
         claim = _claim(name, question.lower(), answer.lower())
@@ -48,7 +48,7 @@ def topic_error(topics: Topics, question: str, answer: str, first: str, second: 
 
 
 def _claim(name: str, question: str, answer: str) -> bool | None:
-    """Whether a topic (its name as a pattern) is said to differ or to be the same; None: unsaid."""
+    """Whether a topic (its name as a pattern) is claimed to differ; None if nothing is claimed."""
 
     def says(pattern: str, text: str) -> bool:
         return bool(re.search(pattern.format(topic=name), text))

@@ -1,7 +1,7 @@
-"""Which words of a sentence carry content, in a form that compares "chopped" and "chopping".
+"""Content words of a sentence, as stems so that "chopped" and "chopping" match.
 
-Small on purpose: no tagger and no dictionary, so that every decision of the filter can be traced
-to a list in this file. All of it is ours.
+Deliberately small: without a tagger or dictionary, every decision of the filter can be traced to a
+list in this file. All of it is ours.
 """
 
 import functools
@@ -57,7 +57,7 @@ _ENDINGS = ("ing", "ed", "es", "s")
 
 @functools.lru_cache(1 << 14)
 def stem(word: str) -> str:
-    """A word without the ending of its plural, participle or past: "slicing" and "slices" agree."""
+    """A word without plural, participle or past endings, so that "slicing" and "slices" match."""
     for ending in _ENDINGS:
         root = word.removesuffix(ending)
         if root != word and len(root) >= 3 and _VOWELS & set(root) and not root.endswith("ss"):
@@ -77,12 +77,12 @@ def tokens(text: str) -> list[str]:
 
 _STOP = frozenset(_FUNCTION.split())
 GENERAL = frozenset(stem(word) for word in f"{_COMPARISON} {_VERBS} {_TOPICS}".split())
-"""Stems that say how a video is talked about, and name nothing that must be seen in it."""
+"""Stems for talking about videos in general, which name nothing that must be seen."""
 
 
 @functools.lru_cache(1 << 10)
 def content(text: str) -> frozenset[str]:
-    """Stems of the words that name something to see; numbers count, for they may differ."""
+    """Stems of the words that name something visible; includes numbers, as they may differ."""
     return frozenset(_content(text))
 
 
@@ -95,5 +95,5 @@ def _content(text: str) -> Iterator[str]:
 
 
 def is_number(word: str) -> bool:
-    """Whether a word of `content` counts things."""
+    """Whether a word of `content` is a number."""
     return word in _NUMBERS or word.isdigit()

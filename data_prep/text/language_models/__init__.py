@@ -1,1 +1,1 @@
-"""Language models that data_prep asks for text, behind one protocol; all of it ours."""
+"""Language models that write text for data_prep, behind one protocol; all of it ours."""

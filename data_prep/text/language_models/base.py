@@ -1,4 +1,4 @@
-"""What a stage asks of a language model."""
+"""The interface of language models."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -6,15 +6,15 @@ from typing import Protocol
 
 
 class LanguageModelError(Exception):
-    """One prompt got no answer; a stage quarantines its record with this reason."""
+    """A prompt got no answer; the stage quarantines the record with this reason."""
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """A request's system text and what the user says.
+    """A system prompt and a user message.
 
-    `facts` names the record ("clip", or "reference" and "candidate"), for models that know more of
-    it than the prompt says; the models here look at the texts alone.
+    `facts` identifies the record ("clip", or "reference" and "candidate") for models that know
+    more about it than the prompt; the models here use only the texts.
     """
 
     user: str
@@ -24,7 +24,7 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Completion:
-    """A model's answer, and the tokens that it cost (0 where the model does not say)."""
+    """A model's answer and its token counts (0 if the model does not report them)."""
 
     text: str
     prompt_tokens: int = 0
@@ -32,12 +32,12 @@ class Completion:
 
 
 class LanguageModel(Protocol):
-    """Answers prompts; the answer to one prompt does not depend on those around it.
+    """Answers prompts; each answer is independent of the other prompts.
 
-    A model may also have an attribute `settings`, a mapping that JSON can hold: what its answers
-    depend on, as a stage's summary records it.
+    A model may also have an attribute `settings`, a JSON-serializable mapping of what its answers
+    depend on, which is recorded in a stage's summary.
     """
 
     def complete(self, prompts: Sequence[Prompt]) -> Iterator[Completion | LanguageModelError]:
-        """One answer, or the error in its place, for each prompt, in order."""
+        """Yield one answer or error per prompt, in order."""
         ...

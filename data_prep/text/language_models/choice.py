@@ -1,4 +1,4 @@
-"""The language model that the options of a command name."""
+"""Opens the language model chosen by a command's options."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -12,11 +12,11 @@ from stepdiff_jax.errors import InputError
 
 
 def open_model(options: ModelOptions) -> LanguageModel:
-    """The language model that the options name.
+    """Open the language model that the options name.
 
     Raises:
-        InputError: an unknown kind, an endpoint without a name, an unknown CONFIG, or a plug-in
-            that cannot be loaded (see `open_plugin`).
+        InputError: the kind or CONFIG is unknown, an endpoint has no name, or a plug-in cannot be
+            loaded (see `open_plugin`).
     """
     if ":" in options.kind:
         return open_plugin(options)
@@ -26,15 +26,15 @@ def open_model(options: ModelOptions) -> LanguageModel:
         )
     if options.options:
         raise InputError(
-            f"--model.options {' '.join(options.options)}: --model.kind {options.kind} has none"
+            f"--model.options {' '.join(options.options)}: --model.kind {options.kind} takes none"
         )
     return _open_endpoint(options) if options.kind == "endpoint" else _open_own(options)
 
 
 def model_settings(options: ModelOptions, model: LanguageModel) -> dict[str, Any]:
-    """What a stage records of its language model, and must be the same when it goes on.
+    """What a stage records about its language model, and requires to be the same on resume.
 
-    A plug-in's model may have an attribute `settings`, which is recorded in place of the options.
+    If the model has an attribute `settings`, it is recorded instead of the options.
 
     Raises:
         InputError: the attribute is not a mapping.
@@ -49,9 +49,9 @@ def model_settings(options: ModelOptions, model: LanguageModel) -> dict[str, Any
 
 def _open_endpoint(options: ModelOptions) -> LanguageModel:
     if not options.name:
-        raise InputError("field 'name' is missing: the model that the endpoint serves")
-    taken = ("base_url", "new_tokens", "temperature", "concurrency", "timeout", "attempts")
-    fields = {name: value for name, value in asdict(options).items() if name in taken}
+        raise InputError("--model.name is missing: the model that the endpoint serves")
+    accepted = ("base_url", "new_tokens", "temperature", "concurrency", "timeout", "attempts")
+    fields = {name: value for name, value in asdict(options).items() if name in accepted}
     return Endpoint(model=options.name, **fields)
 
 

@@ -1,4 +1,4 @@
-"""Any OpenAI-compatible endpoint (`POST BASE/chat/completions`), with the standard library only."""
+"""Client for OpenAI-compatible endpoints (`POST BASE/chat/completions`), in pure Python."""
 
 import http.client
 import json
@@ -16,7 +16,7 @@ from data_prep.text.language_models.base import Completion, LanguageModelError, 
 from stepdiff_jax.errors import InputError
 
 _PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
-"""Statuses after which the same request may succeed."""
+"""HTTP statuses after which a retry may succeed."""
 _MOST_WAIT = 60.0
 _LONGEST_REASON = 200
 
@@ -25,23 +25,23 @@ _LONGEST_REASON = 200
 class Endpoint:
     """A served model.
 
-    Raises InputError where `base_url` is no http address.
+    Raises InputError if `base_url` is not an http(s) URL.
     """
 
     base_url: str
-    """Up to and with /v1."""
+    """URL up to and including /v1."""
     model: str
     new_tokens: int = 512
     temperature: float = 0.0
     concurrency: int = 8
-    """Requests that are under way at once."""
+    """Maximum number of concurrent requests."""
     timeout: float = 120.0
-    """Seconds that one request may stay silent."""
+    """Seconds without a response before a request fails."""
     attempts: int = 5
     first_wait: float = 1.0
-    """Seconds before the second attempt; doubled for each further one, up to a minute."""
+    """Seconds before the second attempt; doubles with each further one, up to a minute."""
     key_variable: str = "OPENAI_API_KEY"
-    """Environment variable of the key; none is sent where it is not set."""
+    """Environment variable with the API key; if unset, no key is sent."""
 
     def __post_init__(self) -> None:
         if not self.base_url.startswith(("http://", "https://")):
@@ -65,7 +65,7 @@ class Endpoint:
                 reason = f"status {error.code}: {_shortened(error)}"
                 if error.code not in _PASSING:
                     break
-            # OSError: refused, reset or timed out.
+            # OSError: connection refused, reset or timed out.
             except (OSError, ValueError, http.client.HTTPException) as error:
                 reason = f"{type(error).__name__}: {error}"
         return LanguageModelError(f"no answer from the endpoint ({reason[:_LONGEST_REASON]})")
@@ -92,7 +92,7 @@ class Endpoint:
 
 
 def _completion(reply: Any) -> Completion:
-    """Raises ValueError where the reply is not what the protocol says."""
+    """Parse a reply; raises ValueError if it does not follow the protocol."""
     try:
         text = reply["choices"][0]["message"]["content"]
         usage = reply.get("usage") or {}
@@ -107,7 +107,7 @@ def _completion(reply: Any) -> Completion:
 
 
 def _jitter() -> float:
-    """Clients that failed together must not come back together."""
+    """Random factor, so that clients that failed together do not retry together."""
     return random.uniform(0.8, 1.2)
 
 

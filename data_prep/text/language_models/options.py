@@ -1,4 +1,4 @@
-"""Which language model a stage asks and how, as options of its command."""
+"""Command options for the language model of a stage."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,27 +6,27 @@ from typing import Any
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """The language model, and how it is asked."""
+    """The language model and its settings."""
 
     kind: str = "endpoint"
     """endpoint: a served model; own: the frozen language model of a CONFIG; MODULE:FUNCTION: a
     plug-in."""
     base_url: str = "http://localhost:8000/v1"
-    """Of the endpoint, up to and with /v1."""
+    """URL of the endpoint, up to and including /v1."""
     name: str = ""
-    """The endpoint's model, or the CONFIG."""
+    """The endpoint's model, or a CONFIG."""
     new_tokens: int = 512
     temperature: float = 0.0
     concurrency: int = 8
-    """Requests that are under way at once."""
+    """Maximum number of concurrent requests."""
     timeout: float = 120.0
-    """Seconds that one request may stay silent."""
+    """Seconds without a response before a request fails."""
     attempts: int = 5
-    """Requests until an endpoint's failure counts."""
+    """Maximum attempts per request to an endpoint."""
     options: tuple[str, ...] = ()
-    """NAME=VALUE of a plug-in's own options."""
+    """Options of a plug-in, NAME=VALUE."""
 
     def settings(self) -> dict[str, Any]:
-        """What answers depend on: not how fast or how often a model is asked."""
+        """Options that the answers depend on, without those for speed and retries."""
         fields = {name: getattr(self, name) for name in ("kind", "name", "new_tokens")}
         return {**fields, "temperature": self.temperature}

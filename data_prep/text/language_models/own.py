@@ -11,7 +11,7 @@ from stepdiff_jax.models.vclm import VCLM
 
 
 class OwnLanguageModel:
-    """The frozen language model of an experiment, greedy, in its family's chat template."""
+    """The frozen language model of an experiment, decoded greedily with its chat template."""
 
     def __init__(
         self, model: VCLM, tokenizer: Tokenizer, *, new_tokens: int = 512, batch_rows: int = 8
@@ -20,9 +20,9 @@ class OwnLanguageModel:
         self._new_tokens, self._batch_rows = new_tokens, batch_rows
 
     def complete(self, prompts: Sequence[Prompt]) -> Iterator[Completion | LanguageModelError]:
-        """See `LanguageModel`; batches of `batch_rows` prompts."""
-        # Batches in the order of the prompts: a stage writes down each answer as it comes.
-        # A row for each prompt: they share a sentence, and every new token pays for its whole row.
+        """See `LanguageModel`; runs batches of `batch_rows` prompts."""
+        # In the order of the prompts, as a stage writes each answer when it arrives.
+        # One row per prompt: they share only a sentence, and every new token costs its whole row.
         for start in range(0, len(prompts), self._batch_rows):
             answers = generate(
                 self._model,

@@ -1,4 +1,4 @@
-"""A language model that a user brings: a function that is named as MODULE:FUNCTION."""
+"""Loads a user's language model from a function named MODULE:FUNCTION."""
 
 import inspect
 from collections.abc import Sequence
@@ -13,30 +13,30 @@ KIND, OPTIONS = "--model.kind", "--model.options"
 
 
 def open_plugin(options: ModelOptions) -> LanguageModel:
-    """The model that FUNCTION of `options.kind`, MODULE:FUNCTION, gives.
+    """Open the model returned by the function that `options.kind` names as MODULE:FUNCTION.
 
-    It is called with the options themselves (new_tokens, temperature, ...) and, by name, with the
-    NAME=VALUE of `options.options`, whose values are strings.
+    The function is called with the options (new_tokens, temperature, ...) and with each NAME=VALUE
+    of `options.options` as a keyword argument with a string value.
 
     Raises:
-        InputError: no such module or function, options that it does not take, an exception of its
-            own, or something that is not a `LanguageModel`.
+        InputError: the module or function does not exist, does not accept the options, raises an
+            exception, or returns something that is not a `LanguageModel`.
     """
     named, values = options.kind, _by_name(options.options)
     function = load_named(named, KIND)
     if not callable(function):
-        raise InputError(f"{KIND} {named}: must be a function, is {shorten(function)}")
+        raise InputError(f"{KIND} {named}: must be a function, got {shorten(function)}")
     try:
         inspect.signature(function).bind(options, **values)
     except TypeError as error:
         raise InputError(f"{OPTIONS} of {named}: {error}") from error
     try:
         model = function(options, **values)
-    except Exception as error:  # whatever a user's function does
+    except Exception as error:  # a user's function may raise anything
         raise plugin_error(named, KIND, error) from error
     if not callable(getattr(model, "complete", None)):
         raise InputError(
-            f"{KIND} {named}: must give an object with a method complete(prompts), gave "
+            f"{KIND} {named}: must return an object with a method complete(prompts), got "
             f"{shorten(model)}"
         )
     return model

@@ -1,1 +1,1 @@
-"""Pairs of clips of one keystep."""
+"""Pairs clips of the same keystep."""

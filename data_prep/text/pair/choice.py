@@ -1,7 +1,7 @@
-"""Which clips of one keystep are paired: the most similar first, up to the caps.
+"""Chooses pairs of clips of one keystep: the most similar first, up to the limits.
 
-The pairs are taken greedily, as if all of them were sorted. They are never all in memory: they are
-gone through in blocks, as often as it takes, and only the best of those that are left are kept.
+Pairs are chosen greedily, as if all of them were sorted, without holding all in memory: passes over
+blocks of pairs, as many as needed, keep only the best remaining ones.
 """
 
 from collections import Counter
@@ -16,29 +16,29 @@ from data_prep.similarity.base import Embed, Vectors, cosines
 from stepdiff_jax.errors import InputError
 
 BLOCK = 1 << 20
-"""Pairs that are compared at once."""
+"""Pairs compared at once."""
 
 KEPT = 1 << 22
-"""Pairs that are kept for sorting, 8 bytes each; a keystep with more is gone through again."""
+"""Pairs kept for sorting, 8 bytes each; a keystep with more needs further passes."""
 
 CHUNK = 1 << 14
-"""Pairs that are looked at one by one until those of used-up clips are left out again."""
+"""Pairs handled one by one before those of used-up clips are dropped again."""
 
 STEPS = 10_000
-"""Similarities are compared in steps of 1 / STEPS, so that ties are broken by the file's order."""
+"""Similarities are rounded to 1 / STEPS, so that ties are broken by file order."""
 
 REASONS = ("", "not similar enough", "too similar", "same description", "evaluation pair",
            "one video")  # fmt: skip
-"""Why a pair is not taken; of several, the last one counts."""
+"""Why a pair is not taken; if several apply, the last one counts."""
 
 
 @dataclass(frozen=True)
 class PairLimits:
-    """Which pairs are taken; all values are ours.
+    """Limits on the pairs; all values are ours.
 
-    lowest, highest: similarity from the one on, below the other.
-    per_clip: pairs that a clip is in at most; per_keystep: pairs of a keystep at most. Each pair is
-        written both ways, as reference and as candidate.
+    lowest, highest: bounds of similarity, inclusive and exclusive.
+    per_clip, per_keystep: maximum pairs per clip and per keystep. Each pair is written in both
+        orders, with either clip as the reference.
     """
 
     lowest: float = 0.3
@@ -69,11 +69,11 @@ def choose_pairs(
     embed: Embed | None,
     dropped: Counter[str],
 ) -> list[tuple[int, int, float]]:
-    """Places of the two clips and their similarity; the most similar pairs first.
+    """Indices of the two clips and their similarity; the most similar pairs first.
 
     Args:
-        embed: None to take clips without looking at their descriptions; the similarity is then 1.
-        dropped: pairs that were not taken are counted here by reason.
+        embed: None to ignore the descriptions; the similarity is then 1.
+        dropped: filled with counts of pairs not taken, by reason.
     """
     pairs = _Pairs(group, limits, exclude, embed)
     counts = np.zeros(len(REASONS), np.int64)
@@ -96,7 +96,7 @@ def choose_pairs(
 
 
 class _Pairs:
-    """The pairs of a group. A pair's key is an integer; more similar pairs have smaller ones."""
+    """The pairs of a group. A pair's key is an integer, smaller for more similar pairs."""
 
     def __init__(
         self,
@@ -111,17 +111,17 @@ class _Pairs:
         self._texts = np.unique([one.text for one in group], return_inverse=True)[1]
         clips = [one.clip for one in group]
         self._kept_out = np.array([exclude.keeps_out(clip) for clip in clips])
-        place = {clip: number for number, clip in enumerate(clips)}
+        index = {clip: number for number, clip in enumerate(clips)}
         evaluated = [
-            (place[clip], place[other])
+            (index[clip], index[other])
             for clip in clips
             for other in exclude.partners(clip)
-            if other in place
+            if other in index
         ]
         self._evaluated = np.array(evaluated, np.int64).reshape(-1, 2)
 
     def keys(self, counts: np.ndarray) -> Iterator[np.ndarray]:
-        """Keys of the pairs that may be taken, int64, in blocks; `counts` grows by REASONS."""
+        """Keys of the eligible pairs, int64, in blocks; adds to `counts`, indexed as REASONS."""
         height = max(1, BLOCK // max(1, self.number))
         for start in range(0, self.number, height):
             stop = min(start + height, self.number)
@@ -133,23 +133,23 @@ class _Pairs:
             counts += np.bincount(reasons, minlength=len(REASONS))
             good = reasons == 0
             one, other = one[good], other[good]
-            place = (one + start) * self.number + other + start
-            yield (STEPS - levels[one, other]) * self.number**2 + place
+            index = (one + start) * self.number + other + start
+            yield (STEPS - levels[one, other]) * self.number**2 + index
 
     def ends(self, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Places of both clips, and the similarity in steps."""
-        level, place = np.divmod(keys, self.number**2)
-        return place // self.number, place % self.number, STEPS - level
+        """Indices of both clips, and the similarity in steps."""
+        level, index = np.divmod(keys, self.number**2)
+        return index // self.number, index % self.number, STEPS - level
 
     def _levels(self, start: int, stop: int) -> np.ndarray:
-        """Similarities of clips `start` to `stop` with those from `start` on, in steps."""
+        """Similarities of clips `start` to `stop` to those from `start` on, in steps."""
         if self._vectors is None:
             return np.full((stop - start, self.number - start), STEPS, np.int64)
         found = cosines(self._vectors[start:stop], self._vectors[start:])
         return np.rint(found.astype(np.float64) * STEPS).astype(np.int64)
 
     def _reasons(self, start: int, stop: int, levels: np.ndarray) -> np.ndarray:
-        """Places in REASONS."""
+        """Index into REASONS for each pair."""
         reasons = np.zeros(levels.shape, np.int8)
 
         def mark(reason: str, where: np.ndarray) -> None:
@@ -172,7 +172,7 @@ class _Pairs:
 
 
 def _behind(keys: np.ndarray, pairs: _Pairs, free: np.ndarray, last: int) -> np.ndarray:
-    """The keys behind `last` of pairs whose clips are both free."""
+    """The keys after `last` of pairs whose clips are both free."""
     keys = keys[keys > last]
     one, other, _ = pairs.ends(keys)
     return keys[free[one] & free[other]]
@@ -181,7 +181,7 @@ def _behind(keys: np.ndarray, pairs: _Pairs, free: np.ndarray, last: int) -> np.
 def _first_keys(
     blocks: Iterator[np.ndarray], pairs: _Pairs, free: np.ndarray, last: int
 ) -> tuple[np.ndarray, bool]:
-    """The `KEPT` smallest keys behind `last` of free clips, sorted; and whether these are all."""
+    """The `KEPT` smallest keys after `last` of free clips, sorted, and whether these are all."""
     kept, complete = np.zeros(0, np.int64), True
     for keys in blocks:
         kept = np.concatenate([kept, _behind(keys, pairs, free, last)])
@@ -197,7 +197,7 @@ def _take(
     used: np.ndarray,
     taken: list[tuple[int, int, float]],
 ) -> int:
-    """Take pairs in the order of their keys, which grows `used` and `taken`; the last key seen."""
+    """Take pairs in order of their keys, updating `used` and `taken`; returns the last key seen."""
     for start in range(0, len(keys), CHUNK):
         chunk = _behind(keys[start : start + CHUNK], pairs, used < limits.per_clip, -1)
         ends = (values.tolist() for values in pairs.ends(chunk))

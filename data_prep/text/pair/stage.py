@@ -1,4 +1,4 @@
-"""Pairs of clips of one keystep whose descriptions are similar but not the same (section 3.2)."""
+"""The pair stage: clips of one keystep with similar but different descriptions (section 3.2)."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,12 +30,12 @@ def write_pairs(
 ) -> dict[str, Any]:
     """clips.jsonl and descriptions.jsonl -> `destination`; returns (and writes) the summary.
 
-    The records of the stage are the keysteps (of a split), and the clips that are set aside: those
-    without a description, with an id of another form, or with one that was there before. Without
-    `descriptions` nothing is compared: pairs are taken in the file's order, up to the caps.
+    The input records are the keysteps of each split, and the quarantined clips: those without a
+    description, or with a malformed or duplicate id. Without `descriptions`, nothing is compared
+    and pairs are taken in file order, up to the limits.
 
     Args:
-        settings: what says which `embed` it is.
+        settings: identifies `embed`.
     Raises:
         InputError: a file cannot be read, or a line lacks a field.
     """
@@ -77,7 +77,7 @@ def _paired(
 
 
 def _lines(row: Row, result: Row) -> Iterator[Row]:
-    """Each pair both ways."""
+    """Each pair in both orders."""
     group = KeystepClips.of(row)
     clips = [clip for clip, _ in group.clips]
     for one, other, similarity in KeystepPairs.of(result).pairs:
@@ -92,9 +92,9 @@ def _lines(row: Row, result: Row) -> Iterator[Row]:
 
 
 def _rows(clips: Path, descriptions: Path | None) -> tuple[list[Row], dict[str, Rejected]]:
-    """The clips that are set aside, with the reasons, and the keysteps with their clips in order.
+    """Rows of the quarantined clips and of the keysteps with their clips, and the problems by key.
 
-    Lines are read one at a time: of 87,740 clips, what is not needed here would fill a gigabyte.
+    Reads lines one at a time: the unneeded fields of 87,740 clips would fill a gigabyte.
     """
     described = stream_lines(descriptions, DescribedClip) if descriptions else ()
     texts = {clip.clip: clip.description for _, clip in described}

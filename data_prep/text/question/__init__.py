@@ -1,1 +1,1 @@
-"""Questions and answers about pairs, and reading them out of a model's text."""
+"""Generates questions and answers about pairs, and parses them from a model's text."""

@@ -1,4 +1,4 @@
-"""Reads questions and answers out of what a language model wrote; ours."""
+"""Parses questions and answers from a language model's text; ours."""
 
 import json
 import re
@@ -20,14 +20,14 @@ _FENCE = re.compile(r"```(?:json)?\s*(.*?)```", re.DOTALL)
 
 
 def parse_questions(text: str, count: int) -> list[tuple[str, str]]:
-    """(question, answer) of the first `count` pairs in a model's text.
+    """Parse the first `count` pairs (question, answer) in a model's text.
 
-    JSON (a list of objects, or an object that holds one, bare or fenced), lines that start with
-    Q: and A: (or Question 1:, **Answer:** ...), and numbered questions with their answers behind
-    the question mark or in the lines below are read.
+    Accepts JSON (a list of objects, or an object with one, bare or fenced), lines that start with
+    Q: and A: (or Question 1:, **Answer:** ...), and numbered questions with their answers after
+    the question mark or on the following lines.
 
     Raises:
-        InputError: fewer than `count` pairs, or a pair with an empty side.
+        InputError: there are fewer than `count` pairs, or a question or answer is empty.
     """
     pairs = _json_pairs(text) or _labelled_pairs(text) or _numbered_pairs(text)
     if len(pairs) < count:
@@ -42,7 +42,7 @@ def parse_questions(text: str, count: int) -> list[tuple[str, str]]:
 def _json_pairs(text: str) -> list[tuple[str, str]]:
     fenced = _FENCE.search(text)
     body = fenced[1] if fenced else text
-    starts = [place for place in (body.find("["), body.find("{")) if place >= 0]
+    starts = [index for index in (body.find("["), body.find("{")) if index >= 0]
     for start in sorted(starts):
         try:
             value, _ = json.JSONDecoder().raw_decode(body[start:])
@@ -79,7 +79,7 @@ def _labelled_pairs(text: str) -> list[tuple[str, str]]:
             side = pairs[-1][1]
             side.append(match[1])
         elif not line.strip():
-            # What follows an answer after an empty line is the model's own remark.
+            # Text after an answer and an empty line is a remark of the model.
             side = None if pairs and side is pairs[-1][1] and any(side) else side
         elif side is not None:
             side.append(line)

@@ -1,4 +1,4 @@
-"""Questions and answers about pairs of described clips, from a language model (section 3.2)."""
+"""The question stage: a language model writes questions about pairs of clips (section 3.2)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -38,14 +38,14 @@ FORMAT = "\nWrite each pair as two lines, one that starts with Q: and one that s
 """Ours: the paper does not say how it read the pairs."""
 
 RETRY = "\nYour last answer could not be read ({error}). It was:\n{answer}\nWrite it again."
-"""Ours; behind the same prompt."""
+"""Ours; appended to the same prompt."""
 
 QUESTIONS = 3
 _LONGEST_RETRY = 2000
 
 
 def question_prompt(reference: str, candidate: str) -> str:
-    """The paper's prompt about two step descriptions, with our line on the form."""
+    """The paper's prompt about two step descriptions, with our line on the format."""
     texts = (text.strip().rstrip(".") for text in (reference, candidate))
     return PROMPT.format(**dict(zip(("reference", "candidate"), texts))) + FORMAT
 
@@ -53,9 +53,9 @@ def question_prompt(reference: str, candidate: str) -> str:
 def ask_questions(
     model: LanguageModel, pairs: Sequence[DescribedPair], *, attempts: int = 2
 ) -> Iterator[Answered | Rejected]:
-    """One result for each pair: the questions, the model's own text, and the tokens it cost.
+    """Yield one result per pair: the questions, the model's raw text, and its cost.
 
-    Answers that cannot be read are asked for again, with the error, up to `attempts` times in all.
+    If an answer cannot be parsed, asks again with the error, up to `attempts` times in total.
     """
     prompts = [_prompt(pair) for pair in pairs]
     results: dict[int, Answered | Rejected] = {}
@@ -95,9 +95,9 @@ def write_questions(
     settings: Mapping[str, Any],
     attempts: int = 2,
 ) -> dict[str, Any]:
-    """The question stage: pairs.jsonl and descriptions.jsonl -> `destination`; its summary.
+    """Run the question stage: pairs.jsonl and descriptions.jsonl -> `destination`; its summary.
 
-    A pair with a clip that has no description is quarantined.
+    Pairs with a clip without a description are quarantined.
 
     Raises:
         InputError: a file cannot be read, or a line lacks a field.

@@ -20,9 +20,9 @@ print(model.log_likelihood(answer_ids=processor.answer_ids("YES"), **asked))
 """
 
 
-def model_card(run: Path, experiment: Experiment, step: int, base: str | None) -> str:
-    """Markdown, with the metrics from the run's results.json if it exists."""
-    language_model = "in this directory" if base is None else f"not included; loaded from {base}"
+def model_card(run: Path, experiment: Experiment, step: int, place: str | None) -> str:
+    """Markdown; metrics are those of the run's results.json, if it has one."""
+    language_model = "in this directory" if place is None else f"not included; loaded from {place}"
     parts = [
         f"# {experiment.name}",
         "A StepDiff model (arXiv 2404.16222): it answers questions about two videos of the same "

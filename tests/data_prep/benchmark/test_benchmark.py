@@ -250,6 +250,6 @@ def test_annotations_without_an_instance(tmp_path):
         Difference("a_0_1", f"b{number}_0_1", "mix", "Actions", (), number + 1)
         for number in range(4)
     ]
-    with pytest.raises(InputError, match="the annotations give no instance of diffcap"):
+    with pytest.raises(InputError, match="the annotations yield no instance of diffcap"):
         write_benchmark(rows, tmp_path)
     assert not list(tmp_path.iterdir())

@@ -111,7 +111,7 @@ def test_negatives_are_nearest_by_the_similarity_that_is_asked_for(tmp_path):
 def test_annotations_without_an_instance_say_why(tmp_path, rows, capsys):
     assert benchmark(tmp_path, [{**row, "score": 3} for row in rows]) == 2
     error = capsys.readouterr().err
-    assert "give no instance of diffrank; left out: {'more than one tie': 100}" in error
+    assert "yield no instance of diffrank; left out: {'more than one tie': 100}" in error
     assert not list((tmp_path / "out").glob("*_dataset.jsonl"))
     assert benchmark(tmp_path, rows, "--hard", "2") == 2
 
@@ -126,7 +126,7 @@ RANK = {"reference": "a_0_1", "targets": ["b_0_1", "c_0_1", "d_0_1", "e_0_1"], "
         ({"scores": [5, 5, 2, 2]}, "more than one tie: [5, 5, 2, 2]"),
         ({"scores": [6, 3, 2, 1]}, "from 0 to 5, got [6, 3, 2, 1]"),
         ({"scores": [5, 3, 2]}, "a list of 4"),
-        ({"targets": ["b_0_1"] * 4}, "one clip twice"),
+        ({"targets": ["b_0_1"] * 4}, "a duplicate clip"),
         ({"targets": ["b", "c_0_1", "d_0_1", "e_0_1"]}, "clip id must be"),
     ],
 )
@@ -135,7 +135,7 @@ def test_wrong_lines_are_counted_and_the_first_is_named(tmp_path, capsys, change
     write_jsonl(path, [RANK, {**RANK, **change}, RANK, {**RANK, **change}])
     assert main(["prep", "validate", str(path), "--task", "diffrank"]) == 2
     error = capsys.readouterr().err
-    assert "2 of 4 lines are wrong; the first" in error
+    assert "2 of 4 lines are invalid; the first" in error
     assert "line 2" in error
     assert problem in error
 

@@ -236,7 +236,7 @@ def test_stored_frames_are_read_back(tmp_path):
         ({"video": None}, "field 'video' is missing"),
         ({"start": "1"}, "field 'start' must be a finite number, got '1'"),
         ({"end": True}, "field 'end' must be a finite number, got True"),
-        ({"clip": "train-0_0_1.5"}, "field 'clip' is named twice"),
+        ({"clip": "train-0_0_1.5"}, "field 'clip' appears twice"),
     ],
 )
 def test_a_wrong_line_is_named(tmp_path, changes, message):

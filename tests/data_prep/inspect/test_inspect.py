@@ -141,14 +141,12 @@ def test_the_counts_of_shards_are_added_up_and_missing_stages_are_named(source):
     text = " ".join(page.text.split())
     for part in ("17 clips", "15 descriptions", "descriptions: clip cannot be read", "11.8 %"):
         assert part in text
-    assert (
-        "Not run, or without a summary here: frames, pairs, questions, sequences, single." in text
-    )
+    assert "Not run, or no summary found: frames, pairs, questions, sequences, single." in text
     assert "filtered, questions: found_nowhere" in text
     assert f"clips: {EVIL}" in text
     assert page.tags.count("svg") == 2
     (source / "descriptions.2-of-2.summary.json").unlink()
-    assert "counts are parts: descriptions (1 of 2)" in shown(source, sample=0).text
+    assert "counts are partial: descriptions (1 of 2)" in shown(source, sample=0).text
 
 
 def test_a_whole_summary_is_not_added_to_its_shards(source):
@@ -159,7 +157,9 @@ def test_a_whole_summary_is_not_added_to_its_shards(source):
     for name in ("descriptions.summary.json", "clips.summary.json"):
         (source / name).unlink()
     summary(source / "descriptions.1-of-3.summary.json", 1, 1, {})
-    with pytest.raises(InputError, match=r"descriptions has summaries of \[2, 3\] shards"):
+    with pytest.raises(
+        InputError, match=r"descriptions has summaries of runs with \[2, 3\] shards"
+    ):
         read_counts(source)
 
 
@@ -183,7 +183,7 @@ def test_the_page_works_as_far_as_the_stages_came(source):
     rows = read_lines(source / "pairs.jsonl")
     write_lines(source / "pairs.jsonl", [{**row, "questions": []} for row in rows])
     text = shown(source, sample=2).text
-    assert "no questions were asked yet" in text
+    assert "no questions have been generated yet" in text
     assert text.count("No questions yet.") == 2
     assert text.count("not described") == 4
     (source / "frames.jsonl").unlink()
@@ -196,7 +196,7 @@ def test_the_page_works_as_far_as_the_stages_came(source):
     (source / "clips.jsonl").unlink()
     assert "clips.jsonl does not have this clip" in shown(source, sample=2).text
     (source / "pairs.jsonl").unlink()
-    assert "There are no pairs yet." in shown(source).text
+    assert "No pairs yet." in shown(source).text
 
 
 def test_a_seed_gives_the_same_page_and_another_seed_another(source):
@@ -222,7 +222,7 @@ def test_bad_input_is_named(source, tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     for more, message in (
         ([str(tmp_path / "nowhere")], "nowhere: no such directory"),
-        ([str(tmp_path / "empty")], "holds no file of the stages"),
+        ([str(tmp_path / "empty")], "has no output of any stage"),
         ([str(source), "--sample", "-1"], "--sample must not be negative, got -1"),
     ):
         assert main([*command, *more]) == 2

@@ -52,7 +52,7 @@ def test_no_other_text_holds_a_value():
 @given(scenes, scenes, categories, contrasts)
 def test_the_true_caption_names_all_four_attributes(first, second, category, contrast):
     caption = language.difference_caption(first, second, category, contrast)
-    right, asked = language.right_attributes(caption, first, second, category)
+    right, asked = language.correct_attributes(caption, first, second, category)
     assert asked == 4
     if score(first, second, category) == 5:
         assert caption == f"{language.NO_DIFFERENCE} in {category}"
@@ -69,7 +69,7 @@ def test_a_caption_the_wrong_way_round_is_right_only_where_both_are_the_same(
     caption = language.difference_caption(second, first, category, contrast)
     if score(first, second, category) < 5:
         shared = sum(first.word(name) == second.word(name) for name in CATEGORIES[category])
-        right, _ = language.right_attributes(caption, first, second, category)
+        right, _ = language.correct_attributes(caption, first, second, category)
         assert right == 2 * shared
 
 
@@ -78,7 +78,7 @@ def test_a_caption_the_wrong_way_round_is_right_only_where_both_are_the_same(
 def test_words_of_other_categories_earn_nothing(first, second, category):
     other = next(name for name in CATEGORIES if name != category)
     caption = language.difference_caption(first, second, other)
-    assert language.right_attributes(caption, first, second, category) == (0, 4)
+    assert language.correct_attributes(caption, first, second, category) == (0, 4)
 
 
 def test_a_caption_without_a_contrast_is_about_the_candidate():

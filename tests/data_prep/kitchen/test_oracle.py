@@ -168,7 +168,7 @@ def test_annotations_tell_the_truth(annotations, by_id):
         assert row["score"] == score(first.scene, second.scene, row["category"])
         assert (row["captions"] == []) == (row["score"] == 5)
         for caption in row["captions"]:
-            right = language.right_attributes(caption, first.scene, second.scene, row["category"])
+            right = language.correct_attributes(caption, first.scene, second.scene, row["category"])
             assert right == (4, 4)
         assert len(set(row["captions"])) == len(row["captions"])
 
@@ -212,5 +212,5 @@ def test_truth_is_read_by_split(clips, tmp_path):
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert read_truth(path, "train") == clips[1::2]
     assert read_truth(path, "test") == clips[::2]
-    with pytest.raises(InputError, match=r"truth\.jsonl: field 'split': no clip of 'validation'"):
+    with pytest.raises(InputError, match=r"truth\.jsonl: field 'split': no clips of 'validation'"):
         read_truth(path, "validation")

@@ -71,19 +71,24 @@ def test_only_clips_are_required(source, tmp_path):
 @pytest.mark.parametrize(
     ("file", "number", "changes", "message"),
     [
-        ("clips", 2, {"clip": "train-0_0_1.5"}, "field 'clip' is named in line 1 too"),
+        ("clips", 2, {"clip": "train-0_0_1.5"}, "field 'clip' is also in line 1"),
         ("frames", 3, {"sha256": None}, "field 'sha256' is missing"),
         ("frames", 3, {"times": ["0"]}, "field 'times' must hold numbers only"),
-        ("frames", 2, {"clip": "train-0_0_1.5"}, "field 'clip' is named twice"),
+        ("frames", 2, {"clip": "train-0_0_1.5"}, "field 'clip' appears twice"),
         ("clips", 4, {"keystep": None}, "field 'keystep' is missing"),
         ("clips", 4, {"split": "train-1"}, "field 'split' must be a word"),
         (
             "pairs",
             7,
             {"reference": "no_0_1"},
-            r"names a clip that clips\.jsonl lacks, got 'no_0_1'",
+            r"names a clip that is not in clips\.jsonl, got 'no_0_1'",
         ),
-        ("pairs", 7, {"split": "validation"}, "a clip of split 'train' in split 'validation'"),
+        (
+            "pairs",
+            7,
+            {"split": "validation"},
+            "a clip of split 'train' in a record of split 'validation'",
+        ),
         ("pairs", 7, {"questions": []}, "field 'questions' must be a non-empty list"),
         ("pairs", 7, {"questions": ["q"]}, "field 'questions' must hold objects, got 'q'"),
         ("pairs", 7, {"questions": [{"question": "q"}]}, "field 'answer' is missing"),
@@ -122,7 +127,7 @@ def test_damaged_frames_are_named_and_nothing_half_written_stays(source, tmp_pat
     data = bytearray(file.read_bytes())
     data[700] ^= 1
     file.write_bytes(data)
-    with pytest.raises(InputError, match=r"train-2_0_1\.5\.tar: is not the file that"):
+    with pytest.raises(InputError, match=r"train-2_0_1\.5\.tar: does not match its SHA-256"):
         pack(source, tmp_path / "packed")
     assert not list((tmp_path / "packed").rglob("*.array_record*"))
     with pytest.raises(InputError, match="no dataset here"):
@@ -156,7 +161,9 @@ def test_what_refers_to_a_clip_without_frames_is_left_out_and_counted(source, tm
 def test_frames_are_needed(source, tmp_path):
     other = {"clip": "x_0_1", "file": "f", "sha256": "0", "times": [0], "decoder": ""}
     write_lines(source / "frames.jsonl", [other])
-    with pytest.raises(InputError, match=r"frames\.jsonl: has frames of no clip of clips\.jsonl"):
+    with pytest.raises(
+        InputError, match=r"frames\.jsonl: has no frames of any clip in clips\.jsonl"
+    ):
         pack(source, tmp_path / "packed")
     (source / "frames.jsonl").unlink()
     with pytest.raises(InputError, match=r"frames\.jsonl: no such file \(stepdiff prep frames"):

@@ -49,7 +49,7 @@ def test_damaged_frames_are_named_and_a_second_run_ends_the_same(source, tmp_pat
     frames = source / "frames/train-2/train-2_0_1.5.tar"
     whole = frames.read_bytes()
     frames.write_bytes(whole[:-1])
-    with pytest.raises(InputError, match=r"^[^\n]*train-2_0_1\.5\.tar: is not the file that"):
+    with pytest.raises(InputError, match=r"^[^\n]*train-2_0_1\.5\.tar: does not match its SHA-256"):
         pack_with_beam(source, tmp_path / "beam", "DirectRunner", shard_records=5)
     with pytest.raises(InputError, match="no dataset here"):
         open_records(tmp_path / "beam", "clips", "train")

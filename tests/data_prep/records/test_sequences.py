@@ -274,7 +274,7 @@ def test_other_settings_are_an_error_and_the_same_ones_do_nothing(tmp_path, caps
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     main(command)
     assert before == {path: path.read_bytes() for path in tmp_path.iterdir()}
-    assert "sequences: is done" in capsys.readouterr().err
+    assert "sequences: already done" in capsys.readouterr().err
     assert main([*command, "--longest-gap", "5"]) == 2
     assert "was made with longest_gap = None, not 5.0" in capsys.readouterr().err
 
@@ -287,9 +287,9 @@ def test_bad_input_is_named(tmp_path, tokenizer):
         SequenceLimits(tokens=0)
     with pytest.raises(InputError, match="--longest-gap must not be negative, got nan"):
         SequenceLimits(longest_gap=float("nan"))
-    with pytest.raises(InputError, match="--tokens and --tokenizer go together"):
+    with pytest.raises(InputError, match="--tokens and --tokenizer must be given together"):
         write_sequences(tmp_path, tokenizer=tokenizer)
-    with pytest.raises(InputError, match="sequences need a bound"):
+    with pytest.raises(InputError, match="sequences need a limit"):
         SequenceLimits(None)
     with pytest.raises(InputError, match=r"clips\.jsonl: cannot be read"):
         write_sequences(tmp_path)
@@ -300,5 +300,5 @@ def test_bad_input_is_named(tmp_path, tokenizer):
     with pytest.raises(InputError, match="line 2: field 'start' must be a finite number, got None"):
         write_sequences(tmp_path)
     write_lines(path, [clip("a", 0), clip("a", 0)])
-    with pytest.raises(InputError, match="line 2: field 'clip' is named in line 1 too"):
+    with pytest.raises(InputError, match="line 2: field 'clip' is also in line 1"):
         write_sequences(tmp_path)

@@ -158,7 +158,7 @@ STEP = (2, "step_annotations", 0)
     ("annotations", "message"),
     [
         (changed(0, "recording_id", value=7), "recording 1: field 'recording_id' must be a string"),
-        (changed(0, "recording_id", value="1_2"), "video '1_2': field 'recording_id' is there tw"),
+        (changed(0, "recording_id", value="1_2"), "video '1_2': field 'recording_id' appears tw"),
         (changed(2, "activity_id", value="1"), "video '1_10': field 'activity_id' must be an int"),
         (changed(2, "step_annotations", value={}), "video '1_10': field 'step_annotations' must "),
         (changed(*STEP, "start_time", value="1"), "video '1_10': field 'start_time' must be a fin"),
@@ -229,7 +229,7 @@ def test_a_source_that_judges_nothing_has_no_differences(tmp_path, capsys):
     files = ["--annotations", str(write_htstep(tmp_path / "htstep"))]
     out = ["--destination", str(tmp_path / "d.jsonl")]
     assert main(["prep", "differences", "--source", "htstep", *files, *out]) == 2
-    assert "does not say which steps were done wrong" in capsys.readouterr().err
+    assert "does not annotate errors in steps" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(

@@ -285,7 +285,7 @@ def test_a_second_import_does_nothing_and_another_one_is_an_error(tmp_path, vide
     before = {path: path.read_bytes() for path in out.iterdir()}
     imported([ITEM], videos, out)
     assert before == {path: path.read_bytes() for path in out.iterdir()}
-    with pytest.raises(InputError, match="was made of other input"):
+    with pytest.raises(InputError, match="was made from other input"):
         imported([changed(segments=[[0, 1], [0, 1]])], videos, out)
     with pytest.raises(InputError, match="no such directory of video files"):
         import_llava(out / "llava.json", tmp_path / "nowhere", out)

@@ -63,9 +63,15 @@ def test_htstep_is_the_same_by_either_flag(tmp_path):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ("", "--htstep is missing; or --source NAME --annotations DIR"),
-        ("--htstep a --annotations b", "--htstep a: goes without --source and --annotations"),
-        ("--htstep a --source llava", "--htstep a: goes without --source and --annotations"),
+        ("", "either --htstep DIR or --source NAME --annotations DIR is needed"),
+        (
+            "--htstep a --annotations b",
+            "--htstep a: cannot be combined with --source or --annotations",
+        ),
+        (
+            "--htstep a --source llava",
+            "--htstep a: cannot be combined with --source or --annotations",
+        ),
         ("--source other --annotations a", "--source 'other': must be one of captaincook4d, hts"),
     ],
 )

@@ -96,8 +96,8 @@ def test_actions_below_the_score_are_dropped_with_their_cosines(directory, tmp_p
             "--captioner {}/pairs",
             "pairs: was trained on pairs; a captioner needs a run on 'single'",
         ),
-        ("--captioner {0}/single --captions {0}/captions.jsonl", "exclude each other"),
-        ("--grounding kitchen --action-scores {}/captions.jsonl", "exclude each other"),
+        ("--captioner {0}/single --captions {0}/captions.jsonl", "are mutually exclusive"),
+        ("--grounding kitchen --action-scores {}/captions.jsonl", "are mutually exclusive"),
         ("--grounding nonsense", "nonsense"),
     ],
 )

@@ -216,9 +216,9 @@ def test_other_settings_or_input_are_an_error_and_the_same_again_is_nothing(tmp_
         (["--per-clip", "0"], "--per-clip must be positive"),
         (["--exclude", "none.jsonl"], "none.jsonl: cannot be read"),
         (["--shard", "5/4"], "--shard 5/4"),
-        (["--similarity", "internvideo"], "--lowest and --highest are missing"),
-        (["--similarity", "transformers"], "--similarity-model is missing: a model"),
-        (["--similarity-model", "x"], "--similarity-model x: --similarity words has no model"),
+        (["--similarity", "internvideo"], "internvideo needs --lowest and --highest"),
+        (["--similarity", "transformers"], "transformers needs --similarity-model: a "),
+        (["--similarity-model", "x"], "--similarity-model x: --similarity words takes no model"),
     ],
 )
 def test_bad_input_is_one_line(tmp_path, capsys, flags, message):

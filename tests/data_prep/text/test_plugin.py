@@ -102,11 +102,11 @@ def test_a_model_may_say_what_is_recorded_of_it(directory):
             ("echo_plugin:other",),
             "--model.kind echo_plugin:other: module 'echo_plugin' has no 'other'",
         ),
-        (("echo_plugin:number",), "--model.kind echo_plugin:number: must be a function, is 3"),
+        (("echo_plugin:number",), "--model.kind echo_plugin:number: must be a function, got 3"),
         (
             ("echo_plugin:nothing",),
-            "--model.kind echo_plugin:nothing: must give an object with a method "
-            "complete(prompts), gave None",
+            "--model.kind echo_plugin:nothing: must return an object with a method "
+            "complete(prompts), got None",
         ),
         (
             ("echo_plugin:fails",),
@@ -127,7 +127,7 @@ def test_a_model_may_say_what_is_recorded_of_it(directory):
         ),
         (
             ("endpoint", "--model.options", "word=a"),
-            "--model.options word=a: --model.kind endpoint has none",
+            "--model.options word=a: --model.kind endpoint takes none",
         ),
     ],
 )

@@ -112,7 +112,7 @@ def test_what_is_done_is_not_asked_again_nor_written_over(kitchen, tmp_path, cap
         )
         write_jsonl(tmp_path / "clips.jsonl", clips[:2])
         assert main(command(at)) == 2
-        assert "d.summary.json: was made of other input" in capsys.readouterr().err
+        assert "d.summary.json: was made from other input" in capsys.readouterr().err
         write_jsonl(tmp_path / "clips.jsonl", clips)
         assert len(served.prompts) == 3
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
