@@ -115,7 +115,7 @@ class Checkpoints:
 
         Args:
             trainable, opt_state: trees of arrays, or of ShapeDtypeStructs with shardings.
-            metadata: of the model that asks. Its fingerprint is not compared if it is None.
+            metadata: of the requesting model. A fingerprint of None is not compared.
         Raises:
             InputError: it was saved by another model: its metadata, or an array's name or shape,
                 differs.

@@ -161,8 +161,8 @@ class Llama(nnx.Module):
 
         def layer(carry: tuple, inputs: tuple) -> tuple[tuple, None]:
             (x, cache), (block, index) = carry, inputs
-            # Of a mask that does not hang on the loop's state, JAX spreads a copy over all heads
-            # ahead of the loop, and [B, heads, L, S] stays in memory throughout.
+            # If the mask did not depend on the loop's state, JAX would broadcast it over all heads
+            # before the loop and keep [B, heads, L, S] in memory throughout.
             x, tied = jax.lax.optimization_barrier((constrain(x, "rows"), mask))
             return block(x, tables, tied, cache, index, slot), None
 

@@ -1,10 +1,10 @@
 """FLOPs of one training step, counted analytically: XLA counts a loop's body only once.
 
-The convention for a frozen language model of N weights (embedding left out, head at answers only):
-2N a token forward and 2N for the gradient of activations make 4N; no weight has a gradient. Of n
-weights of it that are trained, the gradient is a further 2n; m weights of adapters take 6m. What
-is computed twice because it was not kept (remat) is a further 2N and stands apart. Attention's own
-products are counted too. One multiplication and addition are two FLOPs.
+The convention for a frozen language model of N weights (without the embedding; head at answers
+only): 2N per token forward and 2N for the gradient of the activations, 4N in total; frozen weights
+have no gradient. If n of the weights are trained, their gradient adds 2n; m adapter weights cost
+6m. Rematerialisation adds 2N, counted separately. Attention's own products are included. A
+multiply-add is two FLOPs.
 """
 
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ from stepdiff_jax.trainable import LAST_BLOCKS, is_trained, last_layers
 class StepFlops:
     """FLOPs of one step over the whole mesh, padding included.
 
-    language_model: 4N a token, with the head at answer places; more if some of it is trained.
-    rematerialisation: the second forward pass of the layers, 0 without `llama.remat`.
-    encoder: forward only, 0 where features are read.
-    resampler: three times its forward pass, for it is trained.
+    language_model: 4N per token, with the head at answer tokens only; more if parts are trained.
+    rematerialisation: the layers' second forward pass; 0 without `llama.remat`.
+    encoder: forward pass only; 0 if cached features are read.
+    resampler: three times its forward pass, because it is trained.
     """
 
     language_model: float

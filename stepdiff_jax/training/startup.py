@@ -17,10 +17,10 @@ PACKAGE = Path(__file__).parents[1]
 def start_fields(experiment: Experiment, processes: int) -> dict[str, Any]:
     """Everything that must be the same in all processes, by name.
 
-    That is every field of the configuration, the source code, the version of JAX, the number of
-    processes that each was started with, and the files that they read: record sets by the digest of
-    what they were packed from and their bytes, the tokenizer by its content, weights by their
-    bytes (their content is compared through the fingerprint in checkpoints).
+    That is every configuration field, the source code, the JAX version, the configured number of
+    processes, and the input files: record sets by the digest of their sources and their size, the
+    tokenizer by its content, and weights by their size (checkpoints compare the content of the
+    frozen weights through their fingerprint).
 
     Raises:
         InputError: a record set or the tokenizer is missing.

@@ -35,10 +35,10 @@ class Telemetry:
         """Opens the files for appending.
 
         Args:
-            steps: of the whole run.
-            restored: the step that the run goes on from; lines after it are dropped, so that the
-                file ends up as an uninterrupted run's. None drops all.
-            wandb_project: of Weights & Biases; empty: nothing is logged there.
+            steps: number of steps of the whole run.
+            restored: the step that the run resumes from; later lines are dropped, so that the
+                file ends up like that of an uninterrupted run. None drops all lines.
+            wandb_project: project of Weights & Biases; empty disables it.
         Raises:
             InputError: a project is given and the wandb package is not installed.
         """

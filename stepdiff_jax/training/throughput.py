@@ -31,8 +31,8 @@ class Throughput:
     """Speed since the last call to `figures`.
 
     Model FLOPs utilisation is in the frozen convention: 4N per token of the language model, not
-    6N, with encoder and resampler (`training.flops`); what rematerialisation computes twice does
-    not count, padding does.
+    6N, plus encoder and resampler (`training.flops`); rematerialisation is not counted, padding
+    is.
     """
 
     def __init__(self, *, devices: int, step_flops: float | None = None, peak: float | None = None):
@@ -41,7 +41,7 @@ class Throughput:
         Args:
             devices: number of devices of the whole mesh.
             step_flops: FLOPs of one step over the whole mesh, without rematerialisation.
-            peak: FLOPs per second of one device. Without both, utilisation is not reported.
+            peak: FLOPs per second of one device. Utilisation needs both.
         """
         self._devices, self._step_flops, self._peak = devices, step_flops, peak
         self._restart()

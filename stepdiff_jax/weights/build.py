@@ -64,7 +64,7 @@ def load_tokenizer(experiment: Experiment) -> Tokenizer:
 
     Raises:
         InputError: it cannot be read, is of another family, or has another number of tokens; or the
-            template beside it is not the family's.
+            chat template in its directory is not the family's.
     """
     tokenizer = Tokenizer(experiment.weights.tokenizer, experiment.llama.family)
     tokenizer.require_vocabulary(experiment.llama.vocabulary_size)

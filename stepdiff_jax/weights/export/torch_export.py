@@ -59,12 +59,12 @@ def export_torch(
     """Write a run's model for PyTorch.
 
     Args:
-        llm: "include" writes the language model's weights too; "reference" only says where they
-            are.
-        base: that place, a Hugging Face name or directory; None takes `weights.llama` of the run,
+        llm: "include" also writes the language model's weights; "reference" only records where
+            they are.
+        base: that location, a Hugging Face name or directory; None uses the run's `weights.llama`,
             if that is a Hugging Face directory.
-        adapters: "apart" writes those of a run that has any in peft's format, into a directory
-            beside the model; "merged" adds them to the language model's weights.
+        adapters: "apart" writes adapters, if any, in peft's format into a subdirectory; "merged"
+            adds them to the language model's weights.
     Raises:
         InputError: there are no trained weights; frozen weights are missing or of another model;
             the language model's location is unknown; a quantised language model cannot be
