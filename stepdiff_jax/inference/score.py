@@ -32,7 +32,7 @@ def segment_log_likelihoods(
         float32 [B, segments]: of segments 1, 2, ...; 0 if a segment has no answer.
     """
     scored = answer_tokens(model, rows, latents, answers)
-    segment = jnp.take_along_axis(rows.segment, scored.index, 1)
+    segment = jnp.take_along_axis(rows.segment, scored.position, 1)
     log_probability = jnp.where(scored.weight > 0, scored.log_probability, 0.0)
     belongs = segment[:, None] == jnp.arange(1, segments + 1)[None, :, None]
     return constrain(jnp.sum(jnp.where(belongs, log_probability[:, None], 0.0), axis=-1))

@@ -58,13 +58,13 @@ class AnswerTokens(NamedTuple):
     """The tokens of each row that have a loss, [B, A]; padded with weight 0.
 
     log_probability: float32, of the token given its context (a factor of equation 1).
-    index: int32, the token's index in the row.
+    position: int32, the token's index in the row.
     weight: float32.
     correct: bool, whether it is the most likely token.
     """
 
     log_probability: jax.Array
-    index: jax.Array
+    position: jax.Array
     weight: jax.Array
     correct: jax.Array
 
@@ -77,17 +77,19 @@ def answer_tokens(model: VCLM, rows: PackedRows, latents: jax.Array, answers: in
         answers: A, at least the number of answer tokens of any row (static).
     """
     hidden = model.hidden(rows, latents)
-    index = jax.vmap(lambda mask: jnp.nonzero(mask, size=answers, fill_value=0)[0])(rows.loss_mask)
-    weight = jnp.take_along_axis(rows.loss_mask, index, 1)
-    target = jnp.take_along_axis(rows.tokens, index, 1)
+    position = jax.vmap(lambda mask: jnp.nonzero(mask, size=answers, fill_value=0)[0])(
+        rows.loss_mask
+    )
+    weight = jnp.take_along_axis(rows.loss_mask, position, 1)
+    target = jnp.take_along_axis(rows.tokens, position, 1)
     # The previous token predicts it; no row begins with an answer.
-    before = jnp.maximum(index - 1, 0)
+    before = jnp.maximum(position - 1, 0)
     logits = model.llama.logits(jnp.take_along_axis(hidden, before[..., None], 1))
     logits = constrain(logits, "rows", None, "vocab")
     log_probability = jnp.take_along_axis(jax.nn.log_softmax(logits), target[..., None], axis=-1)[
         ..., 0
     ]
-    return AnswerTokens(log_probability, index, weight, jnp.argmax(logits, -1) == target)
+    return AnswerTokens(log_probability, position, weight, jnp.argmax(logits, -1) == target)
 
 
 def answer_loss(
