@@ -148,7 +148,8 @@ def test_an_interrupted_world_is_completed(world, tmp_path):
     (tmp_path / "videos").mkdir()
     kept = tmp_path / "videos" / f"{plans[0].video}.mp4"
     kept.write_bytes(b"kept as it is")
-    (tmp_path / "videos" / f"{plans[1].video}.partial").write_bytes(b"half a video")
+    unfinished = f".{plans[1].video}.mp4.kitchen.tmp"
+    (tmp_path / "videos" / unfinished).write_bytes(b"half a video")
     make_world(tmp_path, videos=VIDEOS, keysteps_per_video=3, seed=5, processes=1)
     made = contents(tmp_path)
     assert made.pop(f"videos/{plans[0].video}.mp4") == b"kept as it is"
