@@ -75,7 +75,7 @@ def test_process_that_stands_still_is_noticed_by_the_others(tiny, tmp_path):
     code, told = end(job)
     assert code == 1
     assert "error: no step ended for 15 s after step" in told
-    assert re.search(r'loop\.py", line \d+ in _train', told), "no stack of the training loop"
+    assert re.search(r'loop\.py", line \d+ in run', told), "no stack of the training loop"
     assert f"process 0 of 2 ended with exit code {STUCK}; the others" in told.splitlines()[-1]
 
 
