@@ -81,7 +81,7 @@ def test_adapters_start_beside_the_resampler_of_another_run(tiny, tmp_path, caps
     [
         (("resampler", "llama.blokcs"), "'llama.blokcs' matches no array"),
         (("llama.blocks[-4:]",), "the language model has 3 layers"),
-        (("llama.blocks[1:2]",), "only the last ones can be named"),
+        (("llama.blocks[1:2]",), "only the last layers can be selected"),
     ],
 )
 def test_a_pattern_that_cannot_be_trained_is_an_input_error(tiny, tmp_path, patterns, message):
