@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 PIP_INSTALL := $(VENV)/bin/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: quickstart test parity beam lint clean
+.PHONY: quickstart test parity beam rehearsal lint clean
 .DELETE_ON_ERROR:
 
 quickstart: $(VENV)/installed
@@ -20,6 +20,12 @@ parity: $(VENV)/installed-parity
 # Beam needs older packages than everything else, so it has its own environment.
 beam: .venv_beam/installed
 	.venv_beam/bin/python -m pytest tests/data_prep/records/test_pack.py tests/data_prep/records/test_pack_beam.py
+
+# The paper's path on files in the published formats. HTSTEP=DIR, BENCHMARK=FILE and TOKENIZER=FILE
+# take real files instead of made-up ones.
+rehearsal: $(VENV)/installed-parity
+	$(VENV)/bin/python -m tests.rehearsal $(if $(HTSTEP),--htstep $(HTSTEP)) \
+	    $(if $(BENCHMARK),--benchmark $(BENCHMARK)) $(if $(TOKENIZER),--tokenizer $(TOKENIZER))
 
 lint: $(VENV)/installed-test
 	$(VENV)/bin/ruff check .

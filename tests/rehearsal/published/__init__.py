@@ -1,0 +1,1 @@
+"""Writes the published files: annotations, captions, videos, benchmark and weights."""
