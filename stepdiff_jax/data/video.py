@@ -1,42 +1,60 @@
 """Reading video frames by presentation time, and JPEG coding of frames, with PyAV and Pillow.
 
-Frames are chosen by their presentation times, never by an average rate. Only packets that a chosen
-frame may depend on are decoded: each group of pictures from its keyframe to its last chosen frame.
+Frames are chosen by their presentation times, never by an average rate. Times are in seconds from
+the start of the file's time line (`video_file`). Interlaced frames are taken as they are stored.
 """
 
 import io
-from bisect import bisect_right
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
-from av.container import InputContainer
-from av.video.stream import VideoStream
 from PIL import Image, UnidentifiedImageError
 
+from stepdiff_jax.data.video_decode import Picture, decode_all, decode_chosen, undecodable
+from stepdiff_jax.data.video_file import MISSING, Video, VideoError, open_video
+from stepdiff_jax.data.video_packets import (
+    Ends,
+    OddStamps,
+    Packets,
+    demux,
+    packets_around,
+    packets_from_start,
+)
 from stepdiff_jax.errors import InputError
+
+__all__ = [
+    "JPEG_QUALITY",
+    "MISSING",
+    "SHORT_SIDE",
+    "SampledFrames",
+    "VideoError",
+    "VideoInfo",
+    "decode_jpeg",
+    "decoder_version",
+    "encode_jpeg",
+    "probe",
+    "sample_frames",
+]
 
 SHORT_SIDE = 256
 """The short side of stored frames, in pixels."""
 
 JPEG_QUALITY = 92
 
-MISSING = "video file is missing"
-
 TRUNCATION_SECONDS = 1.0
 """A video that ends this much before its header says, within the requested span, is truncated."""
 
+PAST_END_SECONDS = 1.0
+"""A span may end this much after the video, as annotations are rounded to seconds (**ours**)."""
 
-class VideoError(InputError):
-    """A video that cannot be read; `kind` is the same for all files that fail in the same way."""
+BEFORE_START_SECONDS = 0.5
+"""A span may end this much before the first frame, as a track may start after its sound."""
 
-    def __init__(self, path: Path | str, kind: str, detail: str):
-        super().__init__(f"{path}: {detail}")
-        self.kind, self.detail = kind, detail
+NEAR_SECONDS = 0.5
+"""A frame that is this much farther from its time than its packet promised was not decoded."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +67,9 @@ class SampledFrames:
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """A video stream: `duration` in seconds; size as stored, before any rotation.
+    """A video stream; size as stored, before any rotation.
+
+    `duration`: the seconds from the start of the file's time line to the video's end.
 
     `frames` is 0 if the file does not say.
     """
@@ -62,23 +82,31 @@ class VideoInfo:
 
 
 def probe(path: Path | str) -> VideoInfo:
-    """Reads the header of a video file.
+    """Reads the header of a video file; of one without a duration, as live recordings are, all.
 
     Raises:
         VideoError: no such file, not readable as video, no video stream, or an unknown duration.
     """
-    with _open(path) as (container, stream):
-        duration = _header_end(container, stream)
-        if duration is None:
+    with open_video(path) as video:
+        promised = video.promised_end()
+        duration = promised[0] if promised else _measured_end(video)
+        if not 0 < duration < np.inf:
             detail = "the file does not say how long the video is"
             raise VideoError(path, "duration is unknown", detail)
         return VideoInfo(
             duration=duration,
-            width=stream.codec_context.width,
-            height=stream.codec_context.height,
-            frames=stream.frames,
-            codec=stream.codec_context.name,
+            width=video.stream.codec_context.width,
+            height=video.stream.codec_context.height,
+            frames=video.stream.frames,
+            codec=video.stream.codec_context.name,
         )
+
+
+def _measured_end(video: Video) -> float:
+    ends = Ends()
+    for _ in demux(video, np.inf, ends, from_start=True):
+        pass
+    return ends.video
 
 
 def sample_frames(
@@ -86,37 +114,162 @@ def sample_frames(
 ) -> SampledFrames:
     """The frames nearest to `frames` times spread evenly over [start, end], both ends included.
 
-    Times are in seconds from the video's first frame. `end` is clamped to the last frame; None
-    means the video's own start or end. Frames repeat if the span has too few. Rotation metadata
-    is applied.
+    Times are in seconds from the start of the file's time line; None means the video's own start
+    or end. The span is clamped to the times of the first and the last frame: nothing is shown
+    before the first one, and a player holds the last. Frames repeat if the span has too few.
+    Turned, mirrored and non-square pictures are taken as they are shown.
 
     Raises:
-        VideoError: a span that is empty or outside the video, or a file that is missing, is not
-            a video, or is cut off before the span's end.
+        VideoError: a span that is empty, ends before the video's first frame, starts after its
+            end, or ends more than `PAST_END_SECONDS` after it; or a file that is missing, is not a
+            video, or is cut off before the span's end.
     """
     if frames < 1:
         raise InputError(f"{path}: frames: {frames}, must be at least 1")
     first = 0.0 if start is None else float(start)
     last = np.inf if end is None else float(end)
-    if not 0 <= first <= last:
+    if not 0 <= first <= last or first == np.inf:
         detail = f"no such span of time: {start} to {end} seconds"
         raise VideoError(path, "span is empty or starts before the video", detail)
-    with _open(path) as (container, stream):
-        read = _read_packets(path, container, stream, first, last)
-        promised = _header_end(container, stream) or 0.0
-        if read.packets and not np.isfinite(read.times).any():
-            raise _undecodable(path, first, " (no keyframe)")
-        if read.end + TRUNCATION_SECONDS < min(last, promised) or read.end <= first < promised:
-            detail = f"cut off at {max(read.end, 0):g} s of {promised:g} s"
-            raise VideoError(path, "video is cut off", detail)
-        if not first < read.end:
-            detail = f"the span starts at {first:g} s, after the video's end"
-            raise VideoError(path, "span after the video's end", detail)
-        newest = read.times[np.isfinite(read.times)].max()
-        targets = np.linspace(min(first, newest), min(last, newest), frames)
-        chosen = np.abs(read.times - targets[:, None]).argmin(1).tolist()
-        images = _decode(path, stream, read, sorted(set(chosen)))
+    span = _Span(path, first, last, frames)
+    for read in (packets_around, packets_from_start):
+        try:
+            return _sample(span, read)
+        except OddStamps:
+            continue
+    return _sample_by_order(span)
+
+
+@dataclass(frozen=True)
+class _Span:
+    path: Path | str
+    first: float
+    last: float
+    frames: int
+
+    def choose(self, times: np.ndarray) -> tuple[list[int], np.ndarray]:
+        """The index of the frame nearest to each of the span's times, and its distances in s.
+
+        Frames that cannot be shown have infinite times.
+        """
+        shown = times[np.isfinite(times)]
+        bounds = np.clip([self.first, self.last], shown.min(), shown.max())
+        distances = np.abs(times - np.linspace(*bounds, self.frames)[:, None])
+        return distances.argmin(1).tolist(), distances.min(1)
+
+    def require_within(self, video: Video, ends: Ends, times: np.ndarray) -> None:
+        """Raise a VideoError if the span is not within the frames shown at `times`."""
+        end = ends.video
+        promised, of_video = video.promised_end() or (0.0, True)
+        reached = end if of_video else ends.file
+        if reached + TRUNCATION_SECONDS < min(self.last, promised) or (
+            reached <= self.first < promised
+        ):
+            detail = f"cut off at {max(reached, 0):g} s of {promised:g} s"
+            raise VideoError(self.path, "video is cut off", detail)
+        if not len(times):
+            raise VideoError(self.path, "video has no frames", "has no frames")
+        if not self.first < end:
+            detail = f"the span starts at {self.first:g} s, after the video's end at {end:g} s"
+            raise VideoError(self.path, "span after the video's end", detail)
+        if ends.file + PAST_END_SECONDS < self.last < np.inf:
+            detail = f"the span ends at {self.last:g} s, after the video's end at {end:g} s"
+            raise VideoError(self.path, "span ends after the video", detail)
+        if self.last + BEFORE_START_SECONDS < times.min():
+            detail = (
+                f"the span ends at {self.last:g} s, before the video's first frame at "
+                f"{times.min():g} s"
+            )
+            raise VideoError(self.path, "span before the video's first frame", detail)
+
+
+def _sample(span: _Span, read_packets: Callable[[Video, float, float], Packets]) -> SampledFrames:
+    """By the stamps of packets; raises OddStamps if they do not tell when frames are shown."""
+    with open_video(span.path) as video:
+        read = read_packets(video, span.first, span.last)
+        if read.packets and not len(read.shown):
+            raise undecodable(span.path, span.first, " (no keyframe)")
+        span.require_within(video, read.ends, read.shown)
+        chosen, distances = span.choose(read.times)
+        try:
+            if len(np.unique(read.shown)) < len(read.shown):
+                raise OddStamps("two packets have one stamp")
+            images = decode_chosen(video, read, sorted(set(chosen)))
+        except OddStamps:
+            return _sample_shown(span, video, read, distances)
     return SampledFrames(np.stack([images[index] for index in chosen]), read.times[chosen])
+
+
+def _sample_shown(span: _Span, video: Video, read: Packets, promised: np.ndarray) -> SampledFrames:
+    """By the stamps of the frames that come out of the decoder; not all packets show one."""
+    stamps = [frame.pts for frame in decode_all(video, read.packets, read.key_time)]
+    known = [stamp for stamp in stamps if stamp is not None]
+    if len(known) < len(stamps) or sorted(known) != known:
+        raise OddStamps("frames are shown in another order than that of their stamps")
+    times = np.asarray([video.seconds(stamp) for stamp in known])
+    times[times < read.key_time] = np.inf
+    if not np.isfinite(times).any():
+        raise undecodable(span.path, span.first)
+    chosen, distances = span.choose(times)
+    missed = distances > promised + NEAR_SECONDS
+    if missed.any():
+        raise undecodable(span.path, times[chosen][missed][0])
+    return _pictures(video, decode_all(video, read.packets, read.key_time), chosen, times)
+
+
+def _sample_by_order(span: _Span) -> SampledFrames:
+    """By order: the stamps of decoding, in order, are those of the frames as they are shown.
+
+    This is how players show AVI files, which store no times of showing.
+    """
+    ends = Ends()
+    stamps: list[int | None] = []
+
+    def noted(video: Video) -> Iterator[av.Packet]:
+        for packet in demux(video, span.last, ends, from_start=True):
+            stamps.append(packet.pts if packet.dts is None else packet.dts)
+            if stamps[-1] is None and video.without_times:
+                detail = "its frames have no time stamps, as in a bare stream outside a container"
+                raise VideoError(span.path, "frames have no time stamps", detail)
+            yield packet
+
+    with open_video(span.path) as video:
+        shown = [
+            frame.dts if frame.pts is None else frame.pts
+            for frame in decode_all(video, noted(video), span.first)
+        ]
+        times = _times_in_order(video, stamps, shown)
+        span.require_within(video, ends, times)
+        chosen, _ = span.choose(times)
+    with open_video(span.path) as video:
+        packets = demux(video, span.last, Ends(), from_start=True)
+        return _pictures(video, decode_all(video, packets, span.first), chosen, times)
+
+
+def _times_in_order(video: Video, stamps: list[int | None], shown: list[int | None]) -> np.ndarray:
+    """Times in seconds of frames in the order in which they are shown."""
+    known = sorted(stamp for stamp in stamps if stamp is not None)
+    if not known:
+        raise VideoError(video.path, "frames have no time stamps", "its frames have no time stamps")
+    if len(known) == len(shown):
+        return np.asarray([video.seconds(stamp) for stamp in known])
+    times: list[float] = []
+    for stamp in shown:
+        follows = times[-1] + video.frame_seconds if times else video.seconds(known[0])
+        time = follows if stamp is None else video.seconds(stamp)
+        times.append(time if not times or time > times[-1] else follows)
+    return np.asarray(times)
+
+
+def _pictures(
+    video: Video, decoded: Iterator[av.VideoFrame], chosen: list[int], times: np.ndarray
+) -> SampledFrames:
+    """The chosen ones of the frames in the order in which they are shown."""
+    picture, wanted = Picture(video), set(chosen)
+    images = {
+        index: picture.upright(frame) for index, frame in enumerate(decoded) if index in wanted
+    }
+    return SampledFrames(np.stack([images[index] for index in chosen]), times[chosen])
 
 
 def decoder_version() -> str:
@@ -155,180 +308,3 @@ def _encode_one(frame: np.ndarray, size: tuple[int, int], quality: int) -> bytes
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
-
-
-@contextmanager
-def _open(path: Path | str) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """The container and its video stream; read failures become a VideoError."""
-    try:
-        if not Path(path).exists():
-            raise VideoError(path, MISSING, "no such video file")
-        if not Path(path).is_file():
-            raise VideoError(path, "not a file", "is not a file")
-        if Path(path).stat().st_size == 0:
-            raise VideoError(path, "file is empty", "the file is empty")
-        with av.open(str(path)) as container:
-            streams = [
-                stream
-                for stream in container.streams.video
-                if not stream.disposition & av.stream.Disposition.attached_pic
-            ]
-            if not streams:
-                raise VideoError(path, "no video stream", "has no video stream")
-            stream = streams[0]
-            if stream.codec_context is None:
-                raise VideoError(path, "no decoder", "no decoder for its video stream")
-            yield container, stream
-    except PermissionError as error:
-        raise VideoError(path, "no permission", "the file may not be read") from error
-    except (av.error.FFmpegError, OSError, UnicodeDecodeError) as error:
-        detail = f"not readable as video ({_reason(error)})"
-        raise VideoError(path, "not readable as video", detail) from error
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)
-
-
-def _tick(stream: VideoStream) -> Fraction:
-    """Seconds per unit of the stream's time stamps."""
-    return stream.time_base or Fraction(1, av.time_base)
-
-
-def _seconds(stream: VideoStream, stamp: int) -> float:
-    """A time stamp as seconds after the stream's start."""
-    return float((stamp - (stream.start_time or 0)) * _tick(stream))
-
-
-def _header_end(container: InputContainer, stream: VideoStream) -> float | None:
-    """The video's duration from its header; the container's only if it has no other stream."""
-    if stream.duration:
-        return float(stream.duration * _tick(stream))
-    if container.duration and len(container.streams) == 1:
-        return container.duration / av.time_base
-    return None
-
-
-@dataclass(frozen=True)
-class _Packets:
-    """Compressed frames in decoding order with their times in seconds.
-
-    `times` is infinite if a packet's frame is not shown or cannot be decoded from these packets.
-    `key_time` is the time of the first keyframe, `end` the end of the last frame shown.
-    """
-
-    packets: list
-    times: np.ndarray
-    key_time: float
-    end: float
-
-
-def _read_packets(
-    path: Path | str, container: InputContainer, stream: VideoStream, first: float, last: float
-) -> _Packets:
-    """The packets of frames that may be nearest to a time in the span, and their dependencies."""
-    back = 0.0
-    while first - back > 0:
-        offset = round((first - back) / _tick(stream)) + (stream.start_time or 0)
-        container.seek(offset, stream=stream)
-        read = _demux(path, container, stream, last)
-        if read.key_time <= first:
-            return read
-        # Some demuxers seek by decoding time, and so land a few frames too late.
-        back = 2 * back + 1.0
-    if back:
-        container.seek(stream.start_time or 0, stream=stream)
-    return _demux(path, container, stream, last)
-
-
-def _demux(
-    path: Path | str, container: InputContainer, stream: VideoStream, last: float
-) -> _Packets:
-    packets: list = []
-    times: list[float] = []
-    key_time, end = np.inf, -np.inf
-    for packet in container.demux(stream):
-        if not packet.size:
-            continue
-        time = _seconds(stream, _stamp(path, packet))
-        if packet.is_keyframe and key_time == np.inf:
-            key_time = time
-        # Frames before the first keyframe depend on frames that were not read.
-        shown = time >= key_time and not packet.is_discard
-        packets.append(packet)
-        times.append(time if shown else np.inf)
-        if shown:
-            end = max(end, time + float((packet.duration or 0) * _tick(stream)))
-        # No frame is shown before it is decoded, so the following ones are shown later still.
-        if shown and time > last and (packet.dts is None or _seconds(stream, packet.dts) > last):
-            break
-    return _Packets(packets, np.asarray(times), key_time, end)
-
-
-def _stamp(path: Path | str, packet_or_frame: av.Packet | av.VideoFrame) -> int:
-    stamp = packet_or_frame.dts if packet_or_frame.pts is None else packet_or_frame.pts
-    if stamp is None:
-        detail = "its frames have no time stamps"
-        raise VideoError(path, "frames have no time stamps", detail)
-    return stamp
-
-
-def _decode(
-    path: Path | str, stream: VideoStream, read: _Packets, chosen: Sequence[int]
-) -> dict[int, np.ndarray]:
-    """Index of a chosen packet -> its frame, uint8 [H, W, 3]; `chosen` is in decoding order."""
-    decoder = stream.codec_context
-    size = (decoder.width, decoder.height)  # for all frames, even if it changes mid-stream
-    wanted = {_stamp(path, read.packets[index]): index for index in chosen}
-    images: dict[int, np.ndarray] = {}
-    # FFmpeg's own decoders check what to skip at every packet; libdav1d only once, on opening.
-    per_packet = not decoder.codec.name.startswith("lib")
-    for begin, end in _runs(read, chosen):
-        for position in range(begin, end + 2):
-            packet = read.packets[position] if position <= end else None
-            # No frame depends on a non-reference frame: those not chosen are skipped.
-            skipped = per_packet and position not in wanted.values()
-            decoder.skip_frame = "NONREF" if skipped else "DEFAULT"
-            try:
-                decoded = decoder.decode(packet)
-            except av.error.FFmpegError as error:
-                raise _undecodable(path, read.times[end], f" ({_reason(error)})") from error
-            for frame in decoded:
-                index = wanted.get(_stamp(path, frame))
-                if index is not None:
-                    images[index] = _upright(frame, size)
-        decoder.flush_buffers()
-    for index in chosen:
-        if index not in images:
-            raise _undecodable(path, read.times[index])
-    return images
-
-
-def _undecodable(path: Path | str, time: float, reason: str = "") -> VideoError:
-    detail = f"the frame at {time:g} s cannot be decoded{reason}"
-    return VideoError(path, "frame cannot be decoded", detail)
-
-
-def _runs(read: _Packets, chosen: Sequence[int]) -> list[tuple[int, int]]:
-    """The runs of packets [begin, end] to decode: from keyframes to chosen frames, merged."""
-    keys = [index for index, packet in enumerate(read.packets) if packet.is_keyframe]
-    runs: list[tuple[int, int]] = []
-    for index in chosen:
-        group = bisect_right(keys, index) - 1
-        # A frame shown before its group's keyframe depends on the previous group too.
-        if group > 0 and read.times[index] < read.times[keys[group]]:
-            group -= 1
-        begin = keys[group] if group >= 0 else 0
-        if runs and begin <= runs[-1][1]:
-            runs[-1] = (runs[-1][0], index)
-        else:
-            runs.append((begin, index))
-    return runs
-
-
-def _upright(frame: av.VideoFrame, size: tuple[int, int]) -> np.ndarray:
-    """The frame at `size` (width, height), rotated as its display matrix says."""
-    # One thread: starting threads for every frame costs more than they save.
-    rgb = frame.reformat(format="rgb24", width=size[0], height=size[1], threads=1)
-    image = rgb.to_ndarray()
-    return np.rot90(image, round(frame.rotation / 90) % 4)
