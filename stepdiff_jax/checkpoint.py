@@ -16,9 +16,13 @@ from absl import logging as absl_logging
 from orbax.checkpoint import v1 as ocp
 
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.local_path import local_path
 
 CHECKPOINTS = "checkpoints"
 """Directory of a run's checkpoints, with one subdirectory per step."""
+
+MANIFEST = "manifest.ocdbt"
+"""The file of a stored tree that says where its arrays' bytes are; without it, all are lost."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,10 +66,14 @@ class Checkpoints:
         """Opens `directory`, creating it if needed; keeps the `keep` newest checkpoints.
 
         Incomplete checkpoints left by a killed process are removed.
+
+        Raises:
+            InputError: `keep` is not positive, or Orbax cannot store a directory of this name.
         """
         if keep < 1:
             raise InputError(f"loop.keep_checkpoints must be positive, got {keep}")
         self.directory = directory
+        self._unchecked: tuple[int, dict[str, set[str]]] | None = None
         self._checkpointer = _open(
             directory,
             preservation_policy=ocp.training.preservation_policies.LatestN(keep),
@@ -75,8 +83,12 @@ class Checkpoints:
     def __enter__(self) -> "Checkpoints":
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._checkpointer.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self.wait()
+        finally:
+            self._checkpointer.close()
 
     def save(
         self,
@@ -91,22 +103,31 @@ class Checkpoints:
         Args:
             step: number of steps that these weights were trained for.
             iterator_state: of the data iterator; JSON-serializable, the same on every process.
+        Raises:
+            InputError: the checkpoint before this one is incomplete, see `wait`.
         """
+        self.wait()
+        trees = {"trainable": _flatten(trainable), "opt_state": _flatten(opt_state)}
+        self._unchecked = step, {name: set(tree) for name, tree in trees.items()}
         self._checkpointer.save_checkpointables_async(
             step,
-            {
-                "trainable": _flatten(trainable),
-                "opt_state": _flatten(opt_state),
-                "iterator": iterator_state,
-            },
+            {**trees, "iterator": iterator_state},
             force=True,
             overwrite=True,
             custom_metadata=dataclasses.asdict(metadata),
         )
 
     def wait(self) -> None:
-        """Block until the last checkpoint is complete."""
+        """Block until the last checkpoint is written, and check that it can be read.
+
+        Raises:
+            InputError: its manifest or an array's description is missing, so that it could never
+                be restored.
+        """
         self._checkpointer.wait()
+        saved, self._unchecked = self._unchecked, None
+        if saved is not None and jax.process_index() == 0:
+            _require_readable(self._checkpointer, self.directory, *saved)
 
     def restore(
         self, trainable: Any, opt_state: Any, metadata: CheckpointMetadata
@@ -259,7 +280,29 @@ def _open(directory: Path, **options: Any) -> ocp.training.Checkpointer:
     context = ocp.Context(
         checkpointables_options=ocp.options.CheckpointablesOptions(registry=registry)
     )
-    return ocp.training.Checkpointer(directory.resolve(), context=context, **options)
+    return ocp.training.Checkpointer(local_path(directory), context=context, **options)
+
+
+def _require_readable(
+    checkpointer: ocp.training.Checkpointer,
+    directory: Path,
+    step: int,
+    trees: dict[str, set[str]],
+) -> None:
+    """Raise InputError unless a checkpoint describes all arrays of `trees` and has its manifests.
+
+    Orbax reports some failures to write only in its log.
+    """
+    path = directory / str(step)
+    try:
+        stored = checkpointer.checkpointables_metadata(step).metadata or {}
+        for name, arrays in trees.items():
+            if missing := sorted(arrays - set(stored.get(name) or ())):
+                raise ValueError(f"{name}.{missing[0]} is not in it")
+            if not (path / name / MANIFEST).stat().st_size:
+                raise ValueError(f"{name}/{MANIFEST} is empty")
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{path}: was written, but cannot be read again: {error}") from error
 
 
 def _newest_complete(
@@ -275,7 +318,8 @@ def _newest_complete(
             found = checkpointer.checkpointables_metadata(checkpoint)
         except (OSError, ValueError, KeyError):
             continue
-        if found.custom_metadata and "trainable" in (found.metadata or {}):
+        # The entry of a tree without its manifest is None.
+        if found.custom_metadata and (found.metadata or {}).get("trainable") is not None:
             return checkpoint.step, dict(found.custom_metadata), found.metadata
     return None
 

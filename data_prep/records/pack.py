@@ -26,6 +26,7 @@ from data_prep.schema.stages import Summary
 from data_prep.stage import write_summary
 from stepdiff_jax.data import records
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.local_path import local_path
 
 SUMMARY_FILE = "pack.summary.json"
 WITHOUT_FRAMES = "a clip without frames"
@@ -68,6 +69,7 @@ def pack_kinds(
     """`pack` with a given function that writes the shards."""
     if shard_records < 1:
         raise InputError(f"--shard-records must be at least 1, got {shard_records}")
+    data_dir = local_path(destination)
     files = read_record_files(source)
     tfds.disable_progress_bar()
     with Progress(console=Console(stderr=True), transient=True) as progress:
@@ -78,7 +80,7 @@ def pack_kinds(
             advance = functools.partial(progress.advance, bar)
             builder = StepdiffPairs(
                 config=kind,
-                data_dir=str(destination),
+                data_dir=data_dir,
                 file_format="array_record",
                 source=source,
                 files=files,

@@ -21,6 +21,7 @@ from stepdiff_jax.data.prompts import (
     single_conversation,
 )
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.local_path import local_path
 
 DATASET = "stepdiff_pairs"
 VERSION = "1.0.0"
@@ -107,7 +108,7 @@ def open_records(directory: Path | str, kind: str, split: str) -> Records[Any]:
     import tensorflow_datasets as tfds
 
     path = _dataset_path(directory, kind)
-    builder = tfds.builder_from_directory(str(path))
+    builder = tfds.builder_from_directory(local_path(path))
     splits = {name: info.num_examples for name, info in builder.info.splits.items()}
     if not splits.get(split):
         raise InputError(f"{path}: no records of split {split!r}, it has {sorted(splits)}")

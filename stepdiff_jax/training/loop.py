@@ -14,6 +14,7 @@ import jax
 from stepdiff_jax.checkpoint import CHECKPOINTS, Checkpoints
 from stepdiff_jax.config import Experiment, LoopConfig
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.local_path import local_path
 from stepdiff_jax.models.construct import abstract_model
 from stepdiff_jax.training.experiment_program import build_program, with_executable
 from stepdiff_jax.training.interruption import Interrupted, watch_signals
@@ -188,7 +189,9 @@ def _validation_loss(program: Program, trainable: Any) -> float:
 
 
 def _check(loop: LoopConfig) -> None:
-    """Raise InputError for an invalid interval, before anything is created."""
+    """Raise InputError for an invalid interval, or a directory in which no checkpoint can be
+    stored, before anything is created."""
+    local_path(Path(loop.run_directory) / CHECKPOINTS)
     minimums = {"checkpoint_every": 1, "log_every": 1, "evaluate_every": 0, "watchdog_seconds": 0}
     for name, minimum in minimums.items():
         if getattr(loop, name) < minimum:

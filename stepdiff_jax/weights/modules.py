@@ -119,7 +119,7 @@ def plan_filled_llama(model: Llama, path: str | Path) -> Plan:
         return replace(plan, tensors=place_layers(model, plan.tensors))
     family = find_family(config.family)
     files = TensorFiles(Path(path))
-    family.check_config(Path(path), config)
+    family.check_config(files.path, config)
     tensors = family.tensors(config)
     ignored = tuple(
         Ignored(stored.file.name, name, reason)

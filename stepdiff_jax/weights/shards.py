@@ -12,6 +12,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from stepdiff_jax.errors import InputError
 from stepdiff_jax.weights.tensor_files import INDEX
 
 SHARD_BYTES = 5_000_000_000
@@ -23,6 +24,13 @@ CODES = {
     np.dtype(np.float64): "F64",
     np.dtype(ml_dtypes.bfloat16): "BF16",
 }
+
+
+def require_float(file: Path, name: str, dtype: np.dtype) -> None:
+    """Raise InputError unless a tensor to be written has one of the dtypes in `CODES`."""
+    if dtype not in CODES:
+        known = ", ".join(map(str, CODES))
+        raise InputError(f"{file}: tensor {name} has dtype {dtype}; known: {known}")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.families.common.base import Tensor
-from stepdiff_jax.weights.tensor_files import TensorFiles
+from stepdiff_jax.weights.tensor_files import DTYPES, TensorFiles
 
 NAMED_PROBLEMS = 4
 """Maximum number of tensors that an error names; the rest are counted."""
@@ -70,7 +70,19 @@ class Report:
 
 
 def check(files: TensorFiles, tensors: Iterable[Tensor], ignored: Sequence[Ignored] = ()) -> None:
-    """As `check_shapes`, for files and the tensors that a model loads from them."""
+    """As `check_shapes`, for files and the tensors that a model loads from them.
+
+    Raises:
+        InputError: also if one of these tensors does not hold floating-point numbers.
+    """
+    tensors = tuple(tensors)
+    for tensor in tensors:
+        stored = files.tensors.get(tensor.name)
+        if stored is not None and stored.dtype not in DTYPES:
+            raise InputError(
+                f"{stored.file}: tensor {tensor.name} has dtype {stored.dtype}; known: "
+                f"{', '.join(DTYPES)}"
+            )
     skipped = {one.key for one in ignored}
     check_shapes(
         files.path,

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
-from etils import epath
 from tensorflow_datasets.core.utils import incomplete_file
 
 from data_prep.frames.files import read_images
 from data_prep.records.dataset.files import ClipSource, RecordFiles
 from data_prep.records.dataset.writer import SortedWriter
 from stepdiff_jax.data.records import PairRecord, QuestionAnswer, SequenceRecord
+from stepdiff_jax.local_path import local_path
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def write_shard(
             advance(1)
 
     # A runner may write the same shard twice at once; TFDS removes what killed workers leave.
-    with incomplete_file(epath.Path(shard.path)) as unfinished:
+    with incomplete_file(local_path(shard.path)) as unfinished:
         SortedWriter(tfds.core.FileFormat.ARRAY_RECORD).write(unfinished, serialized())
 
 

@@ -12,8 +12,13 @@ from stepdiff_jax.families.common.base import Tensor
 
 HEAD = "lm_head.weight"
 EMBEDDING = "model.embed_tokens.weight"
-DERIVED = ".rotary_emb.inv_freq"
-"""Older checkpoints store the rotary frequencies of each layer; ours follow from the config."""
+DERIVED = (
+    ".rotary_emb.inv_freq",
+    ".rotary_emb.original_inv_freq",
+    ".rotary_emb.cos_cached",
+    ".rotary_emb.sin_cached",
+)
+"""Endings of what older checkpoints store about rotary frequencies; ours follow from the config."""
 
 
 def checkpoint_tensors(config: LlamaConfig) -> tuple[Tensor, ...]:

@@ -20,6 +20,7 @@ from stepdiff_jax.config import Experiment
 from stepdiff_jax.config_files import CONFIG_FILE, from_dict, read_experiment, to_dict
 from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.families.common.snapshots import local_snapshot
 from stepdiff_jax.files import new_directory
 from stepdiff_jax.weights.build import load_tokenizer
 from stepdiff_jax.weights.export import adapters as peft
@@ -166,7 +167,7 @@ def import_run(directory: Path, run: Path) -> None:
 def _base(experiment: Experiment, base: str | None) -> str:
     if base is not None:
         return base
-    stored = Path(experiment.weights.llama)
+    stored = local_snapshot(Path(experiment.weights.llama))
     if not (stored / "config.json").is_file():
         raise InputError(
             f"weights.llama: {stored} is not a Hugging Face directory; name one with --base, "

@@ -3,24 +3,24 @@
 Each becomes one file of our encoder's arrays. Names and shapes are in `internvideo_names`.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from flax import nnx
-from safetensors.numpy import load_file
 
 from stepdiff_jax.config import EncoderConfig
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.families.common.snapshots import local_snapshot
 from stepdiff_jax.models.internvideo import InternVideo
 from stepdiff_jax.weights.load import named_leaves
+from stepdiff_jax.weights.published.clip_config import read_clip_heads
 from stepdiff_jax.weights.published.internvideo_config import config_from_state_dict, naming_of
 from stepdiff_jax.weights.published.internvideo_names import Source, source_table
-from stepdiff_jax.weights.published.pickles import open_pickle
-from stepdiff_jax.weights.shards import Pending
-from stepdiff_jax.weights.tensor_files import TensorFiles
+from stepdiff_jax.weights.published.pickles import open_bins, open_pickle
+from stepdiff_jax.weights.shards import Pending, require_float
+from stepdiff_jax.weights.tensor_files import TensorFiles, map_tensors
 from stepdiff_jax.weights.tensors import Ignored, Row, check_shapes
 
 PREFIX = "clip."
@@ -36,7 +36,8 @@ REASONS = {
     "context_length": "follows from the shapes",
     "vocab_size": "follows from the shapes",
 }
-POSITION_IDS = ".position_ids"
+BUFFERS = (".position_ids", "attn_mask")
+"""Endings of what older versions of transformers and open_clip store beside the weights."""
 
 OPENAI = {"visual.proj": "visual_proj", "visual.ln_post.": "visual_ln_post."}
 """OpenAI's names that differ from InternVideo's -> InternVideo's."""
@@ -121,18 +122,18 @@ def open_clip_as_internvideo(path: Path) -> EncoderSource:
 
 def _clip_state(path: Path) -> tuple[dict[str, np.ndarray], list[Ignored]]:
     """Tensors under Hugging Face's or InternVideo's names."""
+    path = local_snapshot(path)
     if path.is_dir() and not any(path.glob("*.safetensors")):
-        bins = sorted(path.glob("pytorch_model*.bin"))
-        if not bins:
+        found = {name: array for name, (_, array) in open_bins(path).items()}
+        if not found:
             raise InputError(f"{path}: holds neither *.safetensors nor pytorch_model*.bin")
-        found = {name: array for file in bins for name, array in open_pickle(file).items()}
     elif path.is_dir() or path.suffix == ".safetensors":
-        found = _safetensors(path)
+        found = map_tensors(TensorFiles(path))
     else:
         found = open_pickle(path)
     ignored, state = [], {}
     for name, array in found.items():
-        reason = "follows from the shapes" if name.endswith(POSITION_IDS) else _reason(name)
+        reason = _reason(name)
         if reason:
             ignored.append(Ignored(path.name, name, reason))
             continue
@@ -146,28 +147,12 @@ def _clip_state(path: Path) -> tuple[dict[str, np.ndarray], list[Ignored]]:
 
 def _clip_config(path: Path, state: Mapping[str, np.ndarray]) -> EncoderConfig:
     """The config from the shapes; heads from Hugging Face's config.json, or else 64 wide."""
-    heads: dict[str, int] = {}
-    file = path / "config.json"
+    path = local_snapshot(path)
+    vision, text = read_clip_heads(path)
     try:
-        if file.is_file():
-            stored = json.loads(file.read_text())
-            heads["heads"] = int(stored["vision_config"]["num_attention_heads"])
-            heads["text_heads"] = int(stored["text_config"]["num_attention_heads"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{file}: not the config of a CLIPModel: {error!r}") from error
-    try:
-        return config_from_state_dict(
-            state, heads=heads.get("heads"), text_heads=heads.get("text_heads")
-        )
+        return config_from_state_dict(state, heads=vision, text_heads=text)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-
-
-def _safetensors(path: Path) -> dict[str, np.ndarray]:
-    made: dict[str, np.ndarray] = {}
-    for file in sorted({stored.file for stored in TensorFiles(path).tensors.values()}):
-        made |= load_file(file)
-    return made
 
 
 def _sources(config: EncoderConfig, state: Mapping[str, np.ndarray]) -> dict:
@@ -188,8 +173,12 @@ def _source(
     for target, source in table.items():
         layers = [source] if isinstance(source, Source) else source
         name = ".".join(target)
-        dtype = state[layers[0].key].dtype
-        made.tensors.append(Pending(name, leaves[name].shape, dtype, _reader(source, state)))
+        dtypes = {state[layer.key].dtype for layer in layers}
+        for layer in layers:
+            require_float(path, layer.key, state[layer.key].dtype)
+        # Layers that are stored in several dtypes become float32.
+        dtype = np.dtype(np.float32) if dtypes - {state[layers[0].key].dtype} else dtypes.pop()
+        made.tensors.append(Pending(name, leaves[name].shape, dtype, _reader(source, state, dtype)))
         made.rows += [
             Row(
                 name if isinstance(source, Source) else f"{name}[{index}]",
@@ -204,11 +193,11 @@ def _source(
 
 
 def _reader(
-    source: Source | list[Source], state: Mapping[str, np.ndarray]
+    source: Source | list[Source], state: Mapping[str, np.ndarray], dtype: np.dtype
 ) -> Callable[[], np.ndarray]:
     if isinstance(source, Source):
         return lambda: source.convert(state[source.key])
-    return lambda: np.stack([layer.convert(state[layer.key]) for layer in source])
+    return lambda: np.stack([layer.convert(state[layer.key]).astype(dtype) for layer in source])
 
 
 def _check(table: Mapping, state: Mapping[str, np.ndarray], path: Path) -> None:
@@ -221,4 +210,6 @@ def _check(table: Mapping, state: Mapping[str, np.ndarray], path: Path) -> None:
 
 
 def _reason(name: str) -> str:
+    if name.endswith(BUFFERS):
+        return "follows from the shapes"
     return next((why for start, why in REASONS.items() if name.startswith(start)), "")

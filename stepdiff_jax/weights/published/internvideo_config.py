@@ -39,6 +39,10 @@ def config_from_state_dict(
 ) -> EncoderConfig:
     """The config that the tensors' shapes imply; heads are 64 wide unless their number is given.
 
+    Raises:
+        InputError: a tensor is missing or has another number of axes; the number of heads is not
+            given, and the width is not a multiple of 64.
+
     UniBlocks are numbered from 0: they belong to the last blocks, as in every published model.
     """
     naming = naming_of(state)
@@ -48,12 +52,25 @@ def config_from_state_dict(
             raise InputError(f"checkpoint has no tensor {key!r}")
         return state[key].shape
 
+    def axes(key: str, number: int) -> tuple[int, ...]:
+        if len(shape(key)) != number:
+            raise InputError(f"{key} has shape {shape(key)}, expected {number} axes")
+        return shape(key)
+
+    def heads_of(width: int, given: int | None) -> int:
+        if given is None and width % HEAD_WIDTH:
+            raise InputError(
+                f"a width of {width} is not a multiple of {HEAD_WIDTH}, so the number of heads is "
+                "unknown: a config.json beside the weights must say it"
+            )
+        return given or width // HEAD_WIDTH
+
     def count(prefix: str) -> int:
         return len({key[len(prefix) :].split(".")[0] for key in state if key.startswith(prefix)})
 
-    width, *_, patch = shape(naming.patch_kernel)
-    positions, _ = shape(naming.position_embedding)
-    vocabulary_size, text_width = shape(naming.token_embedding)
+    width, *_, patch = axes(naming.patch_kernel, 4 + naming.patch_has_time)
+    positions, _ = axes(naming.position_embedding, 2)
+    vocabulary_size, text_width = axes(naming.token_embedding, 2)
     layers, extractors = count(naming.blocks), count(EXTRACTORS)
     image_size = patch * round((positions - 1) ** 0.5)
     return EncoderConfig(
@@ -62,18 +79,18 @@ def config_from_state_dict(
         patch_size=patch,
         frames=frames,
         width=width,
-        heads=heads or width // HEAD_WIDTH,
+        heads=heads_of(width, heads),
         layers=layers,
-        mlp_width=shape(f"{naming.blocks}0.{naming.mlp_up}.bias")[0],
+        mlp_width=axes(f"{naming.blocks}0.{naming.mlp_up}.bias", 1)[0],
         uniblock_layers=tuple(range(layers - extractors, layers)),
-        embedding_width=shape(naming.projection)[0 if naming.projection_is_linear else 1],
+        embedding_width=axes(naming.projection, 2)[0 if naming.projection_is_linear else 1],
         text=TextTowerConfig(
             vocabulary_size=vocabulary_size,
-            context=shape(naming.text_position_embedding)[0],
+            context=axes(naming.text_position_embedding, 2)[0],
             width=text_width,
-            heads=text_heads or text_width // HEAD_WIDTH,
+            heads=heads_of(text_width, text_heads),
             layers=count(naming.text_blocks),
-            mlp_width=shape(f"{naming.text_blocks}0.{naming.mlp_up}.bias")[0],
+            mlp_width=axes(f"{naming.text_blocks}0.{naming.mlp_up}.bias", 1)[0],
         ),
         dtype=dtype,
     )

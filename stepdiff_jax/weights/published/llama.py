@@ -16,11 +16,10 @@ from stepdiff_jax.config import LlamaConfig
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.families.common.base import Family
 from stepdiff_jax.families.common.llama_tensors import EMBEDDING, HEAD
-from stepdiff_jax.weights.published.pickles import open_pickle
-from stepdiff_jax.weights.shards import Pending
+from stepdiff_jax.families.common.snapshots import local_snapshot
+from stepdiff_jax.weights.published.pickles import open_bins, open_pickle
+from stepdiff_jax.weights.shards import Pending, require_float
 from stepdiff_jax.weights.tensors import Ignored, Row
-
-BIN_INDEX = "pytorch_model.bin.index.json"
 
 META_HEAD = "output.weight"
 META_LAYERS = {
@@ -58,10 +57,16 @@ def open_llama(directory: Path, family: Family) -> LlamaSource:
         InputError: neither format is found; a part is missing or broken; a tensor is missing,
             unknown or misshapen; or the model is of another family.
     """
+    directory = local_snapshot(directory)
     if (directory / "params.json").exists():
         return _open_meta(directory, family)
     if any(directory.glob("pytorch_model*.bin")):
         return _open_bins(directory, family)
+    if any(directory.glob("*.safetensors")):
+        raise InputError(
+            f"{directory}: holds *.safetensors, which need no conversion: it can be an "
+            "experiment's weights.llama"
+        )
     raise InputError(
         f"{directory}: holds neither pytorch_model*.bin nor params.json with consolidated.*.pth"
     )
@@ -70,9 +75,7 @@ def open_llama(directory: Path, family: Family) -> LlamaSource:
 def _open_bins(directory: Path, family: Family) -> LlamaSource:
     config = family.read_config(directory)
     source = LlamaSource(config, json.loads((directory / "config.json").read_text()))
-    found: dict[str, tuple[Path, np.ndarray]] = {}
-    for file in _bins(directory):
-        found |= {name: (file, array) for name, array in open_pickle(file).items()}
+    found = open_bins(directory)
     expected = {tensor.name: tensor for tensor in family.tensors(config)}
     for name, (file, _) in found.items():
         reason = family.left_out(name, config)
@@ -87,20 +90,10 @@ def _open_bins(directory: Path, family: Family) -> LlamaSource:
             raise InputError(f"{directory}: missing tensor {name}")
         file, array = found[name]
         _require_shape(file, name, array.shape, tensor.shape)
+        require_float(file, name, array.dtype)
         row = Row(name, tensor.shape, str(array.dtype), file.name, name)
         source.add(name, array, _merger([array], None, None), row)
     return source
-
-
-def _bins(directory: Path) -> list[Path]:
-    index = directory / BIN_INDEX
-    if not index.exists():
-        return sorted(directory.glob("pytorch_model*.bin"))
-    try:
-        names = sorted(set(json.loads(index.read_text())["weight_map"].values()))
-    except (OSError, ValueError, KeyError, AttributeError) as error:
-        raise InputError(f"{index}: not an index of files: {error!r}") from error
-    return [directory / name for name in names]
 
 
 def _open_meta(directory: Path, family: Family) -> LlamaSource:
@@ -128,6 +121,8 @@ def _open_meta(directory: Path, family: Family) -> LlamaSource:
         if axis is not None:
             whole[axis] = sum(piece.shape[axis] for piece in pieces)
         _require_shape(files[0], name, tuple(whole), tensor.shape)
+        for file, piece in zip(files, pieces):
+            require_float(file, name, piece.dtype)
         row = Row(tensor.name, tensor.shape, str(pieces[0].dtype), _names(files), name)
         source.add(tensor.name, pieces[0], _merger(pieces, axis, heads), row)
     for name in parts[0]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.families.common.base import Family
+from stepdiff_jax.families.common.snapshots import local_snapshot
 from stepdiff_jax.files import new_directory
 from stepdiff_jax.weights.modules import ENCODER_FILE
 from stepdiff_jax.weights.published.encoder import EncoderSource
@@ -34,6 +35,7 @@ def convert_llama(source: Path, directory: Path, family: Family) -> Report:
         InputError: as `open_llama`; there are tokenizers, but none is of the family; `directory`
             exists. Nothing is left behind then.
     """
+    source = local_snapshot(source)
     found = open_llama(source, family)
     beside = _tokenizer_files(source)
     _require_tokenizer(beside, family)
