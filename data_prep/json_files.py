@@ -7,13 +7,15 @@ from typing import Any, NoReturn
 
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.jsonl import shorten
+from stepdiff_jax.surrogates import json_without_surrogates, may_hold_surrogates
 
 
 def read_object(path: Path) -> dict[str, Any]:
     """Read the file's JSON object; NaN and numbers outside a float's range are kept as strings.
 
     Raises:
-        InputError: the file cannot be read, is not JSON, or is not a non-empty object.
+        InputError: the file cannot be read, is not JSON, is not a non-empty object, or an object in
+            it has a field twice.
     """
     value = _read(path)
     if not isinstance(value, dict) or not value:
@@ -25,7 +27,8 @@ def read_list(path: Path) -> list[Any]:
     """Read the file's JSON list; numbers as in `read_object`.
 
     Raises:
-        InputError: the file cannot be read, is not JSON, or is not a non-empty list.
+        InputError: the file cannot be read, is not JSON, is not a non-empty list, or an object
+            in it has a field twice.
     """
     value = _read(path)
     if not isinstance(value, list) or not value:
@@ -34,11 +37,26 @@ def read_list(path: Path) -> list[Any]:
 
 
 def _read(path: Path) -> Any:
+    def distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        fields = dict(pairs)
+        if len(fields) < len(pairs):
+            names = [name for name, _ in pairs]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise InputError(f"{path}: field {shorten(twice)} appears twice in one object")
+        return fields
+
     try:
         text = path.read_text(encoding="utf-8")
-        return json.loads(text, parse_constant=str, parse_float=_number)
+        value = json.loads(
+            text, parse_constant=str, parse_float=_number, object_pairs_hook=distinct
+        )
+        return json_without_surrogates(value) if may_hold_surrogates(text) else value
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is not UTF-8 at byte {error.start}") from error
+    except InputError:
+        raise
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: is not JSON: {error}") from error
 
@@ -55,4 +73,7 @@ def _number(text: str) -> float | str:
 
 def is_time(value: object) -> bool:
     """Whether a JSON value is a finite number, as a time in seconds must be."""
-    return type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]
+    try:
+        return type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]
+    except OverflowError:  # an integer beyond a float's range
+        return False

@@ -1,19 +1,21 @@
 """JSON Lines with errors that name the file, the line, the field and the value.
 
 Strict on reading: one JSON object per line, no blank lines, no NaN; the accessors of `JsonLine`
-check each field.
+check each field. Halves of characters in texts become U+FFFD (`surrogates`).
 """
 
 import dataclasses
 import json
 import math
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.files import replacing
+from stepdiff_jax.surrogates import json_without_surrogates, may_hold_surrogates
 
 _LONGEST_VALUE = 80
 _LOOK_AHEAD = 1 << 16
@@ -124,6 +126,9 @@ def _decoded(path: Path, row: bytes, offset: int) -> str:
 def _parse(path: Path, number: int, row: str) -> JsonLine:
     try:
         value = json.loads(row)
+        if may_hold_surrogates(row):
+            value = json_without_surrogates(value)
+        infinite = _infinite_fields(value) if _MAY_BE_INFINITE.search(row) else []
     except (ValueError, RecursionError) as error:
         reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
         raise InputError(
@@ -131,7 +136,28 @@ def _parse(path: Path, number: int, row: str) -> JsonLine:
         ) from error
     if not isinstance(value, dict):
         raise InputError(f"{path}, line {number}: must be a JSON object, got {shorten(row)}")
-    return JsonLine(path, number, value)
+    line = JsonLine(path, number, value)
+    for field in infinite:
+        line.fail(field, "must hold finite numbers only", value[field])
+    return line
+
+
+_MAY_BE_INFINITE = re.compile(r"NaN|Infinity|[eE]\+?[0-9]{3}|[0-9]{309}")
+
+
+def _infinite_fields(value: Any) -> list[str]:
+    """Fields with a number that is not finite as a float, so that it could not be written again."""
+    fields = value.items() if isinstance(value, dict) else ()
+    return [name for name, item in fields if not _is_finite(item)]
+
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, dict | list):
+        return all(map(_is_finite, value.values() if isinstance(value, dict) else value))
+    try:
+        return not isinstance(value, int | float) or math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def write_jsonl(path: str | os.PathLike[str], rows: Iterable[Any]) -> None:

@@ -67,11 +67,15 @@ def read_evaluation_clips(paths: Iterable[Path], by: By = "pair") -> EvaluationC
 
     Raises InputError if a file is not valid.
     """
-    pairs = frozenset(frozenset(pair) for path in paths for pair in _pairs(path))
+    pairs = frozenset(frozenset(pair) for path in paths for pair in stream_pairs(path))
     return EvaluationClips(pairs, by)
 
 
-def _pairs(path: Path) -> Iterator[tuple[str, str]]:
+def stream_pairs(path: Path) -> Iterator[tuple[str, str]]:
+    """The pairs of clips in a benchmark file, reference first.
+
+    Raises InputError if the file is not valid.
+    """
     fields = read_jsonl(path)[0].fields
     if "options" in fields:
         yield from (pair for one in read_diffmcq(path) for pair in one.options)

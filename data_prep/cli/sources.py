@@ -1,7 +1,7 @@
 """The stages of `stepdiff prep` that read annotations: clips, differences, LLaVA-style JSON."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -23,16 +23,17 @@ class Clips:
     """Directory of annotations.json, taxonomy.csv and video_splits.json; short for --source htstep
     --annotations DIR."""
     source: str = "htstep"
-    """Source of the annotations: captaincook4d, htstep or llava."""
+    """Source of the annotations: benchmark, captaincook4d, htstep or llava."""
     annotations: Path | None = None
-    """The source's directory; for llava, a JSON file."""
+    """The source's directory; for llava, a JSON or JSON Lines file; for benchmark, either."""
     captions: Path | None = None
     """raw_caption.json, a sentence-level file in the same format, or HTM-AA's CSV."""
     videos: Path | None = None
     """Directory of the video files; if omitted, files are not looked up."""
-    shortest: float = 4.0
-    """Minimum length in seconds; shorter segments are dropped."""
-    longest: float = 30.0
+    shortest: float | None = None
+    """Minimum length in seconds; shorter segments are dropped. Default: 4, none for benchmark."""
+    longest: float | None = None
+    """Maximum length in seconds. Default: 30, none for benchmark."""
     duplicate_overlap: float = 0.8
     """Segments of one keystep with at least this intersection over union count as one clip."""
     margin: float = 0.0
@@ -49,14 +50,21 @@ def clips(prog: str, arguments: Sequence[str]) -> None:
     from data_prep.benchmark.held_out import read_evaluation_clips
     from data_prep.sources.clips import write_clips
     from data_prep.sources.limits import ClipLimits
+    from data_prep.sources.registry import LIMITS
     from data_prep.stage import Shard
 
+    lengths = {"shortest": options.shortest, "longest": options.longest}
     summary = write_clips(
         _source(options.source, options.annotations, options.htstep),
         options.captions,
         options.videos,
         options.destination,
-        ClipLimits(options.shortest, options.longest, options.duplicate_overlap, options.margin),
+        replace(
+            LIMITS.get(options.source, ClipLimits()),
+            **{name: value for name, value in lengths.items() if value is not None},
+            duplicate_overlap=options.duplicate_overlap,
+            margin=options.margin,
+        ),
         exclude=read_evaluation_clips(options.exclude, options.exclude_by),
         shard=Shard.parse(options.shard),
     )

@@ -5,10 +5,12 @@ A source is one file that reads its format, and one line in `registry.py`.
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from data_prep.schema.line import Row
 from data_prep.stage import Rejected
+from stepdiff_jax.data.video import MISSING
 
 
 @dataclass(frozen=True)
@@ -89,3 +91,16 @@ VIDEO_SUFFIXES = (".mp4", ".webm", ".mkv")
 def video_files(video: str) -> tuple[str, ...]:
     """The possible names of a video's file."""
     return tuple(f"{video}{suffix}" for suffix in VIDEO_SUFFIXES)
+
+
+def file_problem(path: Path) -> Rejected | None:
+    """Why a video file cannot be opened; None if it exists."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return Rejected(MISSING, str(path))
+    except OSError as error:
+        return Rejected("video file cannot be opened", f"{path}: {error.strerror or error}")
+    except ValueError as error:  # a NUL byte, or half a character
+        return Rejected(MISSING, f"{str(path)!r} is no file name: {error}")
+    return None

@@ -12,6 +12,7 @@ from typing import NoReturn
 import msgspec
 
 from data_prep.json_files import fail, read_list, read_object
+from data_prep.schema.clips import is_split
 from data_prep.schema.line import Finite, Row, check_fields
 from data_prep.sources.base import Annotated, Segment, StepError, video_files
 from data_prep.stage import Rejected
@@ -189,6 +190,8 @@ def _read_splits(path: Path) -> dict[str, str]:
     """Recording -> split."""
     splits: dict[str, str] = {}
     for split, recordings in read_object(path).items():
+        if not is_split(split):
+            raise InputError(f"{path}: split {split!r} must be a word, and not 'all'")
         if not isinstance(recordings, list):
             raise InputError(f"{path}: field {split!r} must be a list of recordings")
         for name in recordings:

@@ -1,6 +1,7 @@
 """The clips stage: a source's segments and HowTo100M's narration -> clips.jsonl."""
 
 import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,12 +13,13 @@ from data_prep.benchmark.held_out import EvaluationClips
 from data_prep.schema.clips import CLIPS_FILE, Clip, ClipCounts
 from data_prep.schema.line import Row
 from data_prep.schema.segments import SegmentFile, SegmentRow
-from data_prep.sources.base import Annotated, Segment, Source
+from data_prep.sources.base import Annotated, Segment, Source, file_problem
 from data_prep.sources.howto100m import narration, stream_captions
 from data_prep.sources.limits import ClipLimits, unwanted
 from data_prep.stage import Rejected, Shard, run_stage
 from stepdiff_jax.data.video import MISSING
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.jsonl import shorten
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ def write_clips(
         for row in batch:
             yield segments.problems.get(row.key) or _clip(row, segments.found[row.key])
 
+    _report_missing(segments)
     return run_stage(
         segments.rows,
         SegmentRow,
@@ -65,6 +68,22 @@ def write_clips(
         settings=clip_settings(source, limits, exclude),
         counts=lambda row: ClipCounts.of(row).counts(),
     )
+
+
+def _report_missing(segments: Segments) -> None:
+    """Say how many videos have no file; the quarantine file names them."""
+    videos = {segment.video for segment in segments.found.values()}
+    missing = {
+        segments.found[key].video
+        for key, problem in segments.problems.items()
+        if problem.kind == MISSING and key in segments.found
+    }
+    if missing:
+        print(
+            f"clips: {len(missing)} of {len(videos)} videos have no file, such as "
+            f"{shorten(min(missing))}; clips.quarantine.jsonl names them",
+            file=sys.stderr,
+        )
 
 
 def clip_settings(source: Source, limits: ClipLimits, exclude: EvaluationClips) -> Row:
@@ -127,16 +146,28 @@ def _files(
         return {key: one.files[0] for key, one in annotations.items()}
     if not videos.is_dir():
         raise InputError(f"{videos}: no such directory of video files")
-    present: dict[tuple[str, ...], str] = {}
+    present: dict[tuple[str, ...], str | Rejected] = {}
     files = {}
     for key, one in annotations.items():
         if one.files not in present:
-            names = [name for name in one.files if (videos / name).exists()]
-            present[one.files] = os.path.relpath(videos / names[0], destination) if names else ""
-        files[key] = present[one.files]
-        if not files[key]:
-            problems.setdefault(key, Rejected(MISSING, one.files[0]))
+            present[one.files] = _file(one.files, videos, destination)
+        found = present[one.files]
+        files[key] = "" if isinstance(found, Rejected) else found
+        if isinstance(found, Rejected):
+            problems.setdefault(key, found)
     return files
+
+
+def _file(names: Sequence[str], videos: Path, destination: Path) -> str | Rejected:
+    """The first of these that exists, relative to `destination`, or why there is none."""
+    missing = Rejected(MISSING, names[0])
+    for name in names:
+        problem = file_problem(videos / name)
+        if problem is None:
+            return os.path.relpath(videos / name, destination)
+        if problem.kind != MISSING:
+            return problem
+    return missing
 
 
 def _narrations(

@@ -4,9 +4,8 @@
 larger than the memory of a small machine.
 """
 
-import codecs
-import csv
 import io
+import re
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,15 +13,17 @@ from typing import Any
 
 import ijson
 
+from data_prep.csv_files import IS_NOT_UTF8, NOT_UTF8, CsvRow, stream_csv
 from data_prep.json_files import is_time
+from data_prep.json_stream import WellFormedJson
 from data_prep.stage import Rejected
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.jsonl import shorten
 
-NOT_UTF8 = "\ufdd0"
-"""Replaces bytes that are not UTF-8; Unicode reserves this code point for internal use."""
+OTHER_FORM = "captions are of another form"
+NOT_TEXT = "captions are not UTF-8"
 
-codecs.register_error("mark", lambda error: (NOT_UTF8, error.end))  # type: ignore[attr-defined]
+_SECONDS = re.compile(r"[0-9]+(\.[0-9]*)?([eE][-+]?[0-9]+)?")
 
 
 @dataclass(frozen=True)
@@ -41,17 +42,18 @@ def stream_captions(
 
     `.csv` is HTM-AA (vid,timestamp,text; a sentence has one point in time); any other file is JSON
     in the format of raw_caption.json, with one video in memory at a time. A video whose captions
-    are malformed or not UTF-8 comes with the reason instead.
+    are malformed, not UTF-8 or twice in a JSON file comes with the reason instead.
 
     Raises:
-        InputError: the file cannot be read, or is not JSON or CSV in that format.
+        InputError: the file cannot be read, is not JSON or CSV in that format, or has a damaged row
+            of an unknown video.
     """
+    if path.suffix.lower() == ".csv":
+        yield from _aligned(path, videos)
+        return
     try:
         with path.open(encoding="utf-8", errors="mark", newline="") as file:
-            if path.suffix == ".csv":
-                yield from _aligned(path, file, videos)
-            else:
-                yield from _captions(path, file, videos)
+            yield from _captions(path, file, videos)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
 
@@ -88,28 +90,31 @@ def _captions(
     path: Path, file: Any, videos: Container[str]
 ) -> Iterator[tuple[str, list[Sentence] | Rejected]]:
     empty = True
+    found: set[str] = set()
     try:
-        for video, fields in ijson.kvitems(_Bytes(file), "", use_float=True):
+        for video, fields in ijson.kvitems(WellFormedJson(_Bytes(file)), "", use_float=True):
             empty = False
-            if video in videos:
+            if video in found:
+                yield video, Rejected(OTHER_FORM, "the file has this video twice")
+            elif video in videos:
+                found.add(video)
                 yield video, _sentences(fields)
-    except ijson.JSONError as error:
+    except (ijson.JSONError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: is not JSON: {' '.join(str(error).split())}") from error
     if empty:
         raise InputError(f"{path}: must hold a non-empty JSON object")
 
 
 def _sentences(fields: Any) -> list[Sentence] | Rejected:
-    broken = "captions are of another form"
     found = fields if isinstance(fields, dict) else {}
     texts, starts, ends = (found.get(name) for name in ("text", "start", "end"))
     if not (isinstance(texts, list) and isinstance(starts, list) and isinstance(ends, list)):
-        return Rejected(broken, f"text, start and end must be lists, got {shorten(fields)}")
+        return Rejected(OTHER_FORM, f"text, start and end must be lists, got {shorten(fields)}")
     if not len(texts) == len(starts) == len(ends):
-        return Rejected(broken, f"{len(texts)} texts, {len(starts)} starts, {len(ends)} ends")
+        return Rejected(OTHER_FORM, f"{len(texts)} texts, {len(starts)} starts, {len(ends)} ends")
     for value in (*starts, *ends):
         if not is_time(value):
-            return Rejected(broken, f"{shorten(value)} is no time in seconds")
+            return Rejected(OTHER_FORM, f"{shorten(value)} is no time in seconds")
     return _checked(texts, list(map(float, starts)), list(map(float, ends)))
 
 
@@ -118,38 +123,38 @@ def _checked(
 ) -> list[Sentence] | Rejected:
     for text in texts:
         if not isinstance(text, str):
-            return Rejected("captions are of another form", f"{shorten(text)} is no text")
+            return Rejected(OTHER_FORM, f"{shorten(text)} is no text")
         if NOT_UTF8 in text:
-            return Rejected("captions are not UTF-8", shorten(text.replace(NOT_UTF8, "?")))
+            return Rejected(NOT_TEXT, shorten(text.replace(NOT_UTF8, "?")))
     return sorted(map(Sentence, texts, starts, ends), key=lambda sentence: sentence.start)
 
 
-def _aligned(
-    path: Path, file: Any, videos: Container[str]
-) -> Iterator[tuple[str, list[Sentence] | Rejected]]:
+def _aligned(path: Path, videos: Container[str]) -> Iterator[tuple[str, list[Sentence] | Rejected]]:
     """Read HTM-AA; a video's rows need not be adjacent, so those of `videos` are collected."""
-    rows = csv.DictReader(file)
-    missing = {"vid", "timestamp", "text"} - set(rows.fieldnames or ())
-    if missing:
-        raise InputError(f"{path}: has no column {sorted(missing)[0]!r}")
-    found: dict[str, tuple[list[Any], list[float]]] = {}
+    found: dict[str, tuple[list[str], list[float]]] = {}
     bad: dict[str, Rejected] = {}
-    for row in rows:
-        video = row["vid"]
+    for row in stream_csv(path, ("vid", "timestamp", "text")):
+        video, timestamp = row.fields.get("vid"), row.fields.get("timestamp", "")
+        time = float(timestamp) if _SECONDS.fullmatch(timestamp.strip()) else float("nan")
         if video not in videos:
+            if row.problem and not is_time(time):
+                raise row.error()  # nobody knows whose sentence it is
             continue
-        try:
-            time = float(row["timestamp"])
-        except (TypeError, ValueError):
-            time = float("nan")
-        if not is_time(time):
-            detail = f"{shorten(row['timestamp'])} is no time in seconds"
-            bad.setdefault(video, Rejected("captions are of another form", detail))
+        assert video is not None
+        if row.problem or not is_time(time):
+            bad.setdefault(video, _bad_row(row, timestamp))
             continue
         texts, times = found.setdefault(video, ([], []))
-        texts.append(row["text"])
+        texts.append(row.fields["text"])
         times.append(time)
     for video, (texts, times) in found.items():
         if video not in bad:
             yield video, _checked(texts, times, times)
     yield from bad.items()
+
+
+def _bad_row(row: CsvRow, timestamp: str) -> Rejected:
+    kind = NOT_TEXT if row.problem == IS_NOT_UTF8 else OTHER_FORM
+    return Rejected(
+        kind, f"line {row.line}: {row.problem or f'{shorten(timestamp)} is no time in seconds'}"
+    )

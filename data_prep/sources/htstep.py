@@ -1,12 +1,14 @@
 """Reads HT-Step's keysteps of videos with their times (`annotations.json`, `taxonomy.csv` and
 `video_splits.json`, as released)."""
 
-import csv
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from data_prep.csv_files import stream_csv
 from data_prep.json_files import fail, is_time, read_object
+from data_prep.schema.clips import is_split
 from data_prep.schema.line import Row
 from data_prep.sources.base import Annotated, Segment, video_files
 from data_prep.stage import Rejected
@@ -55,7 +57,7 @@ class HtStep:
             return Rejected("duration is not a number of seconds", shorten(row["duration"]))
         if end > row["duration"] + PAST_THE_END:
             return Rejected("segment past the end", f"{end} s of {row['duration']} s")
-        if row["partial"] not in MATCHES:
+        if not isinstance(row["partial"], str) or row["partial"] not in MATCHES:
             return Rejected("unknown match", shorten(row["partial"]))
         if not isinstance(row["activity"], str):
             return Rejected("activity is not a name", shorten(row["activity"]))
@@ -95,18 +97,20 @@ def _annotation(item: Any) -> Row:
 def _read_taxonomy(path: Path) -> dict[int, str]:
     """global_step_index -> headline."""
     headlines: dict[int, str] = {}
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file):
-                headlines[int(row["global_step_index"])] = row["headline"]
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except KeyError as error:
-        raise InputError(f"{path}: has no column {error}") from error
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{path}: field 'global_step_index' must be a number: {error}") from error
+    column, text = "global_step_index", "headline"
+    for row in stream_csv(path, (column, text)):
+        if row.problem:
+            raise row.error()
+        number, headline = row.fields[column].strip(), row.fields[text]
+        if not re.fullmatch("[0-9]{1,18}", number):
+            raise row.error(f"must be a number, got {shorten(number)}", column)
+        if int(number) in headlines:
+            raise row.error(f"has {number} a second time", column)
+        if not headline.strip():
+            raise row.error("must not be empty", text)
+        headlines[int(number)] = headline
     if not headlines:
-        raise InputError(f"{path}: is empty")
+        raise InputError(f"{path}: is empty but for its header")
     return headlines
 
 
@@ -114,9 +118,15 @@ def _read_splits(path: Path) -> dict[str, str]:
     """video -> split."""
     splits: dict[str, str] = {}
     for split, videos in read_object(path).items():
+        if not is_split(split):
+            raise InputError(f"{path}: split {split!r} must be a word, and not 'all'")
         if not isinstance(videos, list):
             raise InputError(f"{path}: field {split!r} must be a list of videos")
         for video in videos:
+            if not isinstance(video, str):
+                raise InputError(
+                    f"{path}: field {split!r} must hold strings only, got {shorten(video)}"
+                )
             if video in splits:
                 fail(path, video, "split", f"is {splits[video]!r} already", split)
             splits[video] = split

@@ -4,6 +4,8 @@ import base64
 from collections.abc import Sequence
 from html import escape
 
+from stepdiff_jax.surrogates import without_surrogates
+
 VOID = frozenset({"img", "br", "meta"})
 
 
@@ -13,7 +15,7 @@ class Html(str):
 
 def join(*content: str) -> Html:
     """Concatenated content; text is escaped."""
-    return Html("".join(part if isinstance(part, Html) else escape(part) for part in content))
+    return Html("".join(part if isinstance(part, Html) else _escape(part) for part in content))
 
 
 def element(tag: str, *content: str, **attributes: str | None) -> Html:
@@ -22,13 +24,18 @@ def element(tag: str, *content: str, **attributes: str | None) -> Html:
     An underscore at the end of an attribute's name is dropped (`class_`), others become hyphens.
     """
     written = "".join(
-        f' {name.rstrip("_").replace("_", "-")}="{escape(value)}"'
+        f' {name.rstrip("_").replace("_", "-")}="{_escape(value)}"'
         for name, value in attributes.items()
         if value is not None
     )
     if tag in VOID:
         return Html(f"<{tag}{written}>")
     return Html(f"<{tag}{written}>{join(*content)}</{tag}>")
+
+
+def _escape(text: str) -> str:
+    """Escaped text; file names that are not UTF-8 have surrogates, which a page cannot."""
+    return escape(without_surrogates(text))
 
 
 def jpeg(data: bytes, alt: str) -> Html:

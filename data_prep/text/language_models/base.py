@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from stepdiff_jax.surrogates import without_surrogates
+
 
 class LanguageModelError(Exception):
     """A prompt got no answer; the stage quarantines the record with this reason."""
@@ -24,11 +26,17 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Completion:
-    """A model's answer and its token counts (0 if the model does not report them)."""
+    """A model's answer and its token counts (0 if the model does not report them).
+
+    Halves of characters in the text, as in an answer cut at its token limit, become U+FFFD.
+    """
 
     text: str
     prompt_tokens: int = 0
     completion_tokens: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", without_surrogates(self.text))
 
 
 class LanguageModel(Protocol):

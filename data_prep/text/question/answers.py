@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.surrogates import without_surrogates
 
 _LIST = r"(?:\*\*|[-*#]+\s*)?"
 _NUMBER = r"(?:pair\s*)?(?:\(?\d+\s*[.):]\s*)?"
@@ -99,4 +100,5 @@ def _numbered_pairs(text: str) -> list[tuple[str, str]]:
 
 
 def _clean(text: str) -> str:
-    return re.sub(r"\s+", " ", text).strip().strip("*").strip()
+    # JSON in the text may have escapes of halves of characters.
+    return re.sub(r"\s+", " ", without_surrogates(text)).strip().strip("*").strip()

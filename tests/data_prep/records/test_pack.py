@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from data_prep.records.pack import pack
+from launch.cli import main
 from record_sources import read_lines, write_lines, write_source
 from stepdiff_jax.data.records import dataset_path, open_records
 from stepdiff_jax.data.video import decoder_version
@@ -168,3 +169,14 @@ def test_frames_are_needed(source, tmp_path):
     (source / "frames.jsonl").unlink()
     with pytest.raises(InputError, match=r"frames\.jsonl: no such file \(stepdiff prep frames"):
         pack(source, tmp_path / "packed")
+
+
+def test_half_a_character_is_packed_and_shown_as_the_replacement_character(source, tmp_path):
+    edit(source / "pairs.jsonl", 1, questions=[{"question": "what?", "answer": "this \ud83d"}])
+    data, page = tmp_path / "data", tmp_path / "page.html"
+    assert main(["prep", "pack", "--source", str(source), "--destination", str(data)]) == 0
+    inspect = ["prep", "inspect", "--source", str(source), "--sample", "999"]
+    assert main([*inspect, "--destination", str(page)]) == 0
+    (question,) = open_records(data, "pairs", "train")[0].questions
+    assert question.answer == "this \ufffd"
+    assert "this \ufffd" in page.read_text()

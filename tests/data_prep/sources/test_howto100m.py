@@ -102,6 +102,58 @@ def test_a_csv_without_its_columns_is_named(tmp_path):
         dict(stream_captions(tmp_path / "a.csv", {"a"}))
 
 
+@pytest.mark.parametrize(
+    ("row", "kind", "detail"),
+    [
+        ('a,5,"then stir”', "captions are of another form", "line 3: a quote is not closed"),
+        (
+            "a,5,then, stir",
+            "captions are of another form",
+            "line 3: the header has 3 columns, this r",
+        ),
+        (
+            "a,5",
+            "captions are of another form",
+            "line 3: the header has 3 columns, this row 2: 'te",
+        ),
+        ("a,1_0,stir", "captions are of another form", "line 3: '1_0' is no time in seconds"),
+        ("a,nan,stir", "captions are of another form", "line 3: 'nan' is no time in seconds"),
+        ("a,5,st\0ir", "captions are of another form", "line 3: holds a NUL byte"),
+        ("a,5,st\udce9ir", "captions are not UTF-8", "line 3: is not UTF-8"),
+    ],
+)
+def test_a_damaged_row_loses_its_video_only(tmp_path, row, kind, detail):
+    path = tmp_path / "a.CSV"
+    text = f"vid,timestamp,text\na,1,x\n{row}\nb,2,y\n"
+    path.write_bytes(text.encode(errors="surrogateescape"))
+    read = dict(stream_captions(path, {"a", "b"}))
+    assert (read["a"].kind, read["a"].detail[: len(detail)]) == (kind, detail)
+    assert read["b"] == [Sentence("y", 2.0, 2.0)]
+    assert dict(stream_captions(path, {"b"})) == {"b": read["b"]}
+
+
+def test_a_damaged_row_of_nobody_is_an_error(tmp_path):
+    (tmp_path / "a.csv").write_text("vid,timestamp,text\na,1,we stir\nand stir\nb,2,y\n")
+    with pytest.raises(
+        InputError,
+        match=r"a\.csv, line 3: the header has 3 columns, this row 1: 'timestamp' is missing",
+    ):
+        dict(stream_captions(tmp_path / "a.csv", {"a"}))
+
+
+def test_captions_of_json_that_are_twice_or_hold_half_a_character(tmp_path):
+    path = tmp_path / "a.json"
+    good = '{"text": ["so \\ud83d"], "start": [0], "end": [1]}'
+    path.write_text(f'{{"a": {good}, "b": {good}, "b": {good}, "c": {good}, "c": 1}}')
+    found = list(stream_captions(path, {"a", "b"}))
+    assert found[0] == ("a", [Sentence("so \ufffd", 0, 1)])
+    assert found[-1] == (
+        "b",
+        Rejected("captions are of another form", "the file has this video twice"),
+    )
+    assert len(found) == 3
+
+
 def test_a_large_file_is_never_whole_in_memory(tmp_path):
     path = tmp_path / "raw_caption.json"
     video = {"text": ["some words " * 20] * 100, "start": [1] * 100, "end": [2] * 100}

@@ -50,6 +50,8 @@ def test_segments_come_as_they_are_annotated(tmp_path):
         ({"segment": None}, "annotation is of another form"),
         ({"segment": [1, 10.01]}, "segment past the end"),
         ({"partial": "Half Match"}, "unknown match"),
+        ({"partial": ["Full Match"]}, "unknown match"),
+        ({"segment": [0, 10**400]}, "segment is not [start, end] in seconds"),
     ],
 )
 def test_a_bad_annotation_has_a_reason_and_the_others_stay(tmp_path, change, reason):
@@ -90,12 +92,28 @@ def test_a_video_of_no_split_has_a_reason(tmp_path):
         ({"annotations": {}}, r"annotations\.json: must hold a non-empty JSON object"),
         ({"taxonomy": ""}, r"taxonomy\.csv: is empty"),
         ({"taxonomy": TAXONOMY.replace("headline", "title")}, "has no column 'headline'"),
-        ({"taxonomy": TAXONOMY.replace("11,Make", "x,Make")}, "'global_step_index' must be a num"),
+        (
+            {"taxonomy": TAXONOMY.replace("11,Make", "x,Make")},
+            r"taxonomy\.csv, line 4: column 'global_step_index' must be a number, got 'x'",
+        ),
+        ({"taxonomy": TAXONOMY.replace("11,M", "7,M")}, "'global_step_index' has 7 a second time"),
+        ({"taxonomy": TAXONOMY.replace("Boil water.", " ")}, "line 4: column 'headline' must not"),
+        (
+            {"taxonomy": TAXONOMY.replace(",Boil water.,", "")},
+            "line 4: the header has 7 columns, this row 5: 'headline' is missing",
+        ),
+        ({"splits": {"val seen": ["zzz"]}}, "split 'val seen' must be a word"),
+        ({"splits": {"train": [["zzz"]]}}, "field 'train' must hold strings only"),
     ],
 )
 def test_bad_files_are_named(tmp_path, files, message):
     with pytest.raises(InputError, match=message):
         HtStep(write_htstep(tmp_path, **files))
+
+
+def test_a_taxonomy_that_a_spreadsheet_saved_is_read(tmp_path):
+    htstep = write_htstep(tmp_path, taxonomy="\ufeff" + TAXONOMY.replace("\n", "\r\n"))
+    assert problems_of(htstep) == ["", "", ""]
 
 
 @pytest.mark.parametrize("name", ["annotations.json", "taxonomy.csv", "video_splits.json"])

@@ -72,7 +72,7 @@ def test_htstep_is_the_same_by_either_flag(tmp_path):
             "--htstep a --source llava",
             "--htstep a: cannot be combined with --source or --annotations",
         ),
-        ("--source other --annotations a", "--source 'other': must be one of captaincook4d, hts"),
+        ("--source other --annotations a", "--source 'other': must be one of benchmark, captain"),
     ],
 )
 def test_wrong_flags_are_named(tmp_path, capsys, flags, message):
@@ -103,5 +103,7 @@ def test_a_source_is_what_it_gives(tmp_path, monkeypatch):
     summary = json.loads((tmp_path / "clips.summary.json").read_text())
     assert summary["dropped"] == {"no reason": 1}
     assert summary["settings"]["of"] == "two"
-    with pytest.raises(InputError, match="must be one of captaincook4d, htstep, llava, two"):
+    with pytest.raises(
+        InputError, match="must be one of benchmark, captaincook4d, htstep, llava, two"
+    ):
         open_source("three", tmp_path)
