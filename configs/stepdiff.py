@@ -22,6 +22,7 @@ def experiment(size: str = "llama2-7b") -> Experiment:
         llama=model.config,
         data=DataConfig(
             directory="datasets/stepdiff",
+            validation_split="val_seen",  # HT-Step's name
             mixture=(Source("pairs", 3.0), Source("sequences", 1.0)),
             row_length=1024,
             row_videos=8,

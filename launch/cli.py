@@ -31,6 +31,9 @@ from stepdiff_jax.systems.registry import SYSTEMS, TRAINED, system_options
 
 Task = Literal["diffcap", "diffmcq", "diffrank"]
 
+ALL_SPLITS = "all"
+"""Stands for the split in the results of an evaluation that found its clips in any split."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `stepdiff`; returns the exit code: 0, 2 on invalid input, 130 when interrupted."""
@@ -119,8 +122,9 @@ def aot(prog: str, arguments: Sequence[str]) -> None:
 class Evaluate:
     """Answer the benchmark with a system and score the answers.
 
-    Writes predictions/<split>/<task>.jsonl and results.json to the experiment's run directory, or,
-    for systems other than the trained experiment, to systems/<system> in it.
+    Writes predictions/<split>/<task>.jsonl (predictions/all/<task>.jsonl without --split) and
+    results.json to the experiment's run directory, or, for systems other than the trained
+    experiment, to systems/<system> in it.
     """
 
     experiment: Annotated[Experiment, arg(name="")]
@@ -128,8 +132,8 @@ class Evaluate:
     benchmark: Path
     """Directory with diffcap_dataset.jsonl, diffmcq_dataset.jsonl and diffrank_dataset.jsonl."""
     task: tuple[Task, ...] = ("diffcap", "diffmcq", "diffrank")
-    split: str = "test"
-    """The split of the packed clips that the benchmark asks about."""
+    split: str | None = None
+    """Look for the benchmark's clips in this split of the packed clips only, instead of in all."""
     system: Annotated[
         str, arg(help=f"{', '.join(SYSTEMS)}; --system NAME --help lists the system's options.")
     ] = TRAINED
@@ -149,13 +153,13 @@ def evaluate(prog: str, arguments: Sequence[str]) -> None:
     directory = Path(options.experiment.loop.run_directory)
     if options.system != TRAINED:
         directory = directory / "systems" / options.system
-    predictions = directory / "predictions" / options.split
+    predictions = directory / "predictions" / (options.split or ALL_SPLITS)
     metrics = evaluate(system, options.benchmark, predictions, options.task)
     results = {
         "experiment": options.experiment.name,
         "system": {"name": options.system, **options.system_options.to_json()},
         "benchmark": str(options.benchmark),
-        "split": options.split,
+        "split": options.split or ALL_SPLITS,
         "tasks": metrics,
     }
     write_results(directory / "results.json", results)

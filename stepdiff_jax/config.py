@@ -141,6 +141,8 @@ class DataConfig:
 
     directory: str = ""
     split: str = "train"
+    validation_split: str = "validation"
+    """The split of the evaluation during training (`loop.evaluate_every`)."""
     mixture: tuple[Source, ...] = (Source("pairs"),)
     row_length: int = 1024
     row_videos: int = 4
@@ -199,7 +201,7 @@ class LoopConfig:
     keep_checkpoints: int = 2
     log_every: int = 10
     evaluate_every: int = 0
-    """0 disables evaluation on the validation split during training."""
+    """0 disables the evaluation on `data.validation_split` during training."""
     watchdog_seconds: int = 1800
     """The process exits with an error if no step ends for this long; 0 disables this. The first
     step has an extra hour."""

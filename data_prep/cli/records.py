@@ -112,7 +112,8 @@ class Features:
     """Encode every packed clip once, for experiments whose data.visual_input is "features"."""
 
     experiment: Annotated[Experiment, arg(name="")]
-    splits: tuple[str, ...] = ("train", "validation", "test")
+    splits: tuple[str, ...] = ()
+    """By default, all splits of the packed clips."""
 
 
 def features(prog: str, arguments: Sequence[str]) -> None:

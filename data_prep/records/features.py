@@ -10,7 +10,7 @@ from rich.progress import Progress
 
 from stepdiff_jax.config import EncoderConfig, Experiment
 from stepdiff_jax.data.features import write_features
-from stepdiff_jax.data.records import clip_ids, open_records
+from stepdiff_jax.data.records import clip_ids, clip_splits, open_records
 from stepdiff_jax.data.visual import ClipFrames
 from stepdiff_jax.inference.encode import encode_clips
 from stepdiff_jax.models.internvideo import InternVideo
@@ -19,7 +19,7 @@ from stepdiff_jax.weights.modules import load_encoder
 
 
 def cache_features(experiment: Experiment, splits: Sequence[str]) -> dict[str, int]:
-    """Cache the features of all clips in some splits of an experiment's data.
+    """Cache the features of all clips in some splits of an experiment's data; by default in all.
 
     Returns:
         split -> number of clips.
@@ -27,11 +27,11 @@ def cache_features(experiment: Experiment, splits: Sequence[str]) -> dict[str, i
         InputError: the data, a split or the encoder's weights are missing or invalid.
     """
     config, data = experiment.encoder, Path(experiment.data.directory)
-    counts = {split: len(clip_ids(data, split)) for split in splits}
+    counts = {split: len(clip_ids(data, split)) for split in splits or clip_splits(data)}
     encoder = load_encoder(config, experiment.weights.encoder)
     with Progress(console=Console(stderr=True), transient=True) as progress:
         bar = progress.add_task("Encoding", total=sum(counts.values()))
-        for split in splits:
+        for split in counts:
             cache_split(encoder, config, data, split, lambda done: progress.advance(bar, done))
     return counts
 

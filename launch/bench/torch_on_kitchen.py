@@ -21,7 +21,7 @@ from stepdiff_jax.data.prompts import difference_question
 from stepdiff_jax.data.records import clip_ids, open_records
 from stepdiff_jax.data.visual import ClipFrames
 from stepdiff_jax.evaluation.benchmark_files import read_diffcap, read_diffmcq
-from stepdiff_jax.evaluation.run import benchmark_path
+from stepdiff_jax.evaluation.run import asked_clips, benchmark_path
 from stepdiff_jax.systems.trained import Trained
 
 
@@ -40,7 +40,8 @@ def main() -> None:
     # The feature cache is in float16, so both models encode the frames.
     data = dataclasses.replace(experiment.data, visual_input="frames")
     experiment = dataclasses.replace(experiment, data=data)
-    system = Trained().open(experiment, "test", clips=())
+    benchmark = options.quickstart / "benchmark" / "test"
+    system = Trained().open(experiment, "test", asked_clips(benchmark, ("diffcap", "diffmcq")))
     directory = experiment.data.directory
     frames = ClipFrames(open_records(directory, "clips", "test"), experiment.encoder)
     index = {clip: number for number, clip in enumerate(clip_ids(directory, "test"))}
@@ -49,7 +50,6 @@ def main() -> None:
         videos = (frames[index[reference]], frames[index[candidate]])
         return processor.pair(*videos, difference_question(category))
 
-    benchmark = options.quickstart / "benchmark" / "test"
     choices = read_diffmcq(benchmark_path(benchmark, "diffmcq"))
     ours = system.choose(choices)
     theirs = np.array(

@@ -124,13 +124,21 @@ def dataset_digest(directory: Path | str, kind: str) -> str:
     return _metadata(directory, kind)["source"]
 
 
+def clip_splits(directory: Path | str) -> tuple[str, ...]:
+    """Names of the splits that a directory of datasets has clips of, sorted; InputError if none."""
+    splits = tuple(sorted(name for name, ids in _clip_ids(directory).items() if ids))
+    if not splits:
+        raise InputError(f"{_dataset_path(directory, 'clips')}: no clips")
+    return splits
+
+
 def clip_ids(directory: Path | str, split: str) -> tuple[str, ...]:
     """Ids of the clips of one split in the order of their indices, without reading frames.
 
     Raises:
         InputError: the dataset or the split is missing.
     """
-    ids = _metadata(directory, "clips")["clip_ids"]
+    ids = _clip_ids(directory)
     if split not in ids:
         path = _dataset_path(directory, "clips")
         raise InputError(f"{path}: no records of split {split!r}, it has {sorted(ids)}")
@@ -164,6 +172,10 @@ def _dataset_path(directory: Path | str, kind: str) -> Path:
 
 def _metadata(directory: Path | str, kind: str) -> dict[str, Any]:
     return json.loads((_dataset_path(directory, kind) / "metadata.json").read_text())
+
+
+def _clip_ids(directory: Path | str) -> dict[str, list[str]]:
+    return _metadata(directory, "clips")["clip_ids"]
 
 
 def _clip(fields: Mapping[str, Any]) -> ClipRecord:

@@ -21,7 +21,9 @@ UNSEEN = "(not shown)"
 class Blind(SystemOptions):
     """The experiment's language model, which sees no clip; not in the paper (ours)."""
 
-    def open(self, experiment: Experiment, split: str, clips: Collection[str]) -> LanguageSystem:
+    def open(
+        self, experiment: Experiment, split: str | None, clips: Collection[str]
+    ) -> LanguageSystem:
         """See `SystemOptions`; neither clips nor data are read."""
         tokenizer = load_tokenizer(experiment)
         model = build_model(experiment, inference_mesh(experiment.mesh))

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stepdiff_jax.config import Experiment
+from stepdiff_jax.data.find_clips import require_clips
 from stepdiff_jax.inference.clips import DescriptionTable
 from stepdiff_jax.inference.trained import inference_mesh
 from stepdiff_jax.jsonl import read_jsonl
 from stepdiff_jax.systems.language import LanguageSystem
-from stepdiff_jax.systems.options import SystemOptions, require_clips
+from stepdiff_jax.systems.options import SystemOptions
 from stepdiff_jax.weights.build import build_model, load_tokenizer
 
 
@@ -20,7 +21,9 @@ class Socratic(SystemOptions):
     descriptions: Path
     """JSON Lines of clip and description, as `stepdiff prep describe` writes them."""
 
-    def open(self, experiment: Experiment, split: str, clips: Collection[str]) -> LanguageSystem:
+    def open(
+        self, experiment: Experiment, split: str | None, clips: Collection[str]
+    ) -> LanguageSystem:
         """See `SystemOptions`."""
         descriptions = read_descriptions(self.descriptions)
         require_clips(clips, descriptions, str(self.descriptions))

@@ -1,17 +1,16 @@
 """VLEmbed: videos and texts in one embedding space (paper, section 4, baselines)."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from stepdiff_jax.config import Experiment
-from stepdiff_jax.data.records import clip_ids, open_records
-from stepdiff_jax.data.visual import ClipFrames
+from stepdiff_jax.data.find_clips import FoundClips, find_clips
 from stepdiff_jax.evaluation.benchmark_files import DiffCap, DiffMCQ, DiffRank
 from stepdiff_jax.inference.encode import encode_clips, unit_length
 from stepdiff_jax.inference.encoder import open_encoder
-from stepdiff_jax.systems.options import SystemOptions, require_clips
+from stepdiff_jax.systems.options import SystemOptions
 
 
 @dataclass(frozen=True)
@@ -49,12 +48,11 @@ class VLEmbed:
 class InternVideoEmbeddings(SystemOptions):
     """VLEmbed with the experiment's encoder, frozen: nothing is trained."""
 
-    def open(self, experiment: Experiment, split: str, clips: Collection[str]) -> VLEmbed:
-        """See `SystemOptions`; every clip of the split is encoded from its frames."""
-        directory = experiment.data.directory
-        ids = clip_ids(directory, split)
-        require_clips(clips, ids, f"{directory}, split {split}")
+    def open(self, experiment: Experiment, split: str | None, clips: Collection[str]) -> VLEmbed:
+        """See `SystemOptions`; each of the clips is encoded from its frames."""
+        places = find_clips(experiment.data.directory, clips, split)
+        data = replace(experiment.data, visual_input="frames")
+        frames = FoundClips(places, data, experiment.encoder)
         encoder = open_encoder(experiment)
-        frames = ClipFrames(open_records(directory, "clips", split), encoder.config)
         features = [feature for _, feature in encode_clips(encoder.model, frames)]
-        return VLEmbed(dict(zip(ids, features, strict=True)), encoder.text_features)
+        return VLEmbed(dict(zip(places, features, strict=True)), encoder.text_features)

@@ -93,7 +93,8 @@ def read_batches(experiment: Experiment, split: str, mesh: Mesh) -> grain.IterDa
 
 
 def _validation_batches(experiment: Experiment, mesh: Mesh) -> Iterator[Batch]:
-    return itertools.islice(read_batches(experiment, "validation", mesh), VALIDATION_BATCHES)
+    batches = read_batches(experiment, experiment.data.validation_split, mesh)
+    return itertools.islice(batches, VALIDATION_BATCHES)
 
 
 def _tokens(batch: Batch, mesh: Mesh) -> int:

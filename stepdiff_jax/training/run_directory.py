@@ -26,6 +26,7 @@ FREE = (
     "loop.evaluate_every",
     "loop.watchdog_seconds",
     "loop.wandb_project",
+    "data.validation_split",
     "data.prefetch_threads",
     "mesh.",
 )

@@ -110,6 +110,23 @@ def test_a_blind_model_cannot_tell_clips_from_each_other(directory, capsys):
         assert np.ptp(line.fields["scores"]) < 1e-4
 
 
+def test_clips_are_found_in_all_splits(directory, capsys):
+    held_out = ["validation0_0_1", "validation1_0_1"]
+    targets = [CLIPS[1], CLIPS[2], *held_out]
+    write_jsonl(
+        directory / "several/diffrank_dataset.jsonl",
+        [{**BENCHMARK["diffrank"], "targets": targets}],
+    )
+    flags = ("--system", "vlembed", "--task", "diffrank", "--benchmark", f"{directory}/several")
+    words = f"--data.directory {directory}/data --loop.run-directory {directory}/several/run"
+    assert main(["evaluate", "kitchen", *flags, *words.split()]) == 0
+    assert list(json.loads(capsys.readouterr().out)) == ["diffrank"]
+    written = directory / "several/run/systems/vlembed"
+    (line,) = read_jsonl(written / "predictions/all/diffrank.jsonl")
+    assert len(line.fields["scores"]) == 4
+    assert json.loads((written / "results.json").read_text())["split"] == "all"
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
@@ -120,8 +137,8 @@ def test_a_blind_model_cannot_tell_clips_from_each_other(directory, capsys):
         ("--system socratic --descriptions nowhere", "nowhere: cannot be read: "),
         (
             "--system socratic --descriptions {}/three.jsonl",
-            "{}/three.jsonl: clip 'train3_0_1' is missing; the benchmark asks about 4 clips, of "
-            "which 1 are missing",
+            "{}/three.jsonl: 1 of the 4 clips that the benchmark asks about are missing: "
+            "'train3_0_1'",
         ),
         (
             "--system socratic --descriptions {}/twice.jsonl",
@@ -129,9 +146,10 @@ def test_a_blind_model_cannot_tell_clips_from_each_other(directory, capsys):
         ),
         (
             "--system vlembed --split validation",
-            "{}/data, split validation: clip 'train0_0_1' is missing; ",
+            "{}/data, split validation: 4 of the 4 clips that the benchmark asks about are "
+            "missing: 'train0_0_1', 'train2_0_1', 'train1_0_1', ...",
         ),
-        ("--split validation", "{}/data, split validation: clip 'train0_0_1' is missing; "),
+        ("--split validation", "{}/data, split validation: 4 of the 4 clips that the benchmark "),
         ("--system vlembed --allow-other-frozen-weights", "Unrecognized options: --allow-other"),
     ],
 )
