@@ -136,6 +136,12 @@ def _files(
         files[key] = present[one.files]
         if not files[key]:
             problems.setdefault(key, Rejected(MISSING, one.files[0]))
+    if present and not any(present.values()):
+        first = next(iter(present))[0]
+        raise InputError(
+            f"{videos / first}: no such video file, nor any other of {len(present)}; is their disk "
+            "mounted?"
+        )
     return files
 
 

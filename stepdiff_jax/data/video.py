@@ -19,6 +19,7 @@ from av.video.stream import VideoStream
 from PIL import Image, UnidentifiedImageError
 
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.outside import require_readable
 
 SHORT_SIDE = 256
 """The short side of stored frames, in pixels."""
@@ -159,7 +160,10 @@ def _encode_one(frame: np.ndarray, size: tuple[int, int], quality: int) -> bytes
 
 @contextmanager
 def _open(path: Path | str) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """The container and its video stream; read failures become a VideoError."""
+    """The container and its video stream; what is wrong with the file becomes a VideoError.
+
+    Raises OutsideFailure if the disk fails, which FFmpeg may report as the end of the file.
+    """
     try:
         if not Path(path).exists():
             raise VideoError(path, MISSING, "no such video file")
@@ -179,9 +183,14 @@ def _open(path: Path | str) -> Iterator[tuple[InputContainer, VideoStream]]:
             if stream.codec_context is None:
                 raise VideoError(path, "no decoder", "no decoder for its video stream")
             yield container, stream
+    except VideoError as error:
+        if error.kind not in (MISSING, "not a file"):
+            require_readable(path)
+        raise
     except PermissionError as error:
         raise VideoError(path, "no permission", "the file may not be read") from error
     except (av.error.FFmpegError, OSError, UnicodeDecodeError) as error:
+        require_readable(path)
         detail = f"not readable as video ({_reason(error)})"
         raise VideoError(path, "not readable as video", detail) from error
 
