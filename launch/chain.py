@@ -18,9 +18,10 @@ from data_prep.kitchen.faults import kitchen_thresholds
 from data_prep.kitchen.world_files import make_world
 from data_prep.text.language_models.options import ModelOptions
 from stepdiff_jax.arguments import parse_arguments
-from stepdiff_jax.errors import InputError
-from stepdiff_jax.exit_codes import BAD_INPUT
+from stepdiff_jax.errors import InputError, OutsideFailure
+from stepdiff_jax.exit_codes import BAD_INPUT, SAVED
 from stepdiff_jax.files import write_json
+from stepdiff_jax.outside import one_line_errors
 
 PROG = "python -m launch.chain"
 ORACLE = "data_prep.kitchen.language_model:oracle"
@@ -150,12 +151,13 @@ def _words(flags: dict[str, object]) -> list[str]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the command; returns the exit code: 0, or 2 on bad input."""
+    """Run the command; returns the exit code: 0, 2 on bad input, 75 when a server or disk fails."""
     try:
-        run(parse_arguments(Chain, arguments, prog=PROG))
-    except InputError as error:
+        with one_line_errors():
+            run(parse_arguments(Chain, arguments, prog=PROG))
+    except (InputError, OutsideFailure) as error:
         print(f"{PROG}: error:", *str(error).splitlines(), file=sys.stderr)
-        return BAD_INPUT
+        return BAD_INPUT if isinstance(error, InputError) else SAVED
     return 0
 
 

@@ -23,9 +23,10 @@ from stepdiff_jax.arguments import (
     parse_arguments,
 )
 from stepdiff_jax.config import Experiment
-from stepdiff_jax.errors import InputError
-from stepdiff_jax.exit_codes import BAD_INPUT, FAILED, INTERRUPTED
+from stepdiff_jax.errors import InputError, OutsideFailure
+from stepdiff_jax.exit_codes import BAD_INPUT, FAILED, INTERRUPTED, SAVED
 from stepdiff_jax.files import write_json
+from stepdiff_jax.outside import one_line_errors
 from stepdiff_jax.systems.options import SystemOptions
 from stepdiff_jax.systems.registry import SYSTEMS, TRAINED, system_options
 
@@ -36,12 +37,16 @@ ALL_SPLITS = "all"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run `stepdiff`; returns the exit code: 0, 2 on invalid input, 130 when interrupted."""
+    """Run `stepdiff`; returns the exit code.
+
+    0, 2 on invalid input, 75 when a server or a disk fails, 130 when interrupted.
+    """
     try:
-        choose_command(COMMANDS, "stepdiff", sys.argv[1:] if arguments is None else arguments)
-    except InputError as error:
+        with one_line_errors():
+            choose_command(COMMANDS, "stepdiff", sys.argv[1:] if arguments is None else arguments)
+    except (InputError, OutsideFailure) as error:
         print("stepdiff: error:", *str(error).splitlines(), file=sys.stderr)
-        return BAD_INPUT
+        return BAD_INPUT if isinstance(error, InputError) else SAVED
     except KeyboardInterrupt:
         print("stepdiff: interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -283,9 +288,9 @@ def rank(prog: str, arguments: Sequence[str]) -> None:
 
 def prep(prog: str, arguments: Sequence[str]) -> None:
     """Prepare data, stage by stage: annotations and videos -> datasets."""
-    from data_prep.cli.prep import STAGES
+    from data_prep.cli.prep import COMMANDS
 
-    choose_command(STAGES, prog, arguments)
+    choose_command(COMMANDS, prog, arguments)
 
 
 def bench(prog: str, arguments: Sequence[str]) -> None:

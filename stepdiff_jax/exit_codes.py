@@ -10,5 +10,6 @@ PEER_LOST = os.EX_UNAVAILABLE
 STUCK = os.EX_SOFTWARE
 """70: no step finished for too long."""
 SAVED = os.EX_TEMPFAIL
-"""75: training stopped early with everything saved; it resumes when started again."""
+"""75: stopped early with everything saved: by a signal, or by a server or disk that fails. Resumes
+when started again."""
 INTERRUPTED = 130

@@ -10,8 +10,9 @@ import json
 import os
 import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from stepdiff_jax.errors import InputError
 
 LONGEST_NAME = 200
 """The longest name, in bytes, that may be extended: file systems allow 255."""
+
+_LONGEST_ENDING = ".quarantine.jsonl"
+_PROBE = 4096
 
 
 @contextmanager
@@ -64,6 +68,43 @@ def remove_unfinished(path: Path) -> None:
     """
     for unfinished in path.parent.glob(f".{glob.escape(_stem(path))}.*.tmp"):
         unfinished.unlink()
+
+
+def require_writable(directory: Path) -> None:
+    """Check that files can be created in a directory, or in the one that it will be created in.
+
+    Leaves nothing behind.
+
+    Raises:
+        InputError: they cannot.
+    """
+    existing = directory
+    try:
+        while not existing.exists():
+            existing = existing.parent
+        with tempfile.TemporaryFile(dir=existing) as file:
+            file.write(bytes(_PROBE))
+    except OSError as error:
+        raise InputError(f"{directory}: cannot be written: {error.strerror or error}") from error
+
+
+def require_writable_file(path: Path) -> None:
+    """`require_writable` for a file, and for those that are written beside it with longer names.
+
+    Raises:
+        InputError: the file is a directory, its name is too long, or see `require_writable`.
+    """
+    try:
+        if path.is_dir():
+            raise InputError(f"{path}: cannot be written: is a directory")
+        with suppress(FileNotFoundError, NotADirectoryError):
+            path.with_name(f"{path.stem}{_LONGEST_ENDING}").lstat()
+    except (OSError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path}: cannot be written: {reason}") from error
+    require_writable(path.parent)
 
 
 @contextmanager

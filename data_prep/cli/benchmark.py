@@ -11,6 +11,7 @@ from tyro.conf import Positional, arg
 from data_prep.cli.summary import print_summary
 from data_prep.similarity.choice import Similarity, open_similarity
 from stepdiff_jax.arguments import Command, parse_arguments
+from stepdiff_jax.files import require_writable
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Benchmark:
 def benchmark(prog: str, arguments: Sequence[str]) -> None:
     """differences.jsonl -> the benchmark's three files."""
     options = parse_arguments(Benchmark, arguments, prog=prog)
+    require_writable(options.destination)
     from data_prep.benchmark.stage import write_benchmark_files
 
     summary = write_benchmark_files(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stepdiff_jax.arguments import Command, parse_arguments
+from stepdiff_jax.files import require_writable_file
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Inspect:
 def inspect(prog: str, arguments: Sequence[str]) -> None:
     """Output of the stages -> an HTML page."""
     options = parse_arguments(Inspect, arguments, prog=prog)
+    require_writable_file(options.destination)
     from data_prep.inspect.stage import write_page
 
     shown = write_page(

@@ -1,5 +1,6 @@
 """The stages of `stepdiff prep` in order; each is a thin function in this package."""
 
+from data_prep.cli.all import all_command
 from data_prep.cli.benchmark import BENCHMARK_STAGES
 from data_prep.cli.frames import FRAMES_STAGES
 from data_prep.cli.inspect import INSPECT
@@ -18,3 +19,6 @@ STAGES: dict[str, Command] = {
     **DIFFERENCES,
     **BENCHMARK_STAGES,
 }
+
+COMMANDS: dict[str, Command] = {**STAGES, "all": all_command(STAGES)}
+"""The commands of `stepdiff prep`."""

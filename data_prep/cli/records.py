@@ -1,17 +1,17 @@
 """The stages of `stepdiff prep` that produce datasets: sequences, pack, features."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from importlib.util import find_spec
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 from tyro.conf import arg
 
-from data_prep.cli.summary import print_summary
+from data_prep.cli.running import Running, check_beam
+from data_prep.cli.summary import print_summaries
 from stepdiff_jax.arguments import Command, load_config, parse_arguments
 from stepdiff_jax.config import Experiment
-from stepdiff_jax.errors import InputError
+from stepdiff_jax.files import require_writable
 
 
 @dataclass(frozen=True)
@@ -32,18 +32,19 @@ class Sequences:
     """Tokens per video clip: the resampler's latents."""
     longest_gap: float | None = None
     """A longer gap between clips, in seconds, ends a sequence; no limit by default."""
-    shard: str = "1/1"
+    running: Annotated[Running, arg(name="")] = field(default_factory=Running)
 
 
 def sequences(prog: str, arguments: Sequence[str]) -> None:
     """clips.jsonl -> sequences.jsonl and single.jsonl."""
     options = parse_arguments(Sequences, arguments, prog=prog)
+    require_writable(options.directory)
+    shard = options.running.open(prog, arguments)
     from data_prep.records.sequences.stage import (
         CLIPS_PER_SEQUENCE,
         SequenceLimits,
         write_sequences,
     )
-    from data_prep.stage import Shard
     from stepdiff_jax.data.tokenizer import Tokenizer
 
     most = options.clips_per_sequence
@@ -53,10 +54,9 @@ def sequences(prog: str, arguments: Sequence[str]) -> None:
         options.directory,
         SequenceLimits(most, options.tokens, options.latents, options.longest_gap),
         tokenizer=Tokenizer(options.tokenizer, options.family) if options.tokenizer else None,
-        shard=Shard.parse(options.shard),
+        shard=shard,
     )
-    for name, summary in summaries.items():
-        print_summary(options.directory / name, summary)
+    print_summaries({options.directory / name: one for name, one in summaries.items()}, shard.count)
 
 
 @dataclass(frozen=True)
@@ -77,10 +77,10 @@ class Pack:
 def pack(prog: str, arguments: Sequence[str]) -> None:
     """JSON Lines and frames -> the datasets that training reads."""
     options = parse_arguments(Pack, arguments, prog=prog)
+    require_writable(options.destination)
+    check_beam(options.beam_runner, options.beam_options)
     if options.beam_runner:
         counts = _pack_with_beam(options)
-    elif options.beam_options:
-        raise InputError("--beam-options needs --beam-runner")
     else:
         from data_prep.records.pack import pack as pack_records
 
@@ -94,8 +94,6 @@ def pack(prog: str, arguments: Sequence[str]) -> None:
 
 
 def _pack_with_beam(options: Pack) -> dict[str, int]:
-    if find_spec("apache_beam") is None:
-        raise InputError("--beam-runner needs Apache Beam: pip install 'stepdiff-jax[beam]'")
     from data_prep.records.pack_beam import pack_with_beam
 
     return pack_with_beam(

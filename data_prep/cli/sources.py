@@ -1,13 +1,17 @@
 """The stages of `stepdiff prep` that read annotations: clips, differences, LLaVA-style JSON."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from data_prep.cli.summary import print_summary
+from tyro.conf import arg
+
+from data_prep.cli.running import Running
+from data_prep.cli.summary import print_summaries
 from stepdiff_jax.arguments import Command, parse_arguments
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.files import require_writable, require_writable_file
 
 if TYPE_CHECKING:
     from data_prep.sources.base import Source
@@ -41,17 +45,18 @@ class Clips:
     exclude: tuple[Path, ...] = ()
     """Benchmark files to leave out; by "pair", prep pair does that."""
     exclude_by: Literal["pair", "clip", "video"] = "pair"
-    shard: str = "1/1"
+    running: Annotated[Running, arg(name="")] = field(default_factory=Running)
 
 
 def clips(prog: str, arguments: Sequence[str]) -> None:
     """A source's segments and HowTo100M's narration -> clips.jsonl."""
     options = parse_arguments(Clips, arguments, prog=prog)
+    require_writable(options.destination)
+    shard = options.running.open(prog, arguments)
     from data_prep.benchmark.held_out import read_evaluation_clips
     from data_prep.sources.clips import write_clips
     from data_prep.sources.limits import ClipLimits
     from data_prep.sources.registry import LIMITS
-    from data_prep.stage import Shard
 
     lengths = {"shortest": options.shortest, "longest": options.longest}
     summary = write_clips(
@@ -66,9 +71,9 @@ def clips(prog: str, arguments: Sequence[str]) -> None:
             margin=options.margin,
         ),
         exclude=read_evaluation_clips(options.exclude, options.exclude_by),
-        shard=Shard.parse(options.shard),
+        shard=shard,
     )
-    print_summary(options.destination, summary)
+    print_summaries({options.destination: summary}, shard.count)
 
 
 @dataclass(frozen=True)
@@ -91,15 +96,16 @@ class Differences:
     """Splits to make pairs from, each pair within one split; all by default."""
     seed: int = 0
     """Chooses among several correct executions of a step."""
-    shard: str = "1/1"
+    running: Annotated[Running, arg(name="")] = field(default_factory=Running)
 
 
 def differences(prog: str, arguments: Sequence[str]) -> None:
     """A source's correct and erroneous steps -> differences.jsonl, for prep benchmark."""
     options = parse_arguments(Differences, arguments, prog=prog)
+    require_writable_file(options.destination)
+    shard = options.running.open(prog, arguments)
     from data_prep.sources.differences import write_differences
     from data_prep.sources.limits import ClipLimits
-    from data_prep.stage import Shard
 
     summary = write_differences(
         _source(options.source, options.annotations, None),
@@ -108,9 +114,9 @@ def differences(prog: str, arguments: Sequence[str]) -> None:
         videos=options.videos,
         splits=options.splits,
         seed=options.seed,
-        shard=Shard.parse(options.shard),
+        shard=shard,
     )
-    print_summary(options.destination, summary)
+    print_summaries({options.destination: summary}, shard.count)
 
 
 def _source(name: str, annotations: Path | None, htstep: Path | None) -> "Source":
@@ -142,10 +148,11 @@ class ExportLlava:
 def export_llava(prog: str, arguments: Sequence[str]) -> None:
     """clips.jsonl and pairs.jsonl -> LLaVA-style JSON with two videos."""
     options = parse_arguments(ExportLlava, arguments, prog=prog)
+    require_writable_file(options.destination)
     from data_prep.sources.export_llava import export_llava as write
 
     summary = write(options.clips, options.pairs, options.destination, options.videos)
-    print_summary(options.destination, summary)
+    print_summaries({options.destination: summary})
 
 
 @dataclass(frozen=True)
@@ -165,11 +172,11 @@ class ImportLlava:
 def import_llava(prog: str, arguments: Sequence[str]) -> None:
     """LLaVA-style JSON with two videos -> clips.jsonl and pairs.jsonl."""
     options = parse_arguments(ImportLlava, arguments, prog=prog)
+    require_writable(options.destination)
     from data_prep.sources.import_llava import import_llava as read
 
     summaries = read(options.source, options.videos, options.destination, split=options.split)
-    for name, summary in summaries.items():
-        print_summary(options.destination / name, summary)
+    print_summaries({options.destination / name: one for name, one in summaries.items()})
 
 
 SOURCE_STAGES: dict[str, Command] = {"clips": clips}

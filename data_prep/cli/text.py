@@ -3,13 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from data_prep.cli.summary import print_summary
+from tyro.conf import arg
+
+from data_prep.cli.running import Running
+from data_prep.cli.summary import print_summaries
 from data_prep.similarity.choice import Similarity, open_similarity, similarity_bounds
 from data_prep.text.language_models.choice import model_settings, open_model
 from data_prep.text.language_models.options import ModelOptions
 from stepdiff_jax.arguments import Command, parse_arguments
+from stepdiff_jax.files import require_writable_file
 
 
 @dataclass(frozen=True)
@@ -38,13 +42,14 @@ class Describe:
     action_score: float = 0.2
     """Actions with a lower score are left out."""
     model: ModelOptions = field(default_factory=ModelOptions)
-    shard: str = "1/1"
+    running: Annotated[Running, arg(name="")] = field(default_factory=Running)
 
 
 def describe(prog: str, arguments: Sequence[str]) -> None:
     """clips.jsonl -> descriptions.jsonl, with a captioner, scores and a language model."""
     options = parse_arguments(Describe, arguments, prog=prog)
-    from data_prep.stage import Shard
+    require_writable_file(options.destination)
+    shard = options.running.open(prog, arguments)
     from data_prep.text.describe.backends import open_sources
     from data_prep.text.describe.stage import ScoreLimits, write_descriptions
 
@@ -56,10 +61,10 @@ def describe(prog: str, arguments: Sequence[str]) -> None:
         options.destination,
         sources,
         ScoreLimits(options.object_score, options.action_score),
-        shard=Shard.parse(options.shard),
+        shard=shard,
         settings=model_settings(options.model, sources.language_model) | backends,
     )
-    print_summary(options.destination, summary)
+    print_summaries({options.destination: summary}, shard.count)
 
 
 @dataclass(frozen=True)
@@ -85,14 +90,15 @@ class Pair:
     """Highest similarity of a pair (exclusive); default 0.98 for both."""
     per_clip: int = 4
     per_keystep: int = 2000
-    shard: str = "1/1"
+    running: Annotated[Running, arg(name="")] = field(default_factory=Running)
 
 
 def pair(prog: str, arguments: Sequence[str]) -> None:
     """clips.jsonl and descriptions.jsonl -> pairs.jsonl: clips similar but not the same."""
     options = parse_arguments(Pair, arguments, prog=prog)
+    require_writable_file(options.destination)
+    shard = options.running.open(prog, arguments)
     from data_prep.benchmark.held_out import read_evaluation_clips
-    from data_prep.stage import Shard
     from data_prep.text.pair.choice import PairLimits
     from data_prep.text.pair.stage import write_pairs
 
@@ -102,12 +108,12 @@ def pair(prog: str, arguments: Sequence[str]) -> None:
         options.descriptions,
         options.destination,
         PairLimits(*bounds, options.per_clip, options.per_keystep),
-        shard=Shard.parse(options.shard),
+        shard=shard,
         exclude=read_evaluation_clips(options.exclude, options.exclude_by),
         embed=open_similarity(options.similarity, options.similarity_model),
         settings={"similarity": options.similarity, "model": options.similarity_model},
     )
-    print_summary(options.destination, summary)
+    print_summaries({options.destination: summary}, shard.count)
 
 
 @dataclass(frozen=True)
@@ -123,13 +129,14 @@ class Question:
     attempts: int = 2
     """Maximum attempts per pair until the answer can be parsed."""
     model: ModelOptions = field(default_factory=ModelOptions)
-    shard: str = "1/1"
+    running: Annotated[Running, arg(name="")] = field(default_factory=Running)
 
 
 def question(prog: str, arguments: Sequence[str]) -> None:
     """pairs.jsonl and descriptions.jsonl -> questions.jsonl, with the paper's prompt."""
     options = parse_arguments(Question, arguments, prog=prog)
-    from data_prep.stage import Shard
+    require_writable_file(options.destination)
+    shard = options.running.open(prog, arguments)
     from data_prep.text.question.stage import write_questions
 
     model = open_model(options.model)
@@ -138,11 +145,11 @@ def question(prog: str, arguments: Sequence[str]) -> None:
         options.descriptions,
         options.destination,
         model,
-        shard=Shard.parse(options.shard),
+        shard=shard,
         settings=model_settings(options.model, model),
         attempts=options.attempts,
     )
-    print_summary(options.destination, summary)
+    print_summaries({options.destination: summary}, shard.count)
 
 
 @dataclass(frozen=True)
@@ -164,14 +171,15 @@ class Filter:
     answer_words: tuple[int, int] = (3, 120)
     topics: Path | None = None
     """JSON object of topic -> words, for checking claims such as "the same tool"."""
-    shard: str = "1/1"
+    running: Annotated[Running, arg(name="")] = field(default_factory=Running)
 
 
 def filter_(prog: str, arguments: Sequence[str]) -> None:
     """questions.jsonl -> the pairs for training, filtered by named rules."""
     options = parse_arguments(Filter, arguments, prog=prog)
+    require_writable_file(options.destination)
+    shard = options.running.open(prog, arguments)
     from data_prep.json_files import read_object
-    from data_prep.stage import Shard
     from data_prep.text.filter.asked import Thresholds
     from data_prep.text.filter.registry import RULES
     from data_prep.text.filter.stage import write_filtered
@@ -187,11 +195,11 @@ def filter_(prog: str, arguments: Sequence[str]) -> None:
     summary = write_filtered(
         options.questions,
         options.destination,
-        shard=Shard.parse(options.shard),
+        shard=shard,
         thresholds=thresholds,
         rules=options.rules or tuple(RULES),
     )
-    print_summary(options.destination, summary)
+    print_summaries({options.destination: summary}, shard.count)
 
 
 TEXT_STAGES: dict[str, Command] = {

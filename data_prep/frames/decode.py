@@ -3,20 +3,29 @@
 import io
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 from PIL import Image
 
 from stepdiff_jax.data.video import VideoError, encode_jpeg, sample_frames
+from stepdiff_jax.errors import OutsideFailure
 
 FRAMES = 8
 """Frames per clip, sampled uniformly (section 4)."""
+
+
+# Spawn rather than fork: the caller may run JAX and TFDS threads.
+_CONTEXT = multiprocessing.get_context("spawn")
+
+_KILLED = (-signal.SIGKILL, -signal.SIGTERM)
+"""Exit codes of a process that the kernel, when memory ran out, or an administrator ended."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +85,11 @@ class ClipDecoder:
         self._pool.shutdown(cancel_futures=True)
 
     def __call__(self, spans: Sequence[Span]) -> Iterator[ClipFrames | Undecodable]:
-        """Yield one result per span, in order."""
+        """Yield one result per span, in order.
+
+        Raises:
+            OutsideFailure: a disk fails, or a worker was killed from outside.
+        """
         futures = [self._submit(span) for span in spans]
         for span, future in zip(spans, futures, strict=True):
             try:
@@ -94,17 +107,39 @@ class ClipDecoder:
             return self._pool.submit(self._decode, span)
 
     def _decode_alone(self, span: Span) -> ClipFrames | Undecodable:
-        with _pool(1) as pool:
-            try:
-                return pool.submit(self._decode, span).result()
-            except BrokenProcessPool:
-                return Undecodable("decoder crashed", f"{span.video}: its decoder's process ended")
+        receiver, sender = _CONTEXT.Pipe(duplex=False)
+        process = _CONTEXT.Process(target=_send, args=(sender, self._decode, span))
+        process.start()
+        sender.close()  # so that the end of the process ends the pipe
+        try:
+            found = receiver.recv()
+        except EOFError:
+            found = None
+        process.join()
+        if isinstance(found, BaseException):
+            raise found
+        if found is not None:
+            return found
+        if process.exitcode in _KILLED:
+            raise OutsideFailure(
+                f"{span.video}: the process that decodes it was killed (signal "
+                f"{-process.exitcode}), as when memory runs out; fewer --processes need less; "
+                "starting again resumes"
+            )
+        return Undecodable("decoder crashed", f"{span.video}: its decoder's process ended")
 
 
 def _pool(processes: int) -> ProcessPoolExecutor:
-    # Spawn rather than fork: the caller may run JAX and TFDS threads.
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(processes, mp_context=context, initializer=_end_with_parent)
+    return ProcessPoolExecutor(processes, mp_context=_CONTEXT, initializer=_end_with_parent)
+
+
+def _send(sender: Connection, decode: Decode, span: Span) -> None:
+    _end_with_parent()
+    try:
+        found: object = decode(span)
+    except Exception as error:
+        found = error
+    sender.send(found)
 
 
 def _end_with_parent() -> None:

@@ -8,10 +8,11 @@ from typing import Any
 from data_prep.frames.decode import FRAMES, ClipDecoder, Span, Undecodable
 from data_prep.frames.files import frames_path, write_images
 from data_prep.schema.clips import ClipSpan, Frames
-from data_prep.schema.line import stream_distinct
+from data_prep.schema.line import Row, stream_distinct
 from data_prep.stage import Rejected, Shard, run_stage
 from stepdiff_jax.data.video import JPEG_QUALITY, SHORT_SIDE, decoder_version
-from stepdiff_jax.errors import InputError
+from stepdiff_jax.errors import InputError, OutsideFailure
+from stepdiff_jax.outside import is_outside
 
 
 def write_frames(
@@ -26,28 +27,64 @@ def write_frames(
     Args:
         processes: number of worker processes; a corrupt video crashes a worker, not the caller.
     Raises:
-        InputError: the file cannot be read, a line lacks a field, or a clip appears twice.
+        InputError: the file cannot be read, a line lacks a field, a clip appears twice, or none of
+            the videos is there.
+        OutsideFailure: a disk fails, or the videos disappear while clips are decoded.
     """
     if processes < 1:
         raise InputError(f"--processes must be positive, got {processes}")
     rows = [clip.row() for _, clip in stream_distinct(clips, ClipSpan)]
+    witness = present_video(clips.parent, rows)
     with ClipDecoder(processes) as decoder:
         return run_stage(
             rows,
             ClipSpan,
-            partial(_work, decoder, clips.parent, destination.parent),
+            partial(_work, decoder, witness, clips.parent, destination.parent),
             destination,
             shard=shard or Shard(),
             settings={"frames": FRAMES, "short side": SHORT_SIDE, "JPEG quality": JPEG_QUALITY},
         )
 
 
+def present_video(directory: Path, rows: Sequence[Row]) -> Path:
+    """The first video of the clips that is there.
+
+    Raises:
+        InputError: none is; a directory that is not mounted must not cost all clips.
+    """
+    names = dict.fromkeys(ClipSpan.of(row).video for row in rows)
+    for name in names:
+        if _is_there(directory / name):
+            return directory / name
+    first = next(iter(names))
+    raise InputError(
+        f"{directory / first}: no such video file, nor any other of {len(names)}; is their disk "
+        "mounted?"
+    )
+
+
+def _is_there(path: Path) -> bool:
+    """Whether a file exists; raises OSError if the disk fails."""
+    try:
+        path.stat()
+    except (OSError, ValueError) as error:
+        if is_outside(error):
+            raise
+        return False
+    return True
+
+
 def _work(
-    decoder: ClipDecoder, videos: Path, directory: Path, clips: Sequence[ClipSpan]
+    decoder: ClipDecoder, witness: Path, videos: Path, directory: Path, clips: Sequence[ClipSpan]
 ) -> Iterator[Frames | Rejected]:
     spans = [Span(videos / clip.video, clip.start, clip.end) for clip in clips]
     for clip, found in zip(clips, decoder(spans), strict=True):
         if isinstance(found, Undecodable):
+            if not _is_there(witness):
+                raise OutsideFailure(
+                    f"{witness}: was there when this began, and is not there any more; starting "
+                    "again resumes"
+                )
             yield Rejected(found.kind, found.detail)
             continue
         file = frames_path(clip.video, clip.clip)

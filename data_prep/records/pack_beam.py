@@ -5,20 +5,20 @@ Workers read the source and write the destination by path, so both must be on sh
 """
 
 import functools
+import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
-from apache_beam.runners.runner import PipelineRunner, PipelineState, create_runner
-
+from data_prep.beam.pipeline import open_runner, pipeline_options, run_elements
 from data_prep.records.dataset.files import RecordFiles, read_record_files
 from data_prep.records.dataset.shards import RecordShard, write_shard
 from data_prep.records.pack import SHARD_RECORDS, pack_kinds
-from stepdiff_jax.errors import InputError
+from stepdiff_jax.errors import InputError, OutsideFailure
+from stepdiff_jax.exit_codes import BAD_INPUT, SAVED
+from stepdiff_jax.files import write_json
+from stepdiff_jax.outside import one_line_errors
 
 FAILURE = ".failure"
 """Suffix of the file that says why a shard could not be written."""
@@ -39,39 +39,16 @@ def pack_with_beam(
     Returns:
         number of records of each kind, over all splits.
     Raises:
-        InputError: see `pack`; also if the runner is unknown, an option is malformed, the run was
-            cancelled, or the workers do not share storage.
+        InputError: see `pack`; also if the runner is unknown, an option is malformed, or the
+            workers do not share storage.
+        OutsideFailure: a disk or the cluster fails.
     """
-    write_shards = functools.partial(
-        _write_shards, runner=_runner(runner), options=_options(options)
-    )
+    open_runner(runner)
+    pipeline_options(runner, options)
+    write_shards = functools.partial(_write_shards, runner=runner, options=options)
     # Absolute: a worker may run in another directory.
     paths = (Path(source).absolute(), Path(destination).absolute())
     return pack_kinds(*paths, write_shards, shard_records)
-
-
-def _runner(name: str) -> PipelineRunner:
-    if name.lower() in ("direct", "directrunner"):
-        # What DirectRunner falls back to after trying to download Prism, a program in Go.
-        return FnApiRunner()
-    try:
-        return create_runner(name)
-    except (ValueError, ImportError, AttributeError) as error:
-        raise InputError(f"--beam-runner {name}: {error}") from error
-
-
-def _options(options: Sequence[str]) -> PipelineOptions:
-    switches: dict[str, bool] = {}
-    values: dict[str, list[str]] = {}
-    for option in options:
-        name, equals, value = option.partition("=")
-        if not (name and equals):
-            raise InputError(f"--beam-options must be NAME=VALUE, got {option!r}")
-        if value in ("true", "false"):
-            switches[name] = value == "true"
-        else:
-            values.setdefault(name, []).append(value)
-    return PipelineOptions.from_dictionary(switches | values)
 
 
 def _write_shards(
@@ -79,37 +56,36 @@ def _write_shards(
     files: RecordFiles,
     advance: Callable[[int], None],
     *,
-    runner: PipelineRunner,
-    options: PipelineOptions,
+    runner: str,
+    options: Sequence[str],
 ) -> None:
     del files  # The workers read them.
-    pipeline = beam.Pipeline(runner, options)
-    # Without a reshuffle, the worker that creates the shards would write them all.
-    _ = pipeline | beam.Create(shards) | beam.Reshuffle() | beam.Map(write_on_worker)
     with _written(shards, advance):
-        state = pipeline.run().wait_until_finish()
-    if state != PipelineState.DONE:
-        raise InputError(f"the Beam pipeline ended as {state}")
+        run_elements(write_on_worker, shards, runner, options)
     for shard in shards:
         if _failure(shard).exists():
-            raise InputError(_failure(shard).read_text(encoding="utf-8"))
+            found = json.loads(_failure(shard).read_text(encoding="utf-8"))
+            failure = InputError if found["code"] == BAD_INPUT else OutsideFailure
+            raise failure(found["message"])
     for shard in shards:
         if not shard.path.exists():
             raise InputError(f"{shard.path}: was not written; do all workers share this directory?")
 
 
 def write_on_worker(shard: RecordShard) -> None:
-    """Write one shard; an error in the source is written to a file beside it.
+    """Write one shard; an error of the source or of a disk is written to a file beside it.
 
-    Input errors are not raised, as a runner would retry the shard in vain and show the user a long
+    Such errors are not raised, as a runner would retry the shard in vain and show the user a long
     traceback.
     """
-    if any(shard.path.parent.glob(f"*{FAILURE}")):
+    if shard.path.exists() or any(shard.path.parent.glob(f"*{FAILURE}")):
         return
     try:
-        write_shard(shard, _files(shard.source, shard.kind, shard.digest))
-    except InputError as error:
-        _failure(shard).write_text(str(error), encoding="utf-8")
+        with one_line_errors():
+            write_shard(shard, _files(shard.source, shard.kind, shard.digest))
+    except (InputError, OutsideFailure) as error:
+        code = BAD_INPUT if isinstance(error, InputError) else SAVED
+        write_json(_failure(shard), {"code": code, "message": str(error)})
 
 
 @functools.lru_cache(maxsize=1)

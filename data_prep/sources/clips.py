@@ -155,6 +155,12 @@ def _files(
         files[key] = "" if isinstance(found, Rejected) else found
         if isinstance(found, Rejected):
             problems.setdefault(key, found)
+    if present and all(isinstance(found, Rejected) for found in present.values()):
+        first = next(iter(present))[0]
+        raise InputError(
+            f"{videos / first}: no such video file, nor any other of {len(present)}; is their disk "
+            "mounted?"
+        )
     return files
 
 

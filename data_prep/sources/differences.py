@@ -80,6 +80,7 @@ def write_differences(
         },
         counts=lambda row: StepDifferences.of(row).counts,
         lines=lambda row, result: (one.row() for one in StepDifferences.of(result).differences),
+        result_of=None,
     )
 
 

@@ -20,6 +20,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.outside import require_readable
 
 MISSING = "video file is missing"
 
@@ -111,6 +112,7 @@ def open_video(path: Path | str) -> Iterator[Video]:
     Raises:
         VideoError: the file is missing, may not be read, or has no video; also for errors of
             FFmpeg within the block.
+        OutsideFailure: the disk fails, which FFmpeg may report as the end of the file.
     """
     _check_file(Path(path))
     try:
@@ -118,7 +120,11 @@ def open_video(path: Path | str) -> Iterator[Video]:
         with av.open(str(Path(path).absolute()), container_options=_OPTIONS) as container:
             stream = _shown_stream(path, container)
             yield Video(path, container, stream, _origin(container, stream))
+    except VideoError:
+        require_readable(path)
+        raise
     except (av.error.FFmpegError, UnicodeError) as error:
+        require_readable(path)
         detail = f"not readable as video ({reason_of(error)})"
         raise VideoError(path, "not readable as video", detail) from error
 

@@ -123,6 +123,7 @@ def _run(
         counts=lambda result: VideoSequences.of(result).counts,
         lines=lambda row, result: (line.row() for line in VideoSequences.of(result).lines),
         set_aside=lambda row, result: (clip.row() for clip in VideoSequences.of(result).set_aside),
+        result_of=None,
     )
     if not RecordCounts.of(summary).left:
         # All readers reject an empty file.

@@ -61,6 +61,7 @@ def write_filtered(
         settings={"rules": list(rules), "thresholds": asdict(thresholds)},
         counts=lambda row: _counts(FilteredPair.of(row)),
         lines=passed_on,
+        result_of=None,
     )
 
 

@@ -8,7 +8,11 @@ from stepdiff_jax.surrogates import without_surrogates
 
 
 class LanguageModelError(Exception):
-    """A prompt got no answer; the stage quarantines the record with this reason."""
+    """The model has no answer to this one prompt; the stage quarantines the record with it.
+
+    A model that cannot be reached, or that fails whatever it is asked, raises
+    `stepdiff_jax.errors.OutsideFailure` instead: the stage stops, and resumes when started again.
+    """
 
 
 @dataclass(frozen=True)
@@ -47,5 +51,9 @@ class LanguageModel(Protocol):
     """
 
     def complete(self, prompts: Sequence[Prompt]) -> Iterator[Completion | LanguageModelError]:
-        """Yield one answer or error per prompt, in order."""
+        """Yield one answer or error per prompt, in order.
+
+        Raises:
+            OutsideFailure: the model is not available.
+        """
         ...

@@ -4,21 +4,41 @@ import http.client
 import json
 import os
 import random
-import time
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from data_prep.text.language_models.base import Completion, LanguageModelError, Prompt
-from stepdiff_jax.errors import InputError
+from stepdiff_jax.errors import InputError, OutsideFailure
 
-_PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
-"""HTTP statuses after which a retry may succeed."""
+_OF_PROMPT = frozenset({400, 413, 422})
+"""HTTP statuses that may be about the prompt: too long, or with a field that is not allowed."""
+_LASTING = frozenset({401, 402, 403, 404, 405, 410, 501})
+"""HTTP statuses that the same request gets again: a wrong key, model or address."""
 _MOST_WAIT = 60.0
 _LONGEST_REASON = 200
+_TRIAL = Prompt("Answer with the word yes.")
+
+
+class _NoAnswer(Exception):
+    """Why the server gave no answer; `again`: a second attempt at its very first may succeed."""
+
+    def __init__(self, reason: str, *, again: bool):
+        super().__init__(reason)
+        self.again = again
+
+
+class _State:
+    """What the requests to one server have in common."""
+
+    def __init__(self) -> None:
+        self.answered = False
+        self.failed = threading.Event()
+        self.reason = ""
 
 
 @dataclass(frozen=True)
@@ -43,6 +63,8 @@ class Endpoint:
     key_variable: str = "OPENAI_API_KEY"
     """Environment variable with the API key; if unset, no key is sent."""
 
+    _state: _State = field(default_factory=_State, repr=False, compare=False)
+
     def __post_init__(self) -> None:
         if not self.base_url.startswith(("http://", "https://")):
             raise InputError(f"field 'base_url' must start with http(s)://, got {self.base_url!r}")
@@ -50,27 +72,70 @@ class Endpoint:
             raise InputError("fields 'concurrency' and 'attempts' must be at least 1")
 
     def complete(self, prompts: Sequence[Prompt]) -> Iterator[Completion | LanguageModelError]:
-        """See `LanguageModel`; at most `concurrency` requests at once."""
+        """See `LanguageModel`; at most `concurrency` requests at once, the very first one alone.
+
+        Raises:
+            OutsideFailure: the server cannot be reached, refuses every request, or answers with
+                something else than the protocol's; at once if it cannot be reached or refuses,
+                after a second attempt if it has never answered, otherwise after `attempts`.
+        """
+        self._state.failed.clear()
+        self._state.reason = ""
+        alone = 0
+        while alone < len(prompts) and not self._state.answered:
+            yield self._answer(prompts[alone])
+            alone += 1
         with ThreadPoolExecutor(self.concurrency) as executor:
-            yield from executor.map(self._answer, prompts)
+            yield from executor.map(self._answer, prompts[alone:])
 
     def _answer(self, prompt: Prompt) -> Completion | LanguageModelError:
-        reason = ""
-        for attempt in range(self.attempts):
-            if attempt:
-                time.sleep(min(_MOST_WAIT, self.first_wait * 2 ** (attempt - 1)) * _jitter())
+        try:
+            found = self._attempt(prompt)
+            if isinstance(found, LanguageModelError) and not self._state.answered:
+                # Is it this prompt, or does the server refuse all?
+                trial = self._attempt(_TRIAL)
+                if isinstance(trial, LanguageModelError):
+                    raise _failure(self.base_url, str(trial))
+            self._state.answered = True
+        except OutsideFailure as error:
+            self._state.reason = self._state.reason or str(error)
+            self._state.failed.set()
+            raise
+        return found
+
+    def _attempt(self, prompt: Prompt) -> Completion | LanguageModelError:
+        attempt = 0
+        while True:
+            attempt += 1
             try:
                 return _completion(self._post(prompt))
-            except urllib.error.HTTPError as error:
-                reason = f"status {error.code}: {_shortened(error)}"
-                if error.code not in _PASSING:
-                    break
-            # OSError: connection refused, reset or timed out.
-            except (OSError, ValueError, http.client.HTTPException) as error:
-                reason = f"{type(error).__name__}: {error}"
-        return LanguageModelError(f"no answer from the endpoint ({reason[:_LONGEST_REASON]})")
+            except _NoAnswer as error:
+                answered = self._state.answered
+                most = self.attempts if answered else min(2, self.attempts)
+                if attempt >= most or not (answered or error.again):
+                    raise _failure(self.base_url, str(error)) from error
+            wait = min(_MOST_WAIT, self.first_wait * 2 ** (attempt - 1)) * _jitter()
+            if self._state.failed.wait(wait):
+                raise OutsideFailure(self._state.reason)
 
     def _post(self, prompt: Prompt) -> Any:
+        """The reply's JSON, or the error about this prompt; raises _NoAnswer."""
+        try:
+            return self._reply(prompt)
+        except urllib.error.HTTPError as error:
+            reason = f"status {error.code}: {_shortened(error)}"[:_LONGEST_REASON]
+            if error.code in _OF_PROMPT:
+                return LanguageModelError(f"the endpoint refused the prompt ({reason})")
+            raise _NoAnswer(reason, again=error.code not in _LASTING) from error
+        except urllib.error.URLError as error:
+            # A timeout while connecting or sending says nothing about the address.
+            late = isinstance(error.reason, TimeoutError | ConnectionResetError)
+            raise _NoAnswer(str(error.reason), again=late) from error
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            reason = f"{type(error).__name__}: {error}"[:_LONGEST_REASON]
+            raise _NoAnswer(reason, again=True) from error
+
+    def _reply(self, prompt: Prompt) -> Any:
         body = {
             "model": self.model,
             "messages": [
@@ -91,18 +156,31 @@ class Endpoint:
             return json.loads(response.read())
 
 
-def _completion(reply: Any) -> Completion:
-    """Parse a reply; raises ValueError if it does not follow the protocol."""
-    try:
-        text = reply["choices"][0]["message"]["content"]
-        usage = reply.get("usage") or {}
-    except (TypeError, KeyError, IndexError, AttributeError) as error:
-        raise ValueError(f"the reply has no choices[0].message.content ({error!r})") from error
-    if not isinstance(text, str):
-        raise ValueError(f"the reply's content is no text but {text!r}")
-    prompt_tokens, completion_tokens = (
-        int(usage.get(name) or 0) for name in ("prompt_tokens", "completion_tokens")
+def _failure(address: str, reason: str) -> OutsideFailure:
+    reason = " ".join(reason.split())
+    return OutsideFailure(
+        f"--model.base-url {address}: no answer from the endpoint ({reason}); starting again "
+        "resumes"
     )
+
+
+def _completion(reply: Any) -> Completion | LanguageModelError:
+    """Parse a reply; raises _NoAnswer if it does not follow the protocol."""
+    if isinstance(reply, LanguageModelError):
+        return reply
+    try:
+        choice = reply["choices"][0]
+        text = choice["message"].get("content")
+        usage = reply.get("usage") or {}
+        prompt_tokens, completion_tokens = (
+            int(usage.get(name) or 0) for name in ("prompt_tokens", "completion_tokens")
+        )
+    except (TypeError, KeyError, IndexError, AttributeError, ValueError) as error:
+        reason = f"the reply has no choices[0].message.content ({error!r})"
+        raise _NoAnswer(reason, again=True) from error
+    if not isinstance(text, str):
+        why = choice.get("finish_reason")
+        return LanguageModelError(f"the reply's content is no text but {text!r} ({why})")
     return Completion(text, prompt_tokens, completion_tokens)
 
 

@@ -62,6 +62,7 @@ def write_pairs(
         },
         counts=lambda result: KeystepPairs.of(result).counts,
         lines=_lines,
+        result_of=None,
     )
 
 

@@ -1,0 +1,1 @@
+"""Stages on Apache Beam; all of it ours."""
