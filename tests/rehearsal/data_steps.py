@@ -44,7 +44,7 @@ def prepare_benchmark(walk: Walk, published: Published) -> None:
             walk.run(
                 "validate",
                 *("prep", "validate", file, "--task", task),
-                check=lambda out: f"{json.loads(out)['instances']} instances",
+                check=lambda out: f"{json.loads(out)['lines']} instances",
             )
     clips = BENCHMARK_RECORDS / "clips.jsonl"
     walk.run(
