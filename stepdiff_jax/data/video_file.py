@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 
 import av
@@ -24,6 +25,7 @@ from stepdiff_jax.errors import InputError
 MISSING = "video file is missing"
 
 _NO_PICTURES = Disposition.attached_pic | Disposition.timed_thumbnails
+_STILL_CODECS = ("mjpeg", "png", "bmp", "tiff", "webp")
 _MICROSECOND = Fraction(1, av.time_base)
 
 _OPTIONS = {
@@ -43,6 +45,28 @@ class VideoError(InputError):
 
 
 @dataclass(frozen=True)
+class TimeLine:
+    """Converts the stamps of one stream; in whole numbers, as files hold very many."""
+
+    factor: int
+    offset: int
+    unit: int
+
+    @classmethod
+    def of(cls, tick: Fraction, origin: Fraction) -> "TimeLine":
+        """For stamps that count ticks of seconds, and times from `origin` seconds on."""
+        return cls(
+            tick.numerator * origin.denominator,
+            origin.numerator * tick.denominator,
+            tick.denominator * origin.denominator,
+        )
+
+    def seconds(self, stamp: int) -> float:
+        """A time stamp as seconds from the start of the file's time line."""
+        return (stamp * self.factor - self.offset) / self.unit
+
+
+@dataclass(frozen=True)
 class Video:
     """An open video file, the stream to show, and where its time line starts, in seconds."""
 
@@ -58,7 +82,11 @@ class Video:
 
     def seconds(self, stamp: int) -> float:
         """A time stamp of the stream as seconds from the start of the file's time line."""
-        return float(stamp * self.tick - self.origin)
+        return self._line.seconds(stamp)
+
+    @cached_property
+    def _line(self) -> TimeLine:
+        return TimeLine.of(self.tick, self.origin)
 
     def stamp(self, seconds: float) -> int:
         """The time stamp nearest to a time."""
@@ -76,11 +104,6 @@ class Video:
         return bool(self.container.format.flags & Flags.ts_discont.value)
 
     @property
-    def without_times(self) -> bool:
-        """Whether the format stores bare frames; FFmpeg guesses its duration from a bit rate."""
-        return bool(self.container.format.flags & Flags.no_timestamps.value)
-
-    @property
     def in_decoding_order(self) -> bool:
         """Whether stamps are of decoding, though frames are shown in another order (AVI)."""
         return self.container.format.name == "avi" and self.stream.codec_context.has_b_frames
@@ -90,8 +113,6 @@ class Video:
 
         Matroska has no durations of streams, and FFmpeg may put the file's in their place.
         """
-        if self.without_times:
-            return None
         stream, whole = self.stream, self.container.duration
         if stream.duration and "matroska" not in self.container.format.name:
             start = self.seconds(stream.start_time) if stream.start_time is not None else 0.0
@@ -117,6 +138,11 @@ def open_video(path: Path | str) -> Iterator[Video]:
         # An absolute path is never an address.
         with av.open(str(Path(path).absolute()), container_options=_OPTIONS) as container:
             stream = _shown_stream(path, container)
+            if container.format.flags & Flags.no_timestamps.value:  # FFmpeg would invent some
+                detail = (
+                    "its frames have no time stamps, as it is a bare stream without a container"
+                )
+                raise VideoError(path, "frames have no time stamps", detail)
             yield Video(path, container, stream, _origin(container, stream))
     except (av.error.FFmpegError, UnicodeError) as error:
         detail = f"not readable as video ({reason_of(error)})"
@@ -161,7 +187,7 @@ def _is_of_name(error: OSError) -> bool:
 def _shown_stream(path: Path | str, container: InputContainer) -> VideoStream:
     """The stream that FFmpeg shows: by default flag, then by size, then the first.
 
-    Cover art and thumbnails are no video, wherever they are stored.
+    Cover art and thumbnails are no video, wherever they are stored and whether or not they say so.
     """
     streams = [
         stream for stream in container.streams.video if not stream.disposition & _NO_PICTURES
@@ -174,9 +200,11 @@ def _shown_stream(path: Path | str, container: InputContainer) -> VideoStream:
     return max(known, key=_prominence)
 
 
-def _prominence(stream: VideoStream) -> tuple[bool, int]:
-    pixels = stream.codec_context.width * stream.codec_context.height
-    return bool(stream.disposition & Disposition.default), pixels
+def _prominence(stream: VideoStream) -> tuple[bool, bool, int]:
+    decoder = stream.codec_context
+    still = stream.frames == 1 or decoder.name in _STILL_CODECS
+    default = bool(stream.disposition & Disposition.default)
+    return not still, default, decoder.width * decoder.height
 
 
 def _origin(container: InputContainer, stream: VideoStream) -> Fraction:
