@@ -155,8 +155,8 @@ class _Span:
         Frames that cannot be shown have infinite times.
         """
         shown = times[np.isfinite(times)]
-        bounds = np.clip([self.first, self.last], shown.min(), shown.max())
-        distances = np.abs(times - np.linspace(*bounds, self.frames)[:, None])
+        first, last = np.clip([self.first, self.last], shown.min(), shown.max()).tolist()
+        distances = np.abs(times - np.linspace(first, last, self.frames)[:, None])
         return distances.argmin(1).tolist(), distances.min(1)
 
     def require_within(self, video: Video, ends: Ends, times: np.ndarray) -> None:

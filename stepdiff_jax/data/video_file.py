@@ -16,7 +16,6 @@ from pathlib import Path
 
 import av
 from av.container import InputContainer
-from av.format import Flags
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
@@ -25,6 +24,9 @@ from stepdiff_jax.errors import InputError
 MISSING = "video file is missing"
 
 _NO_PICTURES = Disposition.attached_pic | Disposition.timed_thumbnails
+_NO_TIMESTAMPS, _TS_DISCONT = 0x0080, 0x0200
+"""FFmpeg's AVFMT_NOTIMESTAMPS and AVFMT_TS_DISCONT (libavformat/avformat.h)."""
+
 _STILL_CODECS = ("mjpeg", "png", "bmp", "tiff", "webp")
 _MICROSECOND = Fraction(1, av.time_base)
 
@@ -101,7 +103,7 @@ class Video:
     @property
     def restarts(self) -> bool:
         """Whether the format allows stamps that start again, as joined MPEG files have."""
-        return bool(self.container.format.flags & Flags.ts_discont.value)
+        return bool(self.container.format.flags & _TS_DISCONT)
 
     @property
     def in_decoding_order(self) -> bool:
@@ -138,7 +140,7 @@ def open_video(path: Path | str) -> Iterator[Video]:
         # An absolute path is never an address.
         with av.open(str(Path(path).absolute()), container_options=_OPTIONS) as container:
             stream = _shown_stream(path, container)
-            if container.format.flags & Flags.no_timestamps.value:  # FFmpeg would invent some
+            if container.format.flags & _NO_TIMESTAMPS:  # FFmpeg would invent some
                 detail = (
                     "its frames have no time stamps, as it is a bare stream without a container"
                 )
