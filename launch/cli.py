@@ -3,6 +3,7 @@
 Heavy modules are imported inside the functions, so that `--help` is fast.
 """
 
+import io
 import json
 import os
 import sys
@@ -41,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0, 2 on invalid input, 75 when a server or a disk fails, 130 when interrupted.
     """
+    _print_any_name()
     try:
         with one_line_errors():
             choose_command(COMMANDS, "stepdiff", sys.argv[1:] if arguments is None else arguments)
@@ -55,6 +57,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     return 0
+
+
+def _print_any_name() -> None:
+    r"""Print what the output cannot encode, such as a file name that is not UTF-8, as `\udce9`."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
 
 
 def quickstart(prog: str, arguments: Sequence[str]) -> None:
@@ -239,8 +248,12 @@ def compare(prog: str, arguments: Sequence[str]) -> None:
     if options.question is not None and options.category is not None:
         raise InputError("--question and --category are mutually exclusive")
     from stepdiff_jax import StepDiff
+    from stepdiff_jax.config_files import read_experiment
     from stepdiff_jax.data.prompts import difference_question
+    from stepdiff_jax.data.video_span import check_videos
 
+    read_experiment(options.model)
+    check_videos([options.reference, options.candidate])  # loading a model may take minutes
     model = StepDiff.load(
         options.model, allow_other_frozen_weights=options.allow_other_frozen_weights
     )
@@ -276,7 +289,11 @@ def rank(prog: str, arguments: Sequence[str]) -> None:
     if not options.candidates:
         raise InputError(f"CANDIDATE is missing (see {prog} --help)")
     from stepdiff_jax import StepDiff
+    from stepdiff_jax.config_files import read_experiment
+    from stepdiff_jax.data.video_span import check_videos
 
+    read_experiment(options.model)
+    check_videos([options.reference, *options.candidates])  # loading a model may take minutes
     model = StepDiff.load(
         options.model, allow_other_frozen_weights=options.allow_other_frozen_weights
     )

@@ -15,12 +15,17 @@ from stepdiff_jax.files import require_writable_file
 
 @dataclass(frozen=True)
 class Frames:
-    """Decode 8 frames of each clip into JPEG images, once."""
+    """Decode frames of each clip, evenly spaced, into JPEG images, once."""
 
     clips: Path
-    """clips.jsonl."""
+    """clips.jsonl; its videos may be of any format that FFmpeg reads with time stamps, whatever the
+    file's ending. Times are in seconds from the start of the file's time line."""
     destination: Path
     """Output frames.jsonl; the images go to frames/ beside it."""
+    frames: int = 8
+    """Images of each clip; encoder.frames of the config that trains on them."""
+    short_side: int = 256
+    """Short side of the images in pixels; smaller videos are not enlarged."""
     processes: int = 2
     """Processes that decode video."""
     running: Annotated[Running, arg(name="")] = field(default_factory=Running)
@@ -36,6 +41,8 @@ def frames(prog: str, arguments: Sequence[str]) -> None:
     summary = write_frames(
         options.clips,
         options.destination,
+        frames=options.frames,
+        short_side=options.short_side,
         processes=options.processes,
         shard=shard,
     )

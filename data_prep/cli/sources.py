@@ -33,7 +33,9 @@ class Clips:
     captions: Path | None = None
     """raw_caption.json, a sentence-level file in the same format, or HTM-AA's CSV."""
     videos: Path | None = None
-    """Directory of the video files; if omitted, files are not looked up."""
+    """Directory of the video files, VIDEO.mp4, .webm, .mkv, .avi, .mov, .m4v, .mpg, .mpeg, .ts,
+    .mts, .m2ts, .3gp, .flv, .wmv or .ogv, also in upper case. If omitted, files are not looked
+    up."""
     shortest: float | None = None
     """Minimum length in seconds; shorter segments are dropped. Default: 4, none for benchmark."""
     longest: float | None = None
@@ -87,7 +89,7 @@ class Differences:
     source: str = "captaincook4d"
     """Source of the annotations."""
     videos: Path | None = None
-    """Directory of the video files; if omitted, files are not looked up."""
+    """Directory of the video files; with endings as for `prep clips`. If omitted, not looked up."""
     shortest: float = 4.0
     """Minimum length in seconds; use prep clips' limits, so that it has both clips of a pair."""
     longest: float = 30.0

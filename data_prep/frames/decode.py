@@ -14,11 +14,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from stepdiff_jax.data.video import VideoError, encode_jpeg, sample_frames
+from stepdiff_jax.data.video import SHORT_SIDE, VideoError, encode_jpeg, sample_frames
 from stepdiff_jax.errors import OutsideFailure
 
 FRAMES = 8
-"""Frames per clip, sampled uniformly (section 4)."""
+"""Frames per clip, sampled uniformly (section 4), unless another number is asked for."""
 
 
 # Spawn rather than fork: the caller may run JAX and TFDS threads.
@@ -39,7 +39,7 @@ class Span:
 
 @dataclass(frozen=True)
 class ClipFrames:
-    """JPEG `images` [8] with their `times` in seconds; `width` and `height` in pixels."""
+    """JPEG `images` with their `times` in seconds; `width` and `height` in pixels."""
 
     images: tuple[bytes, ...]
     times: tuple[float, ...]
@@ -55,13 +55,20 @@ class Undecodable:
     detail: str
 
 
-def decode_clip(span: Span) -> ClipFrames | Undecodable:
-    """Decode the clip's frames, or say what is wrong with its video."""
+def decode_clip(
+    span: Span, frames: int = FRAMES, short_side: int = SHORT_SIDE
+) -> ClipFrames | Undecodable:
+    """Decode the clip's frames, or say what is wrong with its video.
+
+    Args:
+        frames: how many, evenly spaced.
+        short_side: of the stored images, in pixels; smaller ones are not enlarged.
+    """
     try:
-        sampled = sample_frames(span.video, span.start, span.end, FRAMES)
+        sampled = sample_frames(span.video, span.start, span.end, frames)
     except VideoError as error:
         return Undecodable(error.kind, str(error))
-    images = tuple(encode_jpeg(sampled.frames))
+    images = tuple(encode_jpeg(sampled.frames, short_side))
     with Image.open(io.BytesIO(images[0])) as image:
         width, height = image.size
     return ClipFrames(images, tuple(sampled.times.tolist()), width, height)

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from data_prep.schema.clips import FRAMES_FILE, FramesFile
 from data_prep.schema.line import stream_distinct
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.files import write_bytes
+
+_CUT_ESCAPE = re.compile(r"%[0-9A-F]?$")
 
 
 @dataclass(frozen=True)
@@ -25,9 +28,30 @@ class StoredFrames:
     decoder: str
 
 
+LONGEST_NAME = 255
+"""The longest file name in bytes that file systems allow."""
+
+
 def frames_path(video: str, clip: str) -> Path:
-    """`frames/<video>/<clip>.tar`, with special characters escaped as in a URL."""
-    return Path("frames", quote(Path(video).stem, safe=""), f"{quote(clip, safe='')}.tar")
+    """`frames/<video>/<clip>.tar`, with special characters escaped as in a URL.
+
+    A name that is too long when escaped ends with `+` and the first 32 digits of its SHA-256;
+    escaped names hold no `+`, so that no two names become one.
+    """
+    directory = _escaped(Path(video).stem, LONGEST_NAME)
+    return Path("frames", directory, f"{_escaped(clip, LONGEST_NAME - len('.tar'))}.tar")
+
+
+def _escaped(name: str, longest: int) -> str:
+    # Names of files that are not UTF-8 hold surrogates.
+    data = name.encode("utf-8", "surrogatepass")
+    if name in (".", ".."):
+        return name.replace(".", "%2E")
+    escaped = quote(data, safe="")
+    if len(escaped) <= longest:
+        return escaped
+    ending = f"+{hashlib.sha256(data).hexdigest()[:32]}"
+    return _CUT_ESCAPE.sub("", escaped[: longest - len(ending)]) + ending
 
 
 def write_images(path: Path, images: Sequence[bytes]) -> str:

@@ -1,11 +1,11 @@
-"""The frames stage: 8 JPEG images per clip, with their times (section 4: 8 frames)."""
+"""The frames stage: JPEG images of each clip, with their times (section 4: 8 frames)."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from data_prep.frames.decode import FRAMES, ClipDecoder, Span, Undecodable
+from data_prep.frames.decode import FRAMES, ClipDecoder, Span, Undecodable, decode_clip
 from data_prep.frames.files import frames_path, write_images
 from data_prep.schema.clips import ClipSpan, Frames
 from data_prep.schema.line import Row, stream_distinct
@@ -14,9 +14,21 @@ from stepdiff_jax.data.video import JPEG_QUALITY, SHORT_SIDE, decoder_version
 from stepdiff_jax.errors import InputError, OutsideFailure
 from stepdiff_jax.outside import is_outside
 
+MOST_FRAMES = 1024
+"""Of a clip; a larger number is a mistake (a rate in Hz, a size) that would fill the disk."""
+
+SMALLEST_SIDE, LARGEST_SIDE = 16, 8192
+"""Of images, in pixels."""
+
 
 def write_frames(
-    clips: Path, destination: Path, *, processes: int = 2, shard: Shard | None = None
+    clips: Path,
+    destination: Path,
+    *,
+    frames: int = FRAMES,
+    short_side: int = SHORT_SIDE,
+    processes: int = 2,
+    shard: Shard | None = None,
 ) -> dict[str, Any]:
     """Decode the clips in clips.jsonl; returns (and writes) the summary of `run_stage`.
 
@@ -25,6 +37,8 @@ def write_frames(
     or that crashes the decoder, is quarantined with the reason.
 
     Args:
+        frames: images of each clip; what `encoder.frames` of a config must be.
+        short_side: of the images, in pixels; smaller videos are not enlarged.
         processes: number of worker processes; a corrupt video crashes a worker, not the caller.
     Raises:
         InputError: the file cannot be read, a line lacks a field, a clip appears twice, or none of
@@ -33,16 +47,22 @@ def write_frames(
     """
     if processes < 1:
         raise InputError(f"--processes must be positive, got {processes}")
+    if not 1 <= frames <= MOST_FRAMES:
+        raise InputError(f"--frames must be from 1 to {MOST_FRAMES}, got {frames}")
+    if not SMALLEST_SIDE <= short_side <= LARGEST_SIDE:
+        limits = f"from {SMALLEST_SIDE} to {LARGEST_SIDE} pixels"
+        raise InputError(f"--short-side must be {limits}, got {short_side}")
+    decode = partial(decode_clip, frames=frames, short_side=short_side)
     rows = [clip.row() for _, clip in stream_distinct(clips, ClipSpan)]
     witness = present_video(clips.parent, rows)
-    with ClipDecoder(processes) as decoder:
+    with ClipDecoder(processes, decode) as decoder:
         return run_stage(
             rows,
             ClipSpan,
             partial(_work, decoder, witness, clips.parent, destination.parent),
             destination,
             shard=shard or Shard(),
-            settings={"frames": FRAMES, "short side": SHORT_SIDE, "JPEG quality": JPEG_QUALITY},
+            settings={"frames": frames, "short side": short_side, "JPEG quality": JPEG_QUALITY},
         )
 
 

@@ -144,6 +144,7 @@ class StepdiffPairs(FileReaderBuilder):
                 split: [clip.id for clip in clips] for split, clips in self._files.clips.items()
             }
             metadata["decoders"] = _decoders(self._files)
+            metadata["frames"] = self._files.frames
         return tfds.core.DatasetInfo(
             builder=self,
             description="Clips of instructional video and what is asked about them.",

@@ -97,7 +97,7 @@ class CaptainCook4D:
         """The annotations, recording by recording in file order."""
         for recording in self._recordings:
             video = recording.recording_id
-            files = (*video_files(video), f"{video}_360p.mp4")
+            files = (*video_files(video), *video_files(f"{video}_360p"))
             pairs = zip(recording.step_annotations, self._steps[video], strict=True)
             for index, (fields, step) in enumerate(pairs):
                 row = {"video": video, "place": index, "activity": recording.activity_id, **fields}

@@ -145,6 +145,16 @@ def clip_ids(directory: Path | str, split: str) -> tuple[str, ...]:
     return tuple(ids[split])
 
 
+def frames_per_clip(directory: Path | str, split: str) -> int:
+    """How many frames each clip of a dataset has; what `encoder.frames` must be.
+
+    Raises:
+        InputError: the dataset or the split is missing.
+    """
+    frames = _metadata(directory, "clips").get("frames")
+    return frames or len(open_records(directory, "clips", split)[0].frames)
+
+
 def conversation_of(record: PairRecord | SequenceRecord) -> Conversation:
     """The training conversation of a record; a single clip is asked `NARRATION_QUESTION`."""
     if isinstance(record, PairRecord):

@@ -82,14 +82,16 @@ class VideoInfo:
 
 
 def probe(path: Path | str) -> VideoInfo:
-    """Reads the header of a video file; of one without a duration, as live recordings are, all.
+    """Reads the header of a video file, or all of one whose header does not say how long it is.
+
+    Live recordings do not, and MPEG's are guessed from the last stamps, which may have restarted.
 
     Raises:
         VideoError: no such file, not readable as video, no video stream, or an unknown duration.
     """
     with open_video(path) as video:
         promised = video.promised_end()
-        duration = promised[0] if promised else _measured_end(video)
+        duration = promised[0] if promised and not video.restarts else _measured_end(video)
         if not 0 < duration < np.inf:
             detail = "the file does not say how long the video is"
             raise VideoError(path, "duration is unknown", detail)
@@ -153,8 +155,8 @@ class _Span:
         Frames that cannot be shown have infinite times.
         """
         shown = times[np.isfinite(times)]
-        bounds = np.clip([self.first, self.last], shown.min(), shown.max())
-        distances = np.abs(times - np.linspace(*bounds, self.frames)[:, None])
+        first, last = np.clip([self.first, self.last], shown.min(), shown.max()).tolist()
+        distances = np.abs(times - np.linspace(first, last, self.frames)[:, None])
         return distances.argmin(1).tolist(), distances.min(1)
 
     def require_within(self, video: Video, ends: Ends, times: np.ndarray) -> None:
@@ -228,9 +230,6 @@ def _sample_by_order(span: _Span) -> SampledFrames:
     def noted(video: Video) -> Iterator[av.Packet]:
         for packet in demux(video, span.last, ends, from_start=True):
             stamps.append(packet.pts if packet.dts is None else packet.dts)
-            if stamps[-1] is None and video.without_times:
-                detail = "its frames have no time stamps, as in a bare stream outside a container"
-                raise VideoError(span.path, "frames have no time stamps", detail)
             yield packet
 
     with open_video(span.path) as video:

@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -110,7 +111,7 @@ class Picture:
     def _matrix(self, frame: av.VideoFrame) -> tuple[int, int, int, int]:
         """The first two rows and columns of its display matrix: x' = a x + c y, y' = b x + d y."""
         try:
-            data = frame.side_data.get("DISPLAYMATRIX")
+            data: Any = frame.side_data.get("DISPLAYMATRIX")
         except ValueError:
             # PyAV does not know all kinds of side data, such as Exif.
             return _exif_matrix(self._path) or _rotation(frame.rotation)

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 
 import av
 from av.container import InputContainer
-from av.format import Flags
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
@@ -25,6 +25,10 @@ from stepdiff_jax.outside import require_readable
 MISSING = "video file is missing"
 
 _NO_PICTURES = Disposition.attached_pic | Disposition.timed_thumbnails
+_NO_TIMESTAMPS, _TS_DISCONT = 0x0080, 0x0200
+"""FFmpeg's AVFMT_NOTIMESTAMPS and AVFMT_TS_DISCONT (libavformat/avformat.h)."""
+
+_STILL_CODECS = ("mjpeg", "png", "bmp", "tiff", "webp")
 _MICROSECOND = Fraction(1, av.time_base)
 
 _OPTIONS = {
@@ -44,6 +48,28 @@ class VideoError(InputError):
 
 
 @dataclass(frozen=True)
+class TimeLine:
+    """Converts the stamps of one stream; in whole numbers, as files hold very many."""
+
+    factor: int
+    offset: int
+    unit: int
+
+    @classmethod
+    def of(cls, tick: Fraction, origin: Fraction) -> "TimeLine":
+        """For stamps that count ticks of seconds, and times from `origin` seconds on."""
+        return cls(
+            tick.numerator * origin.denominator,
+            origin.numerator * tick.denominator,
+            tick.denominator * origin.denominator,
+        )
+
+    def seconds(self, stamp: int) -> float:
+        """A time stamp as seconds from the start of the file's time line."""
+        return (stamp * self.factor - self.offset) / self.unit
+
+
+@dataclass(frozen=True)
 class Video:
     """An open video file, the stream to show, and where its time line starts, in seconds."""
 
@@ -59,7 +85,11 @@ class Video:
 
     def seconds(self, stamp: int) -> float:
         """A time stamp of the stream as seconds from the start of the file's time line."""
-        return float(stamp * self.tick - self.origin)
+        return self._line.seconds(stamp)
+
+    @cached_property
+    def _line(self) -> TimeLine:
+        return TimeLine.of(self.tick, self.origin)
 
     def stamp(self, seconds: float) -> int:
         """The time stamp nearest to a time."""
@@ -74,12 +104,7 @@ class Video:
     @property
     def restarts(self) -> bool:
         """Whether the format allows stamps that start again, as joined MPEG files have."""
-        return bool(self.container.format.flags & Flags.ts_discont.value)
-
-    @property
-    def without_times(self) -> bool:
-        """Whether the format stores bare frames; FFmpeg guesses its duration from a bit rate."""
-        return bool(self.container.format.flags & Flags.no_timestamps.value)
+        return bool(self.container.format.flags & _TS_DISCONT)
 
     @property
     def in_decoding_order(self) -> bool:
@@ -91,8 +116,6 @@ class Video:
 
         Matroska has no durations of streams, and FFmpeg may put the file's in their place.
         """
-        if self.without_times:
-            return None
         stream, whole = self.stream, self.container.duration
         if stream.duration and "matroska" not in self.container.format.name:
             start = self.seconds(stream.start_time) if stream.start_time is not None else 0.0
@@ -119,6 +142,11 @@ def open_video(path: Path | str) -> Iterator[Video]:
         # An absolute path is never an address.
         with av.open(str(Path(path).absolute()), container_options=_OPTIONS) as container:
             stream = _shown_stream(path, container)
+            if container.format.flags & _NO_TIMESTAMPS:  # FFmpeg would invent some
+                detail = (
+                    "its frames have no time stamps, as it is a bare stream without a container"
+                )
+                raise VideoError(path, "frames have no time stamps", detail)
             yield Video(path, container, stream, _origin(container, stream))
     except VideoError:
         require_readable(path)
@@ -167,7 +195,7 @@ def _is_of_name(error: OSError) -> bool:
 def _shown_stream(path: Path | str, container: InputContainer) -> VideoStream:
     """The stream that FFmpeg shows: by default flag, then by size, then the first.
 
-    Cover art and thumbnails are no video, wherever they are stored.
+    Cover art and thumbnails are no video, wherever they are stored and whether or not they say so.
     """
     streams = [
         stream for stream in container.streams.video if not stream.disposition & _NO_PICTURES
@@ -180,9 +208,11 @@ def _shown_stream(path: Path | str, container: InputContainer) -> VideoStream:
     return max(known, key=_prominence)
 
 
-def _prominence(stream: VideoStream) -> tuple[bool, int]:
-    pixels = stream.codec_context.width * stream.codec_context.height
-    return bool(stream.disposition & Disposition.default), pixels
+def _prominence(stream: VideoStream) -> tuple[bool, bool, int]:
+    decoder = stream.codec_context
+    still = stream.frames == 1 or decoder.name in _STILL_CODECS
+    default = bool(stream.disposition & Disposition.default)
+    return not still, default, decoder.width * decoder.height
 
 
 def _origin(container: InputContainer, stream: VideoStream) -> Fraction:

@@ -6,12 +6,12 @@ has too, and joined files start their stamps again. What cannot be known from pa
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import av
 import numpy as np
 
-from stepdiff_jax.data.video_file import Video
+from stepdiff_jax.data.video_file import TimeLine, Video
 
 _JITTER = 0.5
 """Stamps of decoding that fall by more seconds start again; FFmpeg's limit is 0.1."""
@@ -65,7 +65,7 @@ def packets_around(video: Video, first: float, last: float) -> Packets:
 
     Raises OddStamps if the file must be read from its start.
     """
-    if video.restarts or video.without_times or video.in_decoding_order:
+    if video.restarts or video.in_decoding_order:
         raise OddStamps
     back = 0.0
     while first - back > 0:
@@ -138,14 +138,10 @@ class _Clock:
     first: av.Packet
     offset: int = 0
     expected: int | None = None
-    tick: float = field(init=False)
 
     def __post_init__(self) -> None:
         self.tick = float(self.first.time_base)
-
-    def seconds(self, stamp: int) -> float:
-        """A stamp as seconds from the start of the file's time line."""
-        return float(stamp * self.first.time_base - self.video.origin)
+        self.seconds = TimeLine.of(self.first.time_base, self.video.origin).seconds
 
     def length(self, packet: av.Packet) -> float:
         """Seconds that the packet is shown or heard; 0 if the file does not say."""

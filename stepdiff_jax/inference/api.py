@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +11,7 @@ from stepdiff_jax.config_files import read_experiment
 from stepdiff_jax.data.preprocess import resize_and_crop
 from stepdiff_jax.data.prompts import CATEGORIES, difference_question, ranking_question
 from stepdiff_jax.data.tokenizer import Tokenizer
-from stepdiff_jax.data.video import sample_frames
-from stepdiff_jax.errors import InputError
+from stepdiff_jax.data.video_span import parse_video
 from stepdiff_jax.inference.clips import LatentTable
 from stepdiff_jax.inference.encode import latent_table
 from stepdiff_jax.inference.generate import generate
@@ -22,33 +20,6 @@ from stepdiff_jax.inference.score import log_likelihoods
 from stepdiff_jax.inference.trained import trained_model
 from stepdiff_jax.models.vclm import VCLM
 from stepdiff_jax.weights.build import load_tokenizer
-
-
-@dataclass(frozen=True)
-class VideoSpan:
-    """A video file, or a part of it in seconds; None means the file's own start or end."""
-
-    path: Path
-    start: float | None = None
-    end: float | None = None
-
-
-def parse_video(text: str) -> VideoSpan:
-    """Parse `path` or `path@start-end`, in seconds.
-
-    Raises InputError if the path does not exist and the text after its last @ is not a span.
-    """
-    if Path(text).exists() or "@" not in text:
-        return VideoSpan(Path(text))
-    path, _, span = text.rpartition("@")
-    start, dash, end = span.partition("-")
-    try:
-        bounds = float(start), float(end)
-    except ValueError:
-        bounds = (math.nan, math.nan)
-    if not dash or not bounds[0] < bounds[1]:
-        raise InputError(f"video {text!r}: {span!r} is not a span in seconds: write path@start-end")
-    return VideoSpan(Path(path), *bounds)
 
 
 class StepDiff:
@@ -129,10 +100,10 @@ class StepDiff:
 
     def _table(self, videos: Sequence[str]) -> LatentTable:
         names = list(dict.fromkeys(videos))
-        frames = np.stack([self._frames(parse_video(name)) for name in names])
+        frames = np.stack([self._frames(name) for name in names])
         return latent_table(self.model, names, frames)
 
-    def _frames(self, video: VideoSpan) -> np.ndarray:
+    def _frames(self, video: str) -> np.ndarray:
         config = self.encoder
-        sampled = sample_frames(video.path, video.start, video.end, config.frames)
+        sampled = parse_video(video).sample(config.frames)
         return resize_and_crop(sampled.frames, config.resized_side, config.image_size)

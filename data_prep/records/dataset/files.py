@@ -54,6 +54,11 @@ class RecordFiles:
     digests: dict[str, str]
     dropped: dict[str, int]
 
+    @property
+    def frames(self) -> int:
+        """Frames of each clip."""
+        return len(next(iter(self.clips.values()))[0].frames.times)
+
 
 def read_record_files(source: Path) -> RecordFiles:
     """Read clips.jsonl and frames.jsonl, and pairs, sequences and single.jsonl if they exist.
@@ -63,7 +68,8 @@ def read_record_files(source: Path) -> RecordFiles:
 
     Raises:
         InputError: a file is missing or empty, a field is missing or invalid, a clip appears twice,
-            a record's clip is not in its split of clips.jsonl, or no clip has frames.
+            a record's clip is not in its split of clips.jsonl, no clip has frames, or clips have
+            different numbers of them.
     """
     clips, without = _read_clips(source)
     dropped = {"clips": len(without)}
@@ -120,7 +126,19 @@ def _read_clips(source: Path) -> tuple[Clips, set[str]]:
             without.add(clip.clip)
     if not clips:
         raise InputError(f"{source / FRAMES_FILE}: has no frames of any clip in {CLIPS_FILE}")
+    _require_one_number(source / FRAMES_FILE, clips)
     return clips, without
+
+
+def _require_one_number(path: Path, clips: Clips) -> None:
+    first, *others = [clip for group in clips.values() for clip in group]
+    number = len(first.frames.times)
+    for clip in others:
+        if len(clip.frames.times) != number:
+            raise InputError(
+                f"{path}: clip {clip.id!r} has {len(clip.frames.times)} frames, but "
+                f"{first.id!r} has {number}; a dataset has one number (prep frames --frames)"
+            )
 
 
 Index = Mapping[str, tuple[str, int]]

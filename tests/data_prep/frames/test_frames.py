@@ -123,6 +123,8 @@ def test_ten_broken_videos_are_quarantined_with_their_reasons_and_nothing_else(t
     reasons["good0_9_12"] = "span after the video's end"
     spans["good0_3_2"] = ("good0.mp4", 3.0, 2.0)
     reasons["good0_3_2"] = "span is empty or starts before the video"
+    spans["good0_2_90"] = ("good0.mp4", 2.0, 90.0)
+    reasons["good0_2_90"] = "span ends after the video"
     summary = write_frames(write_clips(tmp_path, spans), tmp_path / "frames.jsonl")
     quarantined = read_lines(tmp_path / "frames.quarantine.jsonl")
     assert {row["clip"]: row["reason"] for row in quarantined} == reasons
@@ -155,7 +157,8 @@ def test_odd_videos_come_through(tmp_path):
     write_codec(tmp_path / "av1.mkv", "libsvtav1", (64, 64), 30)
     write_codec(tmp_path / "large.mp4", "libx264", (640, 480), 30, preset="ultrafast")
     files = ["variable.mp4", "one.mp4", "odd.mp4", "vp9.webm", "av1.mkv", "large.mp4"]
-    spans = {f"{Path(name).stem}_0_2.5": (name, 0.0, 2.5) for name in files}
+    ends = dict.fromkeys(files, 2.5) | {"one.mp4": 0.5}
+    spans = {f"{Path(name).stem}_0_{end}": (name, 0.0, end) for name, end in ends.items()}
     summary = write_frames(write_clips(tmp_path, spans), tmp_path / "frames.jsonl")
     assert summary["dropped"] == {}
     rows = {row["clip"]: row for row in read_lines(tmp_path / "frames.jsonl")}
@@ -171,7 +174,7 @@ def test_odd_videos_come_through(tmp_path):
             assert difference < 4
     assert (rows["large_0_2.5"]["width"], rows["large_0_2.5"]["height"]) == (341, 256)
     assert set(rows["variable_0_2.5"]["times"]) <= set(variable)
-    assert set(rows["one_0_2.5"]["times"]) == {0.0}
+    assert set(rows["one_0_0.5"]["times"]) == {0.0}
 
 
 def test_one_process_and_two_and_shards_leave_the_same(tmp_path):
