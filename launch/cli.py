@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from tyro import MISSING
 from tyro.conf import Positional, arg
 
+from stepdiff_jax import __version__
 from stepdiff_jax.arguments import (
     Command,
     choose_command,
@@ -35,7 +36,11 @@ Task = Literal["diffcap", "diffmcq", "diffrank"]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `stepdiff`; returns the exit code: 0, 2 on invalid input, 130 when interrupted."""
     try:
-        choose_command(COMMANDS, "stepdiff", sys.argv[1:] if arguments is None else arguments)
+        words = sys.argv[1:] if arguments is None else arguments
+        if tuple(words) == ("--version",):
+            print(f"stepdiff {__version__}")
+        else:
+            choose_command(COMMANDS, "stepdiff", words)
     except InputError as error:
         print("stepdiff: error:", *str(error).splitlines(), file=sys.stderr)
         return BAD_INPUT
