@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 from tyro import MISSING
 from tyro.conf import Positional, arg
 
+from stepdiff_jax import __version__
 from stepdiff_jax.arguments import (
     Command,
     choose_command,
@@ -45,7 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _print_any_name()
     try:
         with one_line_errors():
-            choose_command(COMMANDS, "stepdiff", sys.argv[1:] if arguments is None else arguments)
+            words = sys.argv[1:] if arguments is None else arguments
+            if tuple(words) == ("--version",):
+                print(f"stepdiff {__version__}")
+            else:
+                choose_command(COMMANDS, "stepdiff", words)
     except (InputError, OutsideFailure) as error:
         print("stepdiff: error:", *str(error).splitlines(), file=sys.stderr)
         return BAD_INPUT if isinstance(error, InputError) else SAVED

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import tyro
 
+from stepdiff_jax.addresses import refuse_addresses, refuse_stores
 from stepdiff_jax.config import Experiment
 from stepdiff_jax.config_files import describe_configs, load_experiment
 from stepdiff_jax.errors import InputError
@@ -48,12 +49,14 @@ def parse_arguments(
         prog: the command as the user typed it, for messages.
         default: an instance whose values are the defaults.
     Raises:
-        InputError: an option is unknown or missing, or a value has the wrong type.
+        InputError: an option is unknown or missing, or a value has the wrong type; a path is an
+            address of a cloud store.
     """
+    refuse_stores(arguments)
     errors = io.StringIO()
     try:
         with contextlib.redirect_stderr(errors):
-            return tyro.cli(
+            parsed = tyro.cli(
                 options,
                 prog=prog,
                 args=arguments,
@@ -63,6 +66,8 @@ def parse_arguments(
         if not stop.code:
             raise
         raise InputError(f"{first_section(errors.getvalue())} (see {prog} --help)") from None
+    refuse_addresses(parsed)
+    return parsed
 
 
 def missing_values(options: type[Options]) -> Options:
@@ -90,6 +95,7 @@ def load_config(prog: str, arguments: Sequence[str]) -> tuple[Experiment, str, S
     known = describe_configs()
     if not arguments:
         raise InputError(f"CONFIG is missing: {prog} CONFIG ...; {known}")
+    refuse_stores(arguments)
     config, *options = arguments
     if config in ("-h", "--help"):
         print(f"usage: {prog} CONFIG [OPTIONS]\n\n{known}.\n{prog} CONFIG --help lists OPTIONS.")

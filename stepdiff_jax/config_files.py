@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from stepdiff_jax.accelerators import on_accelerator
+from stepdiff_jax.addresses import refuse_addresses
 from stepdiff_jax.config import Experiment
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.families.common.find import find_size, size_names
@@ -90,6 +91,7 @@ def _load(config: str, *sizes: str) -> Experiment:
         raise InputError(
             f"{path}: experiment() must return an Experiment, got {shorten(experiment)}"
         )
+    refuse_addresses(experiment, texts=True)
     return experiment
 
 
@@ -105,7 +107,9 @@ def from_dict(fields: Mapping[str, Any], source: Path | str) -> Experiment:
         InputError: a field is unknown or missing, or a value has the wrong type; the message
             begins with `source`.
     """
-    return _parse(Experiment, fields, str(source), "")
+    experiment = _parse(Experiment, fields, str(source), "")
+    refuse_addresses(experiment, texts=True)
+    return experiment
 
 
 def read_experiment(directory: Path) -> Experiment:

@@ -10,6 +10,7 @@ from stepdiff_jax.config import Experiment
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.training.executable import save_executable
 from stepdiff_jax.training.run_directory import program_hash
+from stepdiff_jax.weights.build import check_weight_configs
 
 
 def run(
@@ -20,8 +21,10 @@ def run(
     Args:
         save: where to write the executable; only with a topology.
     Raises:
-        InputError: both or neither of topology and search; as `compile_for` and `search`.
+        InputError: both or neither of topology and search; weights that are there have other sizes;
+            as `compile_for` and `search`.
     """
+    check_weight_configs(experiment)
     if topology is not None and search is None:
         return _compile_one(experiment, topology, save)
     if search is not None and topology is None:

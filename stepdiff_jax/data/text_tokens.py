@@ -52,7 +52,7 @@ def text_ids(texts: Sequence[Sequence[int]], config: TextTowerConfig) -> np.ndar
 
 def _clip_tokenizer(path: Path, config: TextTowerConfig) -> Tokenize:
     try:
-        model = tokenizers.Tokenizer.from_file(str(path))
+        model = tokenizers.Tokenizer.from_str(path.read_text(encoding="utf-8"))
     except Exception as error:  # the library raises nothing more specific
         raise InputError(f"{path}: not a tokenizer.json: {error}") from error
     if model.get_vocab_size() != config.vocabulary_size:

@@ -7,6 +7,10 @@ from pathlib import Path
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.families.common.find import find_family
 
+PADDING = 255
+"""The most rows that an embedding may have beyond the tokenizer's tokens: published ones are padded
+to a multiple of up to 256 (ours)."""
+
 
 class Tokenizer:
     """A tokenizer file, opened by the rules of its family.
@@ -45,12 +49,15 @@ class Tokenizer:
         return self._model.special(name)
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of token ids, without special tokens."""
-        return self._model.decode([int(token) for token in ids])
+        """The text of token ids, without special tokens and ids that the file does not have."""
+        return self._model.decode([int(token) for token in ids if token < self.vocabulary_size])
 
     def require_vocabulary(self, size: int) -> None:
-        """Raise InputError unless the language model's embedding has a row for each token."""
-        if self.vocabulary_size != size:
+        """Raise InputError unless the language model's embedding has a row for each token.
+
+        It may have up to `PADDING` more: many are padded for the hardware's sake.
+        """
+        if not 0 <= size - self.vocabulary_size <= PADDING:
             raise InputError(
                 f"{self.path}: a tokenizer of {self.vocabulary_size} tokens, but "
                 f"llama.vocabulary_size is {size}"

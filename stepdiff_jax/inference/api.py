@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from stepdiff_jax.addresses import refuse_stores
 from stepdiff_jax.config import EncoderConfig
 from stepdiff_jax.config_files import read_experiment
 from stepdiff_jax.data.preprocess import resize_and_crop
@@ -35,6 +36,7 @@ class StepDiff:
         Raises InputError if it has no configuration or no trained weights, or if the frozen
         weights are not those that it was trained with and this is not allowed.
         """
+        refuse_stores([str(directory)])
         experiment = read_experiment(Path(directory))
         model = trained_model(
             experiment,

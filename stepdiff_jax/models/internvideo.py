@@ -26,6 +26,12 @@ def check_config(config: EncoderConfig) -> None:
             f"encoder.image_size {config.image_size} is not a multiple of patch_size "
             f"{config.patch_size}"
         )
+    if config.resized_side < config.image_size:
+        raise InputError(
+            f"encoder.image_size {config.image_size} is larger than encoder.resized_side "
+            f"{config.resized_side}, from which it is cut; CLIP's is 8/7 of it: "
+            f"--encoder.resized-side {config.image_size * 8 // 7}"
+        )
     for name, width, heads in (
         ("encoder", config.width, config.heads),
         ("encoder.text", config.text.width, config.text.heads),

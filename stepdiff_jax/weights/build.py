@@ -1,5 +1,7 @@
 """Builds the model of an experiment from its weights."""
 
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
@@ -10,11 +12,14 @@ from stepdiff_jax.data.chat_file import check_chat_template
 from stepdiff_jax.data.features import FeatureCache
 from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.families.common.find import find_family
+from stepdiff_jax.families.common.snapshots import local_snapshot
 from stepdiff_jax.models.construct import abstract_model, new_resampler
 from stepdiff_jax.models.internvideo import InternVideo
 from stepdiff_jax.models.llama import Llama
 from stepdiff_jax.models.vclm import VCLM
 from stepdiff_jax.sharding import put_whole, state_shardings
+from stepdiff_jax.weights.encoder_config import check_encoder_config
 from stepdiff_jax.weights.fingerprint import fingerprint
 from stepdiff_jax.weights.modules import (
     fill_encoder,
@@ -57,6 +62,18 @@ def weight_reports(experiment: Experiment) -> dict[str, Report]:
         "llama": plan_filled_llama(abstract_model(experiment).llama, weights.llama).report(),
         "encoder": plan_encoder(experiment.encoder, weights.encoder).report(),
     }
+
+
+def check_weight_configs(experiment: Experiment) -> None:
+    """Compare the experiment's sizes with the config.json of its weights, where these are there.
+
+    Raises InputError naming the first field that differs, with both values.
+    """
+    llama = local_snapshot(Path(experiment.weights.llama))
+    if experiment.weights.llama and (llama / "config.json").is_file():
+        find_family(experiment.llama.family).check_config(llama, experiment.llama)
+    if experiment.weights.encoder:
+        check_encoder_config(Path(experiment.weights.encoder), experiment.encoder)
 
 
 def load_tokenizer(experiment: Experiment) -> Tokenizer:

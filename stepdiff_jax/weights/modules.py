@@ -17,14 +17,17 @@ from stepdiff_jax.families.common.find import find_family
 from stepdiff_jax.families.common.llama_tensors import EMBEDDING, HEAD
 from stepdiff_jax.models.internvideo import InternVideo
 from stepdiff_jax.models.llama import Llama
+from stepdiff_jax.weights.encoder_config import check_encoder_config
 from stepdiff_jax.weights.llama_layers import place_layers
 from stepdiff_jax.weights.load import Leaves, abstract_leaves, dotted, load_arrays, named_leaves
 from stepdiff_jax.weights.native import native_tensors
+from stepdiff_jax.weights.position_embedding import grid_side, interpolate_positions
 from stepdiff_jax.weights.tensor_files import TensorFiles
 from stepdiff_jax.weights.tensors import Ignored, Report, check, report
 
 Module = TypeVar("Module", bound=nnx.Module)
 
+POSITIONS = "video.position_embedding"
 ENCODER_FILE = "encoder.safetensors"
 """The file that `stepdiff convert internvideo` and `convert clip` write into a directory."""
 
@@ -85,9 +88,24 @@ def load_encoder(config: EncoderConfig, path: str | Path, mesh: Mesh | None = No
 def fill_encoder(
     model: InternVideo, config: EncoderConfig, path: str | Path, mesh: Mesh | None = None
 ) -> InternVideo:
-    """Fill an abstract encoder of a config with its weights; otherwise as `load_encoder`."""
+    """Fill an abstract encoder of a config with its weights; otherwise as `load_encoder`.
+
+    Position embeddings of another image size are interpolated.
+    """
     leaves = abstract_leaves(nnx.state(model), mesh)
-    return _fill(model, plan_encoder(config, path), leaves)
+    plan = plan_encoder(config, path)
+    leaf, stored = leaves[POSITIONS], plan.files.tensors[POSITIONS]
+    if stored.shape == leaf.shape:
+        return _fill(model, plan, leaves)
+    whole = jax.ShapeDtypeStruct(stored.shape, jnp.float32, sharding=leaf.sharding)
+    read = plan.files.load({POSITIONS: whole})[POSITIONS]
+    side = config.image_size // config.patch_size
+    made = jax.jit(
+        lambda array: interpolate_positions(array, side).astype(leaf.dtype),
+        out_shardings=leaf.sharding,
+    )(read)
+    others = replace(plan, tensors=[one for one in plan.tensors if one.target != POSITIONS])
+    return _fill(model, others, leaves, {POSITIONS: made})
 
 
 def load_weights(model: Module, path: str | Path) -> Module:
@@ -97,7 +115,7 @@ def load_weights(model: Module, path: str | Path) -> Module:
         InputError: the file is missing or broken, or a name or shape differs.
     """
     leaves = abstract_leaves(nnx.state(model), None)
-    return _fill(model, _native_plan(model, Path(path)), leaves)
+    return _fill(model, _native_plan(model, TensorFiles(Path(path))), leaves)
 
 
 def plan_llama(config: LlamaConfig, path: str | Path) -> Plan:
@@ -115,7 +133,7 @@ def plan_filled_llama(model: Llama, path: str | Path) -> Plan:
     config = model.config
     if Path(path).is_file():
         stored = replace(config, lora=LoraConfig())
-        plan = _native_plan(_abstract(lambda: Llama(stored, rngs=nnx.Rngs(0))), Path(path))
+        plan = _native_plan(_abstract(lambda: Llama(stored, rngs=nnx.Rngs(0))), TensorFiles(Path(path)))
         return replace(plan, tensors=place_layers(model, plan.tensors))
     family = find_family(config.family)
     files = TensorFiles(Path(path))
@@ -138,12 +156,32 @@ def plan_encoder(config: EncoderConfig, path: str | Path) -> Plan:
         raise InputError(
             f"{file}: no such file; `stepdiff convert internvideo CHECKPOINT --to DIR` writes it"
         )
-    return _native_plan(_abstract(lambda: InternVideo(config, rngs=nnx.Rngs(0))), file)
+    check_encoder_config(path, config)
+    model = _abstract(lambda: InternVideo(config, rngs=nnx.Rngs(0)))
+    files = TensorFiles(file)
+    side, stored = config.image_size // config.patch_size, _stored_side(files)
+    if stored in (None, side):
+        return _native_plan(model, files)
+    shape = files.tensors[POSITIONS].shape
+    plan = _native_plan(model, files, {POSITIONS: shape})
+    how = f"positions interpolated from {stored} x {stored} to {side} x {side} patches"
+    return replace(plan, kind=f"{plan.kind}, {how}")
 
 
-def _native_plan(model: nnx.Module, path: Path) -> Plan:
-    files = TensorFiles(path)
-    tensors = native_tensors(named_leaves(nnx.state(model)))
+def _stored_side(files: TensorFiles) -> int | None:
+    """Patches along the side of a stored encoder's images; None if its shapes do not say."""
+    stored = files.tensors.get(POSITIONS)
+    return grid_side(stored.shape[0]) if stored and len(stored.shape) == 2 else None
+
+
+def _native_plan(
+    model: nnx.Module, files: TensorFiles, shapes: Mapping[str, tuple[int, ...]] | None = None
+) -> Plan:
+    """Of a file of our own names; `shapes` are those that may be stored instead of the model's."""
+    tensors = tuple(
+        replace(tensor, shape=(shapes or {}).get(tensor.name, tensor.shape))
+        for tensor in native_tensors(named_leaves(nnx.state(model)))
+    )
     check(files, tensors)
     return Plan(files, tensors, kind=files.metadata.get("kind", "stepdiff-jax"))
 

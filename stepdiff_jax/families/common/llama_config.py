@@ -8,6 +8,8 @@ from typing import Any
 
 from stepdiff_jax.config import LlamaConfig, RopeScaling
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.families.common.rotary import rotary_fields
+from stepdiff_jax.mismatch import Compared, require_same
 
 FILE = "config.json"
 FIELDS = {
@@ -35,16 +37,17 @@ PLAIN = "default"
 """transformers' name for unscaled rotary frequencies."""
 
 
-def read_llama_config(directory: Path, family: str, rope_types: Sequence[str]) -> LlamaConfig:
+def read_llama_config(
+    directory: Path, family: str = "llama2", rope_types: Sequence[str] = (PLAIN,)
+) -> LlamaConfig:
     """The architecture that a Hugging Face directory declares; other fields keep their defaults.
-
-    transformers 4 writes `rope_theta` and `rope_scaling`, transformers 5 `rope_parameters`.
 
     Args:
         rope_types: kinds of rotary frequencies that the family has, by transformers' names.
     Raises:
-        InputError: config.json is missing or broken, or its model is not supported: it has another
-            type, other rotary frequencies, biases, or another head width.
+        InputError: config.json is missing or broken, two of its fields contradict each other, or
+            its model is not supported: it has another type, other rotary frequencies, biases,
+            quantised weights, or another head width.
     """
     path = directory / FILE
     try:
@@ -55,35 +58,43 @@ def read_llama_config(directory: Path, family: str, rope_types: Sequence[str]) -
         raise InputError(f"{path}: not a JSON object")
     # Checked before the sizes: a model of another type has different fields altogether.
     _require(stored, {"model_type": "llama", "hidden_act": "silu"}, path)
-    rope = stored.get("rope_parameters") or stored.get("rope_scaling") or {}
-    if not isinstance(rope, dict):
-        raise InputError(f"{path}: its rotary parameters are {rope!r}, expected an object")
+    if quantization := stored.get("quantization_config"):
+        method = quantization.get("quant_method") if isinstance(quantization, dict) else None
+        raise InputError(
+            f"{path}: its weights are quantised ({method or quantization!r}); only weights in "
+            "floating point are read, and llama.quantization quantises them"
+        )
+    rope = rotary_fields(stored, path)
     values = _values(stored, rope, path)
     scaling = _scaling(rope, path, family, rope_types)
     config = LlamaConfig(**values, family=family, rope_scaling=scaling)
+    for heads in (config.heads, config.kv_heads):
+        if config.width % heads or config.heads % heads:
+            raise InputError(
+                f"{path}: {config.heads} heads, {config.kv_heads} of keys, do not divide "
+                f"hidden_size {config.width}"
+            )
     plain = {"attention_bias": False, "mlp_bias": False, "head_dim": config.head_width}
     _require(stored, plain, path)
+    _require(rope, {"partial_rotary_factor": 1.0}, path)
     return config
 
 
 def check_llama_config(path: Path, found: LlamaConfig, config: LlamaConfig) -> None:
-    """Raise InputError naming the first field in which a config.json is not `config`'s."""
-    pairs: list[tuple[str, str, Any, Any]] = [
-        (theirs, ours, found, config) for ours, theirs in FIELDS.items()
+    """Raise InputError naming the first field in which a config.json is not `config`'s, with the
+    flags that make an experiment's config that of the weights."""
+    fields = [
+        Compared(theirs, f"llama.{ours}", getattr(found, ours), getattr(config, ours))
+        for ours, theirs in FIELDS.items()
     ]
-    scalings = found.rope_scaling, config.rope_scaling
-    pairs += [
-        (theirs, ours, *scalings)
+    first, second = found.rope_scaling, config.rope_scaling
+    fields += [
+        Compared(
+            theirs, f"llama.rope_scaling.{ours}", getattr(first, ours), getattr(second, ours)
+        )
         for ours, theirs in {"kind": "rope_type", **SCALING_FIELDS}.items()
     ]
-    for theirs, ours, stored, wanted in pairs:
-        first, second = getattr(stored, ours), getattr(wanted, ours)
-        if first != second:
-            field = f"rope_scaling.{ours}" if isinstance(wanted, RopeScaling) else ours
-            raise InputError(
-                f"{path}: {theirs} is {first or PLAIN!r}, the experiment's llama.{field} "
-                f"is {second or PLAIN!r}"
-            )
+    require_same(path, fields)
 
 
 def llama_config_json(config: LlamaConfig, *, positions: int, bos: int, ends: Sequence[int]) -> Any:
@@ -147,14 +158,14 @@ def _require(stored: Mapping[str, Any], expected: Mapping[str, Any], path: Path)
 
 def _values(stored: Mapping[str, Any], rope: Mapping[str, Any], path: Path) -> dict[str, Any]:
     defaults = {
-        "rope_theta": rope.get("rope_theta", 10000.0),
+        "rope_theta": 10000.0,
         "num_key_value_heads": stored.get("num_attention_heads"),
         "tie_word_embeddings": False,
         "rms_norm_eps": 1e-6,
     }
     values: dict[str, Any] = {}
     for ours, theirs in FIELDS.items():
-        value = stored.get(theirs)
+        value = rope.get(theirs) if theirs == "rope_theta" else stored.get(theirs)
         value = defaults.get(theirs) if value is None else value
         values[ours] = _number(value, type(getattr(LlamaConfig(), ours)), theirs, path)
     return values
@@ -163,7 +174,7 @@ def _values(stored: Mapping[str, Any], rope: Mapping[str, Any], path: Path) -> d
 def _scaling(
     rope: Mapping[str, Any], path: Path, family: str, rope_types: Sequence[str]
 ) -> RopeScaling:
-    kind = rope.get("rope_type", rope.get("type", PLAIN))
+    kind = rope.get("rope_type", PLAIN)
     if kind not in rope_types:
         known = " and ".join(map(repr, rope_types))
         raise InputError(
@@ -184,4 +195,6 @@ def _scaling(
 def _number(value: Any, kind: Any, field: str, path: Path) -> Any:
     if isinstance(value, bool) != (kind is bool) or not isinstance(value, int | float):
         raise InputError(f"{path}: {field} is {value!r}, expected {kind.__name__}")
+    if kind is not bool and not (0 < value < float("inf") and kind(value) == value):
+        raise InputError(f"{path}: {field} is {value!r}, expected a positive {kind.__name__}")
     return kind(value)

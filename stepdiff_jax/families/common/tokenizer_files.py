@@ -23,7 +23,11 @@ class SentencePiece:
         import sentencepiece
 
         try:
-            self._model = sentencepiece.SentencePieceProcessor(model_file=str(path))
+            # Read here: the library takes names in UTF-8 only.
+            content = path.read_bytes()
+            if not content:  # which the library takes for no model at all
+                raise RuntimeError("is empty")
+            self._model = sentencepiece.SentencePieceProcessor(model_proto=content)
         except (OSError, RuntimeError) as error:
             raise InputError(f"{path}: not a SentencePiece model: {error}") from error
         self.path = path
@@ -58,8 +62,9 @@ class HuggingFace:
         from tokenizers import normalizers
 
         try:
-            stored = json.loads(path.read_text(encoding="utf-8"))
-            self._model = tokenizers.Tokenizer.from_file(str(path))
+            text = path.read_text(encoding="utf-8")
+            stored = json.loads(text)
+            self._model = tokenizers.Tokenizer.from_str(text)
         except Exception as error:  # the library raises nothing more specific
             raise InputError(f"{path}: not a tokenizer.json: {error}") from error
         found = _is_byte_level(stored.get("pre_tokenizer"))

@@ -7,8 +7,13 @@ from stepdiff_jax.config import Experiment
 from stepdiff_jax.config_files import flatten, to_dict
 
 USE = """```python
+import sys
+
 from transformers import AutoModel
-from processing_stepdiff import StepDiffProcessor  # in this directory
+
+DIR = "."  # the path of this directory
+sys.path.insert(0, DIR)
+from processing_stepdiff import StepDiffProcessor  # a file in it
 
 model = AutoModel.from_pretrained(DIR, trust_remote_code=True)
 processor = StepDiffProcessor.from_pretrained(DIR)

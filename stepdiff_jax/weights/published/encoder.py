@@ -91,12 +91,7 @@ def open_clip(
     Raises InputError as `open_internvideo` does.
     """
     state, ignored = _clip_state(path)
-    config = _clip_config(path, state)
-    config = replace(
-        config,
-        heads=heads or config.heads,
-        text=replace(config.text, heads=text_heads or config.text.heads),
-    )
+    config = _clip_config(path, state, heads, text_heads)
     return _source(config, "clip", state, path, ignored)
 
 
@@ -145,12 +140,16 @@ def _clip_state(path: Path) -> tuple[dict[str, np.ndarray], list[Ignored]]:
     return state, ignored
 
 
-def _clip_config(path: Path, state: Mapping[str, np.ndarray]) -> EncoderConfig:
-    """The config from the shapes; heads from Hugging Face's config.json, or else 64 wide."""
-    path = local_snapshot(path)
-    vision, text = read_clip_heads(path)
+def _clip_config(
+    path: Path,
+    state: Mapping[str, np.ndarray],
+    heads: int | None = None,
+    text_heads: int | None = None,
+) -> EncoderConfig:
+    """The config from the shapes; heads as given, or from config.json, or else 64 wide."""
+    vision, text = read_clip_heads(local_snapshot(path))
     try:
-        return config_from_state_dict(state, heads=vision, text_heads=text)
+        return config_from_state_dict(state, heads=heads or vision, text_heads=text_heads or text)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
 

@@ -120,15 +120,20 @@ class StepDiffProcessor:
     def read_video(
         self, path: str | Path, start: float = 0.0, end: float | None = None
     ) -> np.ndarray:
-        """uint8 [T, H, W, 3]: the frames nearest to times spread evenly over [start, end] in s."""
+        """uint8 [T, H, W, 3]: the frames nearest to times spread evenly over [start, end].
+
+        Times are seconds from the start of the file, as players show them.
+        """
         import av
 
         with av.open(str(path)) as container:
+            begin = (container.start_time or 0) / av.time_base
             decoded = [
-                (float(frame.pts * frame.time_base), frame.to_ndarray(format="rgb24"))
+                (frame.time - begin, frame.to_ndarray(format="rgb24"))
                 for frame in container.decode(video=0)
+                if frame.pts is not None
             ]
-        times = np.array([time for time, _ in decoded]) - decoded[0][0]
+        times = np.array([time for time, _ in decoded])
         last = times[-1] if end is None else min(end, times[-1])
         targets = np.linspace(min(start, last), last, self.sizes["frames"])
         return np.stack([decoded[np.abs(times - target).argmin()][1] for target in targets])
