@@ -171,7 +171,7 @@ def _origin(error: BaseException, path: Path) -> str:
     places = [
         f"{path if file.samefile(path) else file}, line {frame.lineno}"
         for frame in traceback.extract_tb(error.__traceback__)
-        if (file := Path(frame.filename).absolute()).is_relative_to(beside)
+        if (file := Path(frame.filename).resolve()).is_relative_to(beside)
         and not file.is_relative_to(framework)
         and file.exists()
     ]
