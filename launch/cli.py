@@ -89,6 +89,9 @@ class Train:
     """START:STOP: write an XProf trace of these steps to the run directory."""
     allow_other_frozen_weights: bool = False
     """Accept a checkpoint trained with different frozen weights."""
+    more_steps: bool = False
+    """Train a run for more steps than it was started with; the learning rate then follows the
+    curve of the larger optimizer.steps."""
 
 
 def train(prog: str, arguments: Sequence[str]) -> None:
@@ -106,6 +109,7 @@ def train(prog: str, arguments: Sequence[str]) -> None:
             compiled=options.compiled,
             profile=profile,
             allow_other_frozen_weights=options.allow_other_frozen_weights,
+            more_steps=options.more_steps,
         )
         print(run_directory)
 
@@ -166,12 +170,14 @@ def evaluate(prog: str, arguments: Sequence[str]) -> None:
     options = parse_arguments(Evaluate, rest, prog=prog, default=default)
     from stepdiff_jax.evaluation.results import write_results
     from stepdiff_jax.evaluation.run import asked_clips, evaluate
+    from stepdiff_jax.training.preflight import check_output
 
     clips = asked_clips(options.benchmark, options.task)  # fails before minutes of encoding
-    system = options.system_options.open(options.experiment, options.split, clips)
     directory = Path(options.experiment.loop.run_directory)
     if options.system != TRAINED:
         directory = directory / "systems" / options.system
+    check_output(directory)
+    system = options.system_options.open(options.experiment, options.split, clips)
     predictions = directory / "predictions" / (options.split or ALL_SPLITS)
     metrics = evaluate(system, options.benchmark, predictions, options.task)
     results = {

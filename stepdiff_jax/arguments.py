@@ -11,11 +11,14 @@ from typing import TypeVar
 import tyro
 
 from stepdiff_jax.addresses import refuse_addresses, refuse_stores
-from stepdiff_jax.config import Experiment
+from stepdiff_jax.check_config import check_config
+from stepdiff_jax.config import Experiment, Source
 from stepdiff_jax.config_files import describe_configs, load_experiment
 from stepdiff_jax.errors import InputError
 
 Options = TypeVar("Options")
+
+_SOURCE_WEIGHT = re.compile(r"--data\.mixture\.(?P<name>[^\d.=][^.=]*)(=(?P<weight>.*))?")
 
 Command = Callable[[str, Sequence[str]], None]
 """Called with the words before its arguments, for messages, and its arguments."""
@@ -49,8 +52,8 @@ def parse_arguments(
         prog: the command as the user typed it, for messages.
         default: an instance whose values are the defaults.
     Raises:
-        InputError: an option is unknown or missing, or a value has the wrong type; a path is an
-            address of a cloud store.
+        InputError: an option is unknown or missing, a value has the wrong type, a path is an address
+            of a cloud store, or an experiment among the options is not valid (`check_config`).
     """
     refuse_stores(arguments)
     errors = io.StringIO()
@@ -67,6 +70,9 @@ def parse_arguments(
             raise
         raise InputError(f"{first_section(errors.getvalue())} (see {prog} --help)") from None
     refuse_addresses(parsed)
+    for value in vars(parsed).values():
+        if isinstance(value, Experiment):
+            check_config(value)
     return parsed
 
 
@@ -100,7 +106,36 @@ def load_config(prog: str, arguments: Sequence[str]) -> tuple[Experiment, str, S
     if config in ("-h", "--help"):
         print(f"usage: {prog} CONFIG [OPTIONS]\n\n{known}.\n{prog} CONFIG --help lists OPTIONS.")
         raise SystemExit(0)
-    return load_experiment(config), f"{prog} {config}", options
+    experiment, rest = with_mixture(load_experiment(config), options)
+    return experiment, f"{prog} {config}", rest
+
+
+def with_mixture(
+    experiment: Experiment, arguments: Sequence[str]
+) -> tuple[Experiment, Sequence[str]]:
+    """Apply `--data.mixture.NAME WEIGHT`; returns the experiment and all other arguments.
+
+    It sets the weight of a source by its name, or adds one. The command line's parser only knows
+    the sources that there are, by number.
+
+    Raises:
+        InputError: a weight is missing or not a number.
+    """
+    sources = {source.name: source for source in experiment.data.mixture}
+    rest: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        match = _SOURCE_WEIGHT.fullmatch(word)
+        if match is None:
+            rest.append(word)
+            continue
+        name, text = match["name"], match["weight"] or next(words, "")
+        try:
+            sources[name] = Source(name, float(text))
+        except ValueError:
+            raise InputError(f"--data.mixture.{name} must be a number, got {text!r}") from None
+    data = dataclasses.replace(experiment.data, mixture=tuple(sources.values()))
+    return dataclasses.replace(experiment, data=data), rest
 
 
 def first_section(box: str) -> str:

@@ -7,6 +7,7 @@ missing or extra array is an error that names it.
 
 import dataclasses
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -130,13 +131,18 @@ class Checkpoints:
             _require_readable(self._checkpointer, self.directory, *saved)
 
     def restore(
-        self, trainable: Any, opt_state: Any, metadata: CheckpointMetadata
+        self,
+        trainable: Any,
+        opt_state: Any,
+        metadata: CheckpointMetadata,
+        earlier_hashes: Sequence[str] = (),
     ) -> Restored | None:
         """The newest complete checkpoint, or None if there is none.
 
         Args:
             trainable, opt_state: trees of arrays, or of ShapeDtypeStructs with shardings.
             metadata: of the requesting model. A fingerprint of None is not compared.
+            earlier_hashes: other values of `config_hash` that are accepted.
         Raises:
             InputError: it was saved by another model: its metadata, or an array's name or shape,
                 differs.
@@ -146,7 +152,8 @@ class Checkpoints:
             return None
         step, saved, stored = found
         for field, value in dataclasses.asdict(metadata).items():
-            if value is not None:
+            earlier = field == "config_hash" and saved.get(field) in earlier_hashes
+            if value is not None and not earlier:
                 _require_equal(self.directory / str(step), field, saved.get(field), value)
         if "opt_state" not in stored:
             raise InputError(
@@ -227,6 +234,32 @@ def load_initial(run_directory: Path, fresh: Any, fingerprint: str | None) -> An
     wanted = {name: array for name, array in arrays.items() if name not in kept}
     loaded = _load_trained(run_directory, wanted, fingerprint)
     return _unflatten(fresh, kept | loaded)
+
+
+def check_trained(run_directory: Path, trainable: Any, *, initial: bool = False) -> None:
+    """Check what `load_trained` will read, by its names and shapes alone.
+
+    Args:
+        trainable: the tree to fill, as arrays or shapes.
+        initial: for `load_initial`, which leaves arrays that the run did not train as they are.
+    Raises:
+        InputError: as `load_trained` or `load_initial`, except for the fingerprint.
+    """
+    directory, wanted = Path(run_directory) / CHECKPOINTS, _flatten(trainable)
+    if not directory.is_dir():
+        raise InputError(f"{directory}: no such directory, hence no trained weights")
+    with _open(directory) as checkpointer:
+        found = _newest_complete(checkpointer)
+    if found is None:
+        raise InputError(f"{directory}: holds no complete checkpoint")
+    stored = found[2]["trainable"]
+    if initial:
+        wanted = {
+            name: array
+            for name, array in wanted.items()
+            if name in stored or not name.startswith("llama.")
+        }
+    _checked_abstract(directory / str(found[0]), "trainable", wanted, stored)
 
 
 def trained_names(run_directory: Path) -> set[str]:

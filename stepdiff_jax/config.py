@@ -7,17 +7,46 @@ Sizes are counts, rates are per step, times are seconds unless a field says othe
 from dataclasses import dataclass, field
 from typing import Literal
 
+from stepdiff_jax.bounds import (
+    Devices,
+    Epsilon,
+    Fraction,
+    Frames,
+    Heads,
+    LayerIndex,
+    Layers,
+    MlpWidth,
+    Momentum,
+    NotNegative,
+    Pixels,
+    Positive,
+    Rank,
+    Rows,
+    RowVideos,
+    Seconds,
+    Seed,
+    Steps,
+    StepsOrNone,
+    Threads,
+    Tokens,
+    Vocabulary,
+    Width,
+)
+
+DType = Literal["float32", "bfloat16", "float16"]
+"""In which weights are held and computed with."""
+
 
 @dataclass(frozen=True)
 class TextTowerConfig:
     """The text transformer of CLIP and InternVideo."""
 
-    vocabulary_size: int = 49408
-    context: int = 77
-    width: int = 768
-    heads: int = 12
-    layers: int = 12
-    mlp_width: int = 3072
+    vocabulary_size: Vocabulary = 49408
+    context: Tokens = 77
+    width: Width = 768
+    heads: Heads = 12
+    layers: Layers = 12
+    mlp_width: MlpWidth = 3072
 
 
 @dataclass(frozen=True)
@@ -27,18 +56,18 @@ class EncoderConfig:
     A frame's short side is resized to `resized_side` pixels, then centre-cropped to `image_size`.
     """
 
-    image_size: int = 224
-    resized_side: int = 256
-    patch_size: int = 14
-    frames: int = 8
-    width: int = 1024
-    heads: int = 16
-    layers: int = 24
-    mlp_width: int = 4096
-    uniblock_layers: tuple[int, ...] = (20, 21, 22, 23)
-    embedding_width: int = 768
+    image_size: Pixels = 224
+    resized_side: Pixels = 256
+    patch_size: Pixels = 14
+    frames: Frames = 8
+    width: Width = 1024
+    heads: Heads = 16
+    layers: Layers = 24
+    mlp_width: MlpWidth = 4096
+    uniblock_layers: tuple[LayerIndex, ...] = (20, 21, 22, 23)
+    embedding_width: Width = 768
     text: TextTowerConfig = TextTowerConfig()
-    dtype: str = "bfloat16"
+    dtype: DType = "bfloat16"
 
     @property
     def tokens(self) -> int:
@@ -57,10 +86,10 @@ class RopeScaling:
     """
 
     kind: Literal["", "llama3"] = ""
-    factor: float = 1.0
-    low_frequency_factor: float = 1.0
-    high_frequency_factor: float = 4.0
-    original_positions: int = 8192
+    factor: Positive = 1.0
+    low_frequency_factor: Positive = 1.0
+    high_frequency_factor: Positive = 4.0
+    original_positions: Tokens = 8192
 
 
 @dataclass(frozen=True)
@@ -72,8 +101,8 @@ class LoraConfig:
     trained only if `Experiment.trainable` names them.
     """
 
-    rank: int = 0
-    alpha: float = 16.0
+    rank: Rank = 0
+    alpha: Positive = 16.0
     matrices: tuple[str, ...] = ("query", "value")
 
 
@@ -81,16 +110,16 @@ class LoraConfig:
 class LlamaConfig:
     """A language model; the defaults are Llama-2 7B. `family` names a file in `families/`."""
 
-    vocabulary_size: int = 32000
-    width: int = 4096
-    layers: int = 32
-    heads: int = 32
-    kv_heads: int = 32
-    mlp_width: int = 11008
-    rope_theta: float = 10000.0
-    norm_epsilon: float = 1e-5
+    vocabulary_size: Vocabulary = 32000
+    width: Width = 4096
+    layers: Layers = 32
+    heads: Heads = 32
+    kv_heads: Heads = 32
+    mlp_width: MlpWidth = 11008
+    rope_theta: Positive = 10000.0
+    norm_epsilon: Epsilon = 1e-5
     tied_embeddings: bool = False
-    dtype: str = "bfloat16"
+    dtype: DType = "bfloat16"
     remat: bool = True
     quantization: Literal["", "int8", "int4"] = ""
     """How the layers' matrices are stored: in `dtype` (empty), "int8" with a scale per output
@@ -115,11 +144,11 @@ class ResamplerConfig:
     Two layers and 32 latents are from the paper; heads and MLP width are ours.
     """
 
-    layers: int = 2
-    latents: int = 32
-    heads: int = 16
-    head_width: int = 64
-    mlp_width: int = 4096
+    layers: Layers = 2
+    latents: Tokens = 32
+    heads: Heads = 16
+    head_width: Width = 64
+    mlp_width: MlpWidth = 4096
 
 
 @dataclass(frozen=True)
@@ -127,7 +156,7 @@ class Source:
     """One part of the training mixture: a record set and its weight."""
 
     name: str
-    weight: float = 1.0
+    weight: NotNegative = 1.0
 
 
 @dataclass(frozen=True)
@@ -135,8 +164,9 @@ class DataConfig:
     """Packed training data.
 
     `directory` holds the output of `stepdiff prep pack`; `mixture` names record sets in it
-    ("pairs", "sequences", "single"). A row has `row_length` tokens (visual tokens included), and at
-    most `row_videos` videos and `row_answers` answer tokens.
+    ("pairs", "sequences", "single") and their share of the rows. `--data.mixture.NAME WEIGHT` sets
+    the weight of one or adds it, and weight 0 leaves it out. A row has `row_length` tokens (visual
+    tokens included), and at most `row_videos` videos and `row_answers` answer tokens.
     """
 
     directory: str = ""
@@ -144,27 +174,32 @@ class DataConfig:
     validation_split: str = "validation"
     """The split of the evaluation during training (`loop.evaluate_every`)."""
     mixture: tuple[Source, ...] = (Source("pairs"),)
-    row_length: int = 1024
-    row_videos: int = 4
-    row_answers: int = 256
-    batch_rows: int = 64
-    prefetch_threads: int = 4
-    visual_input: str = "frames"
+    row_length: Tokens = 1024
+    row_videos: RowVideos = 4
+    row_answers: Tokens = 256
+    batch_rows: Rows = 64
+    prefetch_threads: Threads = 4
+    visual_input: Literal["frames", "features"] = "frames"
     """"frames" encodes online; "features" reads the cache written by `stepdiff prep features`."""
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The record sets that are read: those of the mixture whose weight is not 0."""
+        return tuple(source for source in self.mixture if source.weight)
 
 
 @dataclass(frozen=True)
 class OptimizerConfig:
     """AdamW with linear warm-up and cosine decay; all values are ours (the paper states none)."""
 
-    steps: int = 2000
-    peak_rate: float = 1e-4
-    warmup_steps: int = 100
-    final_fraction: float = 0.05
-    b1: float = 0.9
-    b2: float = 0.98
-    weight_decay: float = 0.01
-    clip_norm: float = 1.0
+    steps: Steps = 2000
+    peak_rate: Positive = 1e-4
+    warmup_steps: StepsOrNone = 100
+    final_fraction: Fraction = 0.05
+    b1: Momentum = 0.9
+    b2: Momentum = 0.98
+    weight_decay: NotNegative = 0.01
+    clip_norm: Positive = 1.0
 
 
 @dataclass(frozen=True)
@@ -185,10 +220,10 @@ class WeightsConfig:
 class MeshConfig:
     """Devices along each mesh axis; -1 means all remaining devices."""
 
-    replica: int = 1
-    data: int = 1
-    fsdp: int = -1
-    tensor: int = 1
+    replica: Devices = 1
+    data: Devices = 1
+    fsdp: Devices = -1
+    tensor: Devices = 1
 
 
 @dataclass(frozen=True)
@@ -196,13 +231,13 @@ class LoopConfig:
     """The training loop: the seed, and how often to save and log, in steps."""
 
     run_directory: str = "runs/experiment"
-    seed: int = 0
-    checkpoint_every: int = 100
-    keep_checkpoints: int = 2
-    log_every: int = 10
-    evaluate_every: int = 0
+    seed: Seed = 0
+    checkpoint_every: Steps = 100
+    keep_checkpoints: Steps = 2
+    log_every: Steps = 10
+    evaluate_every: StepsOrNone = 0
     """0 disables the evaluation on `data.validation_split` during training."""
-    watchdog_seconds: int = 1800
+    watchdog_seconds: Seconds = 1800
     """The process exits with an error if no step ends for this long; 0 disables this. The first
     step has an extra hour."""
     wandb_project: str = ""

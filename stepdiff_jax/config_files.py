@@ -16,6 +16,7 @@ from stepdiff_jax.config import Experiment
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.families.common.find import find_size, size_names
 from stepdiff_jax.jsonl import shorten
+from stepdiff_jax.neighbours import importable
 
 CONFIG_FILE = "config.json"
 """The file of a run directory that holds its experiment."""
@@ -48,7 +49,8 @@ def describe_configs() -> str:
 def load_experiment(config: str) -> Experiment:
     """The experiment with a name in `CONFIG_PATH`, or of a Python file by path.
 
-    The file defines `experiment() -> Experiment`, or `experiment(size: str)` with a default.
+    The file defines `experiment() -> Experiment`, or `experiment(size: str)` with a default, and
+    may import Python files beside it.
     NAME@SIZE is the experiment with a published language model, such as stepdiff@llama2-70b, and
     NAME@ACCELERATOR or NAME@SIZE@ACCELERATOR uses the preset for that accelerator.
 
@@ -56,8 +58,8 @@ def load_experiment(config: str) -> Experiment:
         InputError: no such name, file, size or preset; or the file fails, does not accept a size,
             or returns no Experiment.
     """
-    name, *suffixes = config.split("@")
-    name, *implied = CONFIG_ALIASES.get(name, name).split("@")
+    name, *suffixes = _split(config)
+    name, *implied = CONFIG_ALIASES[name].split("@") if name in CONFIG_ALIASES else [name]
     # A size is FAMILY-NAME; accelerators have no hyphen.
     sizes = implied + [part for part in suffixes[:1] if "-" in part]
     accelerators = suffixes[len(sizes) - len(implied) :]
@@ -82,11 +84,12 @@ def _load(config: str, *sizes: str) -> Experiment:
     for size in sizes:
         find_size(size)
     try:
-        experiment = _run(path, *sizes)
+        with importable(path.parent):
+            experiment = _run(path, *sizes)
     except InputError:
         raise
-    except Exception as error:
-        raise InputError(f"{path}{_line(error, path)}: {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:
+        raise InputError(f"{_origin(error, path)}: {type(error).__name__}: {error}") from error
     if not isinstance(experiment, Experiment):
         raise InputError(
             f"{path}: experiment() must return an Experiment, got {shorten(experiment)}"
@@ -154,13 +157,29 @@ def _run(path: Path, *sizes: str) -> Any:
     return module.experiment(*sizes)
 
 
-def _line(error: Exception, path: Path) -> str:
-    """ ", line N" of the config file where the error arose, if it arose there."""
-    if isinstance(error, SyntaxError):
-        return f", line {error.lineno}"
-    frames = traceback.extract_tb(error.__traceback__)
-    lines = [frame.lineno for frame in frames if frame.filename == str(path)]
-    return f", line {lines[-1]}" if lines else ""
+def _split(config: str) -> list[str]:
+    """The name or file of a config, and what follows it after "@"; a file's name may have "@"."""
+    parts = config.split("@")
+    for count in range(len(parts), 0, -1):
+        path = "@".join(parts[:count])
+        if path.endswith(".py") and Path(path).is_file():
+            return [path, *parts[count:]]
+    return parts
+
+
+def _origin(error: BaseException, path: Path) -> str:
+    """ "FILE, line N" of the config, or of a file beside it, that an error arose in or under."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}, line {error.lineno}" if error.lineno else error.filename
+    beside, framework = path.parent.resolve(), Path(__file__).parent
+    places = [
+        f"{path if file.samefile(path) else file}, line {frame.lineno}"
+        for frame in traceback.extract_tb(error.__traceback__)
+        if (file := Path(frame.filename).resolve()).is_relative_to(beside)
+        and not file.is_relative_to(framework)
+        and file.exists()
+    ]
+    return places[-1] if places else str(path)
 
 
 def _parse(kind: Any, value: Any, source: str, field: str) -> Any:

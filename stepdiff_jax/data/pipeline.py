@@ -11,6 +11,7 @@ from typing import NamedTuple
 import grain
 import numpy as np
 
+from stepdiff_jax.check_config import check_mixture
 from stepdiff_jax.config import DataConfig, EncoderConfig
 from stepdiff_jax.data.features import FeatureCache
 from stepdiff_jax.data.lengths import record_lengths
@@ -53,7 +54,7 @@ def training_batches(
     reshuffled every epoch. The iterator's state is the step.
 
     Raises:
-        InputError: a record set is missing or empty, a weight is not positive, a record does not
+        InputError: a record set is missing or empty, the mixture is wrong, a record does not
             fit in a row, the shards do not divide the batch rows, or features are of other clips.
     """
     if not 0 <= shard < shards or config.batch_rows % shards:
@@ -74,16 +75,12 @@ def mixed_rows(
     config: DataConfig, tokenizer: Tokenizer, latents: int, seed: int
 ) -> grain.MapDataset[tuple[PackedRows, np.ndarray]]:
     """The global stream of packed rows, by row number."""
-    if not config.mixture or any(source.weight <= 0 for source in config.mixture):
-        raise InputError(f"data.mixture needs sources of positive weight, got {config.mixture}")
-    names = [source.name for source in config.mixture]
-    if len(set(names)) < len(names):
-        raise InputError(f"data.mixture names a source twice: {names}")
+    check_mixture(config)
     streams = [
-        grain.MapDataset.source(_row_stream(config, name, tokenizer, latents, seed))
-        for name in names
+        grain.MapDataset.source(_row_stream(config, source.name, tokenizer, latents, seed))
+        for source in config.sources
     ]
-    return grain.MapDataset.mix(streams, [source.weight for source in config.mixture])
+    return grain.MapDataset.mix(streams, [source.weight for source in config.sources])
 
 
 def open_visual(config: DataConfig, encoder: EncoderConfig) -> VisualSource:

@@ -10,7 +10,7 @@ from stepdiff_jax.inference.encode import latent_table
 from stepdiff_jax.inference.trained import trained_model
 from stepdiff_jax.systems.language import LanguageSystem
 from stepdiff_jax.systems.options import SystemOptions
-from stepdiff_jax.weights.build import check_features, load_tokenizer
+from stepdiff_jax.weights.build import load_tokenizer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,12 +26,12 @@ class Trained(SystemOptions):
         """See `SystemOptions`; each of the clips is encoded once."""
         places = find_clips(experiment.data.directory, clips, split)
         visual = FoundClips(places, experiment.data, experiment.encoder)
+        tokenizer = load_tokenizer(experiment)
         model = trained_model(
             experiment,
             Path(experiment.loop.run_directory),
+            caches=visual.caches,
             allow_other_frozen_weights=self.allow_other_frozen_weights,
         )
-        for cache in visual.caches:
-            check_features(cache, model.encoder)
         table = latent_table(model, tuple(places), visual)
-        return LanguageSystem(model, load_tokenizer(experiment), table)
+        return LanguageSystem(model, tokenizer, table)

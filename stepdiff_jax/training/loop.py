@@ -11,13 +11,15 @@ from typing import Any
 
 import jax
 
+from stepdiff_jax.bounds import check_bounds
+from stepdiff_jax.check_config import check_config
 from stepdiff_jax.checkpoint import CHECKPOINTS, Checkpoints
 from stepdiff_jax.config import Experiment, LoopConfig
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.local_path import local_path
-from stepdiff_jax.models.construct import abstract_model
 from stepdiff_jax.training.experiment_program import build_program, with_executable
 from stepdiff_jax.training.interruption import Interrupted, watch_signals
+from stepdiff_jax.training.preflight import check_training
 from stepdiff_jax.training.processes import require_agreement
 from stepdiff_jax.training.profile import Profile, Profiler
 from stepdiff_jax.training.program import Program
@@ -36,6 +38,7 @@ def train(
     compiled: Path | None = None,
     profile: Profile | None = None,
     allow_other_frozen_weights: bool = False,
+    more_steps: bool = False,
 ) -> Path:
     """Run an experiment, or resume it from its newest complete checkpoint.
 
@@ -48,6 +51,8 @@ def train(
         profile: steps to trace into the run directory.
         allow_other_frozen_weights: accept trained weights (from this run's checkpoints or
             `weights.initial_run`) that were trained with other frozen weights.
+        more_steps: accept a larger `optimizer.steps` than the run was started with; see
+            `compare_run_directory`.
     Returns:
         the run directory, with the last checkpoint complete.
     Raises:
@@ -55,15 +60,16 @@ def train(
             another experiment or holds another model's checkpoints.
         Interrupted: `stop`, SIGTERM or SIGINT ended it early; everything is saved.
     """
-    _check(experiment.loop)
-    abstract_model(experiment)  # checks `trainable` and `llama.lora`
+    check_config(experiment)
     require_agreement(lambda processes: start_fields(experiment, processes))
     directory = Path(experiment.loop.run_directory)
+    opened, reports = check_training(experiment, more_steps=more_steps)
 
     def build() -> tuple[Program, Any, Any]:
-        claim_run_directory(directory, experiment)
-        write_weight_reports(directory, experiment)
-        program, *state = build_program(experiment)
+        earlier = claim_run_directory(directory, experiment, more_steps=more_steps)
+        write_weight_reports(directory, reports)
+        program, *state = build_program(experiment, opened)
+        program = dataclasses.replace(program, earlier_hashes=earlier)
         if compiled is not None:
             program = with_executable(program, experiment, compiled, *state)
         return program, *state
@@ -98,8 +104,9 @@ def run(
         InputError: as `train`.
         Interrupted: as `train`.
     """
-    _check(loop)
+    check_bounds(loop, "loop.")
     directory = Path(loop.run_directory)
+    local_path(directory / CHECKPOINTS)  # fails before anything is created if it cannot be stored
     with (
         watch_signals() as signalled,
         Watchdog(loop.watchdog_seconds) as watchdog,
@@ -111,7 +118,7 @@ def run(
             wanted = dataclasses.replace(wanted, fingerprint=None)
         with Checkpoints(directory / CHECKPOINTS, loop.keep_checkpoints) as checkpoints:
             start = 0
-            restored = checkpoints.restore(trainable, opt_state, wanted)
+            restored = checkpoints.restore(trainable, opt_state, wanted, program.earlier_hashes)
             if restored is not None:
                 start, trainable, opt_state, iterator_state = restored
                 batches.set_state(iterator_state)
@@ -186,13 +193,3 @@ def _validation_loss(program: Program, trainable: Any) -> float:
         tokens = float(metrics["answer_tokens"])
         total, count = total + tokens * float(metrics["loss"]), count + tokens
     return total / count
-
-
-def _check(loop: LoopConfig) -> None:
-    """Raise InputError for an invalid interval, or a directory in which no checkpoint can be
-    stored, before anything is created."""
-    local_path(Path(loop.run_directory) / CHECKPOINTS)
-    minimums = {"checkpoint_every": 1, "log_every": 1, "evaluate_every": 0, "watchdog_seconds": 0}
-    for name, minimum in minimums.items():
-        if getattr(loop, name) < minimum:
-            raise InputError(f"loop.{name} must be at least {minimum}, got {getattr(loop, name)}")

@@ -43,6 +43,7 @@ class Program:
     step: as `make_step` describes it.
     evaluate: as `make_evaluation` describes it.
     metadata: what checkpoints must agree with.
+    earlier_hashes: values of `metadata.config_hash` that the run's older checkpoints may have.
     start: maps the fresh trained tree and the frozen weights' fingerprint (None: any) to the tree
         that training starts from if there is no checkpoint.
     step_flops: FLOPs of one step over the whole mesh, without rematerialisation; None if unknown.
@@ -56,6 +57,7 @@ class Program:
     step: Callable[..., Any]
     evaluate: Callable[..., Any]
     metadata: CheckpointMetadata
+    earlier_hashes: tuple[str, ...] = ()
     start: Callable[[Any, str | None], Any] = lambda fresh, _: fresh
     step_flops: float | None = None
 

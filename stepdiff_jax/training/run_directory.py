@@ -3,6 +3,8 @@
 import hashlib
 import json
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import jax
@@ -13,10 +15,15 @@ from stepdiff_jax.config_files import CONFIG_FILE, flatten, read_experiment, to_
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.files import write_json
 from stepdiff_jax.jsonl import shorten
-from stepdiff_jax.weights.build import weight_reports
+from stepdiff_jax.weights.tensors import Report
 
 WEIGHTS_FILE = "weights.json"
 """The file in a run directory that records which tensors of which files were loaded."""
+
+EARLIER_FILE = "earlier.json"
+"""The file in a run directory that records earlier values of `optimizer.steps`."""
+
+STEPS = "optimizer.steps"
 
 FREE = (
     "loop.run_directory",
@@ -55,26 +62,68 @@ def program_hash(experiment: Experiment) -> str:
     return hashlib.sha256(f"{config_hash(experiment)} {mesh}".encode()).hexdigest()
 
 
-def claim_run_directory(directory: Path, experiment: Experiment) -> None:
-    """Write `config.json`; if there are checkpoints, first compare it with the existing one.
+def compare_run_directory(
+    directory: Path, experiment: Experiment, *, more_steps: bool = False
+) -> tuple[int, ...]:
+    """Compare an experiment with that of a run directory, if there are checkpoints in it.
 
+    `optimizer.steps` may be larger than before if the learning rate is constant after the warm-up
+    (`optimizer.final_fraction` 1) or `more_steps` is true: the cosine decay depends on the number
+    of steps, so the rate then jumps to that of the longer curve (ours).
+
+    Returns:
+        the values of `optimizer.steps` that the run had before.
     Raises:
         InputError: the directory belongs to another experiment (a field not in `FREE` differs),
-            or its config.json cannot be read.
+            or one of its files cannot be read.
     """
     path = directory / CONFIG_FILE
-    if path.exists() and any((directory / CHECKPOINTS).glob("[0-9]*")):
-        _compare(path, experiment)
-    if jax.process_index() == 0:
-        write_json(path, to_dict(experiment), indent=2)
+    if not path.exists() or not any((directory / CHECKPOINTS).glob("[0-9]*")):
+        return ()
+    # A field missing from the stored configuration has its default.
+    stored = flatten(to_dict(read_experiment(directory)))
+    wanted = flatten(to_dict(experiment))
+    earlier = set(_earlier_steps(directory))
+    for key in sorted(stored.keys()):
+        if _is_among(key, FREE) or stored[key] == wanted[key]:
+            continue
+        changed = f"{key} = {shorten(stored[key])}, not {shorten(wanted[key])}"
+        advice = "choose another loop.run_directory"
+        if key == STEPS and wanted[key] > stored[key]:
+            if more_steps or experiment.optimizer.final_fraction == 1:
+                earlier.add(stored[key])
+                continue
+            advice = "--more-steps accepts it: the learning rate then follows the longer curve"
+        raise InputError(f"{path}: this run was started with {changed}; {advice}")
+    return tuple(sorted(earlier - {experiment.optimizer.steps}))
 
 
-def write_weight_reports(directory: Path, experiment: Experiment) -> None:
-    """Write `weights.json`, with a row per loaded tensor, and print a line per model.
+def claim_run_directory(
+    directory: Path, experiment: Experiment, *, more_steps: bool = False
+) -> tuple[str, ...]:
+    """Write `config.json`, after `compare_run_directory`.
 
-    Raises InputError, before any weights are read, if a file is missing or holds another model.
+    Returns:
+        the values of `config_hash` that the run had before, with fewer steps.
     """
-    reports = weight_reports(experiment)
+    earlier = compare_run_directory(directory, experiment, more_steps=more_steps)
+    if jax.process_index() == 0:
+        if earlier:
+            # First this file: a run that is killed in between still knows all its values.
+            write_json(directory / EARLIER_FILE, {STEPS: earlier})
+            print(
+                f"{directory}: {STEPS} is {experiment.optimizer.steps}, was {max(earlier)}",
+                file=sys.stderr,
+            )
+        write_json(directory / CONFIG_FILE, to_dict(experiment), indent=2)
+    return tuple(
+        config_hash(replace(experiment, optimizer=replace(experiment.optimizer, steps=steps)))
+        for steps in earlier
+    )
+
+
+def write_weight_reports(directory: Path, reports: Mapping[str, Report]) -> None:
+    """Write `weights.json`, with a row per loaded tensor, and print a line per model."""
     if jax.process_index() == 0:
         table = {name: report.to_json() for name, report in reports.items()}
         write_json(directory / WEIGHTS_FILE, table, indent=1)
@@ -82,16 +131,14 @@ def write_weight_reports(directory: Path, experiment: Experiment) -> None:
             print(report.summary(), file=sys.stderr)
 
 
-def _compare(path: Path, experiment: Experiment) -> None:
-    # A field missing from the stored configuration has its default.
-    stored = flatten(to_dict(read_experiment(path.parent)))
-    wanted = flatten(to_dict(experiment))
-    for key in sorted(stored.keys()):
-        if not _is_among(key, FREE) and stored[key] != wanted[key]:
-            raise InputError(
-                f"{path}: this run was started with {key} = {shorten(stored[key])}, not "
-                f"{shorten(wanted[key])}; choose another loop.run_directory"
-            )
+def _earlier_steps(directory: Path) -> list[int]:
+    path = directory / EARLIER_FILE
+    try:
+        return [int(steps) for steps in json.loads(path.read_text())[STEPS]]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from error
 
 
 def _is_among(key: str, names: tuple[str, ...]) -> bool:

@@ -28,7 +28,7 @@ def start_fields(experiment: Experiment, processes: int) -> dict[str, Any]:
     data, weights = experiment.data, experiment.weights
     fields = flatten(to_dict(experiment))
     fields |= {"code": source_digest(PACKAGE), "jax": jax.__version__, "processes": processes}
-    for kind in ("clips", *sorted(source.name for source in data.mixture)):
+    for kind in ("clips", *sorted(source.name for source in data.sources)):
         fields[f"digest of {kind}"] = dataset_digest(data.directory, kind)[:16]
         fields[f"bytes of {kind}"] = _bytes(dataset_path(data.directory, kind))
     try:

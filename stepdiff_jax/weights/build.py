@@ -1,5 +1,6 @@
 """Builds the model of an experiment from its weights."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import jax
@@ -30,20 +31,29 @@ from stepdiff_jax.weights.modules import (
 from stepdiff_jax.weights.tensors import Report
 
 
-def build_model(experiment: Experiment, mesh: Mesh | None = None) -> VCLM:
+def build_model(
+    experiment: Experiment, mesh: Mesh | None = None, *, caches: Collection[FeatureCache] = ()
+) -> VCLM:
     """Language model and encoder from the experiment's files, with fresh resampler and adapters.
+
+    The encoder is loaded first: it is small, and most mistakes show then.
 
     Args:
         mesh: the loaded weights are sharded over it while they are read: each process reads and
             holds only the bytes of its own devices. None: all on this process's first device.
             The resampler is made on the default device, then sharded by its rules.
+        caches: features that must be of this encoder.
     Raises:
-        InputError: a file is missing or holds another model; `trainable` does not fit the model.
+        InputError: a file is missing or holds another model; `trainable` does not fit the model;
+            or features are of another encoder.
     """
     model = abstract_model(experiment)
     weights, seed = experiment.weights, experiment.loop.seed
-    model.llama = fill_llama(model.llama, weights.llama, mesh, seed=seed)
+    plan_filled_llama(model.llama, weights.llama)  # its errors, before the encoder is read
     model.encoder = fill_encoder(model.encoder, experiment.encoder, weights.encoder, mesh)
+    for cache in caches:
+        check_features(cache, model.encoder)
+    model.llama = fill_llama(model.llama, weights.llama, mesh, seed=seed)
     rms = embedding_rms(model.llama)
     model.resampler = new_resampler(experiment, output_rms=rms, rngs=nnx.Rngs(seed))
     if mesh is not None:

@@ -136,7 +136,7 @@ def test_bad_input_is_one_line_and_exit_code_2(capsys, arguments, message):
 
 def test_train_takes_the_config_with_the_flags_over_it(capsys):
     message = error_of(capsys, "train", "kitchen", "--loop.log-every", "0")
-    assert message == "loop.log_every must be at least 1, got 0"
+    assert message == "loop.log_every must be an integer from 1 to 100000000, got 0"
 
 
 def test_a_reader_that_goes_away_is_no_stack_trace():

@@ -177,6 +177,8 @@ def test_run_without_a_run_to_start_from_is_an_input_error(tiny, tmp_path):
 
 @pytest.mark.parametrize("field", ["checkpoint_every", "log_every", "evaluate_every"])
 def test_impossible_interval_is_an_input_error(tiny, tmp_path, field):
-    with pytest.raises(InputError, match=rf"loop\.{field} must be at least \d, got -1"):
+    with pytest.raises(
+        InputError, match=rf"loop\.{field} must be an integer from \d to 100000000, got -1"
+    ):
         train(in_directory(tiny, tmp_path / "run", **{field: -1}))
     assert not (tmp_path / "run").exists()

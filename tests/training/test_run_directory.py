@@ -29,7 +29,8 @@ def run(tmp_path):
 @pytest.mark.parametrize(
     "experiment, message",
     [
-        (replaced("optimizer", steps=7), "optimizer.steps = 2000, not 7"),
+        (replaced("optimizer", steps=7), "optimizer.steps = 2000, not 7; choose another loop"),
+        (replaced("optimizer", steps=2001), "optimizer.steps = 2000, not 2001; --more-steps acc"),
         (replaced("loop", seed=1), "loop.seed = 0, not 1"),
         (replaced("weights", llama="x"), "weights.llama = '', not 'x'"),
         (replaced("data", mixture=(Source("single"),)), r"data.mixture = .*pairs.*, not .*single"),
@@ -57,6 +58,29 @@ def test_cadence_and_mesh_may_change_and_are_written(run, experiment):
     assert stored["loop"] == dataclasses.asdict(experiment.loop)
     assert stored["mesh"] == dataclasses.asdict(experiment.mesh)
     assert config_hash(experiment) == config_hash(EXPERIMENT)
+
+
+def test_steps_may_be_raised_with_the_flag(run):
+    longer = replaced("optimizer", steps=3000)
+    assert claim_run_directory(run, longer, more_steps=True) == (config_hash(EXPERIMENT),)
+    # Killed before it saved: the flag is not needed again, and the first hash still counts.
+    assert claim_run_directory(run, longer) == (config_hash(EXPERIMENT),)
+    longest = replaced("optimizer", steps=4000)
+    hashes = {config_hash(EXPERIMENT), config_hash(longer)}
+    assert set(claim_run_directory(run, longest, more_steps=True)) == hashes
+    with pytest.raises(InputError, match="optimizer.steps = 4000, not 3000; choose another"):
+        claim_run_directory(run, longer, more_steps=True)
+    (run / "earlier.json").write_text("[]")
+    with pytest.raises(InputError, match=r"earlier\.json: cannot be read: "):
+        claim_run_directory(run, longest)
+
+
+def test_steps_may_be_raised_at_a_constant_rate(tmp_path):
+    constant = replaced("optimizer", final_fraction=1.0)
+    claim_run_directory(tmp_path, constant)
+    (tmp_path / "checkpoints" / "4").mkdir(parents=True)
+    longer = replaced("optimizer", final_fraction=1.0, steps=3000)
+    assert claim_run_directory(tmp_path, longer) == (config_hash(constant),)
 
 
 def test_run_that_saved_nothing_may_change_its_experiment(tmp_path):

@@ -43,7 +43,7 @@ class OwnCaptioner:
                 trained on single videos.
         """
         experiment = read_experiment(directory)
-        parts = [source.name for source in experiment.data.mixture]
+        parts = [source.name for source in experiment.data.sources]
         if SINGLE not in parts:
             raise InputError(
                 f"{directory}: was trained on {', '.join(parts)}; a captioner needs a run on "

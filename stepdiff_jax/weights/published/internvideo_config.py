@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from stepdiff_jax.config import EncoderConfig, TextTowerConfig
+from stepdiff_jax.config import DType, EncoderConfig, TextTowerConfig
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.weights.published.internvideo_names import (
     EXTRACTORS,
@@ -35,7 +35,7 @@ def config_from_state_dict(
     frames: int = 8,
     heads: int | None = None,
     text_heads: int | None = None,
-    dtype: str = "bfloat16",
+    dtype: DType = "bfloat16",
 ) -> EncoderConfig:
     """The config that the tensors' shapes imply; heads are 64 wide unless their number is given.
 
