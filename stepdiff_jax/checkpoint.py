@@ -16,6 +16,7 @@ from absl import logging as absl_logging
 from orbax.checkpoint import v1 as ocp
 
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.outside import is_outside
 
 CHECKPOINTS = "checkpoints"
 """Directory of a run's checkpoints, with one subdirectory per step."""
@@ -273,7 +274,9 @@ def _newest_complete(
     for checkpoint in reversed(checkpointer.checkpoints):
         try:
             found = checkpointer.checkpointables_metadata(checkpoint)
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError) as error:
+            if is_outside(error):  # a disk that fails must not make the run begin anew
+                raise
             continue
         if found.custom_metadata and "trainable" in (found.metadata or {}):
             return checkpoint.step, dict(found.custom_metadata), found.metadata
