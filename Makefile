@@ -19,7 +19,7 @@ parity: $(VENV)/installed-parity
 
 # Beam needs older packages than everything else, so it has its own environment.
 beam: .venv_beam/installed
-	.venv_beam/bin/python -m pytest tests/data_prep/records/test_pack.py tests/data_prep/records/test_pack_beam.py
+	.venv_beam/bin/python -m pytest tests/data_prep/records/test_pack.py tests/data_prep/records/test_pack_beam.py tests/data_prep/test_workers.py tests/data_prep/beam
 
 # The paper's path on files in the published formats. HTSTEP=DIR, BENCHMARK=FILE and TOKENIZER=FILE
 # take real files instead of made-up ones.
@@ -48,5 +48,5 @@ $(VENV)/installed-%: $(VENV)/installed
 .venv_beam/installed: setup.py pyproject.toml constraints.txt constraints_beam.txt
 	test -x .venv_beam/bin/python || $(PYTHON) -m venv .venv_beam
 	LC_ALL=C sort -s -u -t= -k1,1 constraints_beam.txt constraints.txt > .venv_beam/constraints.txt
-	.venv_beam/bin/python -m pip install --quiet --constraint .venv_beam/constraints.txt --editable ".[test,beam]"
+	.venv_beam/bin/python -m pip install --quiet --constraint .venv_beam/constraints.txt --editable ".[test,dask]"
 	touch $@

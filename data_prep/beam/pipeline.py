@@ -11,6 +11,7 @@ from apache_beam.runners.runner import PipelineRunner, PipelineState, create_run
 from stepdiff_jax.errors import InputError, OutsideFailure
 
 _DIRECT = ("direct", "directrunner")
+_DASK = "apache_beam.runners.dask.dask_runner.DaskRunner"
 _CLUSTERS = ("dask", "distributed", "grpc", "google", "urllib3", "requests")
 """Packages whose exceptions say that a cluster cannot be reached, or lost too many workers."""
 
@@ -25,7 +26,8 @@ def open_runner(name: str) -> PipelineRunner:
         # What DirectRunner falls back to after trying to download Prism, a program in Go.
         return FnApiRunner()
     try:
-        return create_runner(name)
+        # Beam knows Dask's by its full name only.
+        return create_runner(_DASK if name.lower() in ("dask", "daskrunner") else name)
     except (ValueError, ImportError, AttributeError) as error:
         raise InputError(f"--beam-runner {name}: {error}") from error
 

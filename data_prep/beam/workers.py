@@ -124,8 +124,10 @@ def _reported(
         while not ended.wait(REPORT_SECONDS):
             waiting = [number for number in waiting if not is_done(number)]
             done = len(numbers) - len(waiting)
-            left = (time.monotonic() - start) * len(waiting) / done if done else float("nan")
-            line = f"{stage}: {count - len(waiting)}/{count} shards, {left:.0f} s remaining"
+            line = f"{stage}: {count - len(waiting)}/{count} shards"
+            if done:
+                left = (time.monotonic() - start) * len(waiting) / done
+                line += f", {left:.0f} s remaining"
             print(line, file=sys.stderr, flush=True)
 
     reporter = threading.Thread(target=report, daemon=True)

@@ -32,6 +32,8 @@ class All:
     """Do the stages in shards with Apache Beam (extra [beam]): DirectRunner, DaskRunner, ..."""
     beam_options: tuple[str, ...] = ()
     """Options of the runner, NAME=VALUE."""
+    beam_shards: int | None = None
+    """Shards of each stage; by default one for every 32 records, at most 1000."""
     check: bool = False
     """Only check the settings, and print the commands."""
 
@@ -71,6 +73,8 @@ def _shared(options: All, name: str, words: Sequence[str]) -> list[str]:
         given["beam_runner"] = [options.beam_runner]
     if options.beam_options:
         given["beam_options"] = list(options.beam_options)
+    if options.beam_shards is not None:
+        given["beam_shards"] = [str(options.beam_shards)]
     flags = {field: f"--{field.replace('_', '-')}" for field in given}
     return [
         word

@@ -135,4 +135,31 @@ def prompts(prog: str, arguments: Sequence[str]) -> None:
     print(json.dumps(count_tokens(tokenizer, samples=options.samples, seed=options.seed)))
 
 
-BENCHES: dict[str, Command] = {"prep": prep, "prompts": prompts}
+@dataclass(frozen=True)
+class Corpus:
+    """Print what preparing a number of clips would take, as a table with its arithmetic."""
+
+    clips: int
+    prep: Path
+    """Output of bench prep --json."""
+    prompts: Path
+    """Output of bench prompts."""
+
+
+def corpus(prog: str, arguments: Sequence[str]) -> None:
+    """Estimate core hours, tokens and terabytes for many clips: --clips N --prep F --prompts F."""
+    options = parse_arguments(Corpus, arguments, prog=prog)
+    if options.clips < 1:
+        raise InputError(f"--clips must be at least 1, got {options.clips}")
+    from data_prep.bench.corpus import estimate, table
+    from data_prep.json_files import read_object
+
+    figures = read_object(options.prep), read_object(options.prompts)
+    try:
+        rows = estimate(options.clips, *figures)
+    except KeyError as error:
+        raise InputError(f"{options.prep} and {options.prompts}: have no figure {error}") from error
+    print(table(rows))
+
+
+BENCHES: dict[str, Command] = {"prep": prep, "prompts": prompts, "corpus": corpus}

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from data_prep.cli.summary import print_summary
+from data_prep.cli.summary import forget_quarantined, print_summary
 from data_prep.similarity.choice import Similarity, open_similarity
 from stepdiff_jax.arguments import Command, parse_arguments
 from stepdiff_jax.files import require_writable
@@ -31,12 +31,16 @@ class Benchmark:
     hard: int = 12
     """Negatives are drawn from this many nearest captions."""
     seed: int = 0
+    retry_quarantined: bool = False
+    """Try the annotations in the quarantine file again."""
 
 
 def benchmark(prog: str, arguments: Sequence[str]) -> None:
     """differences.jsonl -> the benchmark's three files."""
     options = parse_arguments(Benchmark, arguments, prog=prog)
     require_writable(options.destination)
+    if options.retry_quarantined:
+        forget_quarantined(options.destination / "benchmark")
     from data_prep.benchmark.stage import write_benchmark_files
 
     summary = write_benchmark_files(

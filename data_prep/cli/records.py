@@ -118,6 +118,7 @@ def features(prog: str, arguments: Sequence[str]) -> None:
     """Datasets -> encoder features: CONFIG [--splits SPLIT ...] [--field.sub value ...]."""
     experiment, prog, rest = load_config(prog, arguments)
     options = parse_arguments(Features, rest, prog=prog, default=Features(experiment))
+    require_writable(Path(options.experiment.data.directory))
     from data_prep.records.features import cache_features
 
     for split, number in cache_features(options.experiment, options.splits).items():

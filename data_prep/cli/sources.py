@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from tyro.conf import arg
 
 from data_prep.cli.running import Running
-from data_prep.cli.summary import print_summaries
+from data_prep.cli.summary import forget_quarantined, print_summaries
 from stepdiff_jax.arguments import Command, parse_arguments
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.files import require_writable, require_writable_file
@@ -169,12 +169,21 @@ class ImportLlava:
     """Output directory for clips.jsonl and pairs.jsonl."""
     split: str = "train"
     """Split of items that name none."""
+    retry_quarantined: bool = False
+    """Try the items in the quarantine file again."""
 
 
 def import_llava(prog: str, arguments: Sequence[str]) -> None:
     """LLaVA-style JSON with two videos -> clips.jsonl and pairs.jsonl."""
     options = parse_arguments(ImportLlava, arguments, prog=prog)
     require_writable(options.destination)
+    if options.retry_quarantined:
+        from data_prep.schema.clips import CLIPS_FILE
+        from data_prep.schema.text import PAIRS_FILE
+
+        forget_quarantined(options.destination / PAIRS_FILE)
+        if not (options.destination / PAIRS_FILE).with_suffix(".summary.json").exists():
+            (options.destination / CLIPS_FILE).with_suffix(".summary.json").unlink(missing_ok=True)
     from data_prep.sources.import_llava import import_llava as read
 
     summaries = read(options.source, options.videos, options.destination, split=options.split)

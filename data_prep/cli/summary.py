@@ -33,6 +33,13 @@ def print_summaries(summaries: Mapping[Path, Mapping[str, Any]], shards: int = 1
     )
 
 
+def forget_quarantined(destination: Path) -> None:
+    """Let a stage that costs little do everything again, if it has quarantined something."""
+    quarantine = destination.with_suffix(".quarantine.jsonl")
+    if quarantine.exists() and quarantine.stat().st_size:
+        destination.with_suffix(".summary.json").unlink(missing_ok=True)
+
+
 def _came_out(summary: Mapping[str, Any]) -> bool:
     left = summary["out"]
     return bool(sum(left.values()) if isinstance(left, dict) else left)

@@ -89,6 +89,8 @@ class Endpoint:
             yield from executor.map(self._answer, prompts[alone:])
 
     def _answer(self, prompt: Prompt) -> Completion | LanguageModelError:
+        if self._state.failed.is_set():
+            raise OutsideFailure(self._state.reason)
         try:
             found = self._attempt(prompt)
             if isinstance(found, LanguageModelError) and not self._state.answered:

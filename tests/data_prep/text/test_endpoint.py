@@ -1,4 +1,4 @@
-"""Endpoints that are down, busy, broken or silent cost a record at most, never the run."""
+"""Endpoints that are down, busy, broken or silent cost no record: the run stops, to go on later."""
 
 import socket
 
@@ -7,7 +7,7 @@ import pytest
 from data_prep.text.language_models.base import Completion, LanguageModelError, Prompt
 from data_prep.text.language_models.endpoint import Endpoint
 from faulty_server import serve
-from stepdiff_jax.errors import InputError
+from stepdiff_jax.errors import InputError, OutsideFailure
 
 FAST = {"model": "m", "first_wait": 0.01, "timeout": 0.5}
 
@@ -24,29 +24,56 @@ def test_a_passing_fault_is_tried_again(fault):
     assert served.prompts == ["salt", "salt"]
 
 
-@pytest.mark.parametrize("fault", [429, 500, "garbage", "hang"])
-def test_a_lasting_fault_is_an_error_of_that_prompt_only(fault):
-    with serve(str.upper, [fault] * 3) as (address, served):
-        error, good = ask(address, "salt", "chili", attempts=3, concurrency=1)
-    assert isinstance(error, LanguageModelError)
+@pytest.mark.parametrize("fault", [401, 404, 429, 500, "garbage", "shape", "hang", "reset"])
+def test_a_lasting_fault_of_a_server_that_has_answered_stops_after_all_attempts(fault):
+    answers = []
+    with serve(str.upper, [200] + [fault] * 9) as (address, served):
+        endpoint = Endpoint(address, concurrency=1, attempts=3, **{**FAST, "timeout": 0.2})
+        with pytest.raises(OutsideFailure, match=f"{address}: no answer") as raised:
+            for answer in endpoint.complete([Prompt(text) for text in ("salt", "chili", "leek")]):
+                answers.append(answer)
+    assert answers == [Completion("SALT", 7, 3)]
+    assert served.prompts == ["salt"] + ["chili"] * 3
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("fault", [429, 500, "garbage", "shape", "hang", "reset"])
+def test_a_server_that_never_answers_has_a_second_chance_only(fault):
+    with serve(str.upper, [fault] * 9) as (address, served), pytest.raises(OutsideFailure):
+        ask(address, "salt", "chili", "leek", timeout=0.2)
+    assert served.prompts == ["salt"] * 2
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_server_that_refuses_is_not_asked_again(status):
+    refused = pytest.raises(OutsideFailure, match=f"status {status}")
+    with serve(str.upper, [status] * 9) as (address, served), refused:
+        ask(address, "salt", "chili")
+    assert served.prompts == ["salt"]
+
+
+def test_a_prompt_that_is_refused_costs_itself_only():
+    with serve(str.upper, [400, 200, 200, 413]) as (address, served):
+        first, good, last = ask(address, "salt", "chili", "leek", concurrency=1)
+    assert isinstance(first, LanguageModelError) and "status 400" in str(first)
     assert good == Completion("CHILI", 7, 3)
-    assert served.prompts == ["salt"] * 3 + ["chili"]
+    assert isinstance(last, LanguageModelError) and "status 413" in str(last)
+    assert len(served.prompts) == 4  # and one to find out whether all are refused
 
 
-@pytest.mark.parametrize("status", [400, 401, 404])
-def test_a_refused_request_is_not_repeated(status):
-    with serve(str.upper, [status]) as (address, served):
-        (error,) = ask(address, "salt")
-    assert str(status) in str(error)
-    assert len(served.prompts) == 1
+def test_a_server_that_refuses_all_prompts_is_no_fault_of_the_prompts():
+    refused = pytest.raises(OutsideFailure, match="status 400")
+    with serve(str.upper, [400] * 9) as (address, served), refused:
+        ask(address, "salt", "chili")
+    assert len(served.prompts) == 2
 
 
-def test_a_server_that_is_down_is_an_error():
+def test_a_server_that_is_down_stops_at_once():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    (error,) = ask(f"http://127.0.0.1:{port}/v1", "salt", attempts=2)
-    assert isinstance(error, LanguageModelError)
+    with pytest.raises(OutsideFailure, match=f"http://127.0.0.1:{port}/v1: no answer .*refused"):
+        ask(f"http://127.0.0.1:{port}/v1", "salt", first_wait=1000.0)
 
 
 def test_answers_keep_their_order_and_requests_their_limit():
