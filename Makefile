@@ -3,6 +3,8 @@
 
 PYTHON ?= python3
 VENV := .venv
+# Processes that run tests.
+WORKERS ?= 2
 PIP_INSTALL := $(VENV)/bin/python -m pip install --quiet --constraint constraints.txt
 
 .PHONY: quickstart test parity beam rehearsal lint clean
@@ -12,7 +14,7 @@ quickstart: $(VENV)/installed
 	$(VENV)/bin/stepdiff quickstart
 
 test: $(VENV)/installed-test
-	$(VENV)/bin/python -m pytest -m "not parity"
+	$(VENV)/bin/python -m pytest -m "not parity" -n $(WORKERS) --dist loadfile
 
 parity: $(VENV)/installed-parity
 	$(VENV)/bin/python -m pytest -m parity

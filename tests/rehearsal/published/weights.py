@@ -18,7 +18,7 @@ KEYS = Path(__file__).parents[2] / "fixtures" / "internvideo" / "iv_l14_keys.tsv
 LAYERS = (0, 20, 21, 22, 23)
 """The encoder's blocks that are kept: a plain one and the four with UniBlocks."""
 
-ENCODER_WIDTH, TEXT_WIDTH = 64, 96
+ENCODER_WIDTH, TEXT_WIDTH = 64, 64
 """Instead of 1024 and 768."""
 
 LLAMA_WIDTH, LLAMA_LAYERS, LLAMA_HEADS, LLAMA_MLP = 64, 2, 2, 128
