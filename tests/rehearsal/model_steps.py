@@ -23,7 +23,11 @@ QUESTION = "what is the main difference between these videos"
 
 
 def smaller(llama: Path, vocabulary_size: int) -> tuple[object, ...]:
-    """The flags that shrink the paper's config: widths, layers and paths."""
+    """The flags that shrink the paper's config: widths, layers, paths, and rows of a batch.
+
+    Everything else is as shipped: frames of 224 x 224, 2048 tokens and 32 latents per video, rows
+    of 1024 tokens, the mixture, and bfloat16.
+    """
     heads, mlp = weights.LLAMA_HEADS, weights.LLAMA_MLP
     width, text = weights.ENCODER_WIDTH, weights.TEXT_WIDTH
     layers = len(weights.LAYERS)
@@ -39,7 +43,7 @@ def smaller(llama: Path, vocabulary_size: int) -> tuple[object, ...]:
         *("--resampler.heads", 2, "--resampler.head-width", 16),
         *("--weights.llama", llama, "--weights.encoder", ENCODER),
         *("--weights.tokenizer", llama / "tokenizer.model"),
-        *("--data.directory", DATA),
+        *("--data.directory", DATA, "--data.batch-rows", 8),
     )
 
 
