@@ -3,7 +3,6 @@
 Heavy modules are imported inside the functions, so that `--help` is fast.
 """
 
-import io
 import json
 import os
 import sys
@@ -15,6 +14,7 @@ from typing import Annotated, Literal
 from tyro import MISSING
 from tyro.conf import Positional, arg
 
+from launch.printing import print_any_name
 from stepdiff_jax.arguments import (
     Command,
     choose_command,
@@ -35,7 +35,7 @@ Task = Literal["diffcap", "diffmcq", "diffrank"]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `stepdiff`; returns the exit code: 0, 2 on invalid input, 130 when interrupted."""
-    _print_any_name()
+    print_any_name()
     try:
         choose_command(COMMANDS, "stepdiff", sys.argv[1:] if arguments is None else arguments)
     except InputError as error:
@@ -49,13 +49,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     return 0
-
-
-def _print_any_name() -> None:
-    r"""Print what the output cannot encode, such as a file name that is not UTF-8, as `\udce9`."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
-            stream.reconfigure(errors="backslashreplace")
 
 
 def quickstart(prog: str, arguments: Sequence[str]) -> None:
