@@ -211,7 +211,8 @@ def score(prog: str, arguments: Sequence[str]) -> None:
 class Compare:
     """Describe the differences between two videos, by default one line per category.
 
-    A video is a file, or part of one in seconds: path@start-end.
+    A video is a file, or part of one in seconds from its start: path@start-end. The end may be at
+    most a second after the video's.
     """
 
     reference: Annotated[Positional[str], arg(metavar="REFERENCE")]
@@ -255,7 +256,8 @@ def compare(prog: str, arguments: Sequence[str]) -> None:
 class Rank:
     """Rank videos by how likely they show the same as the reference in a category.
 
-    A video is a file, or part of one in seconds: path@start-end.
+    A video is a file, or part of one in seconds from its start: path@start-end. The end may be at
+    most a second after the video's.
     """
 
     reference: Annotated[Positional[str], arg(metavar="REFERENCE")]

@@ -194,6 +194,9 @@ def _shown_stream(path: Path | str, container: InputContainer) -> VideoStream:
     streams = [
         stream for stream in container.streams.video if not stream.disposition & _NO_PICTURES
     ]
+    if not len(container.streams):  # as if the file was cut off within its index
+        detail = "not readable as video (its header lists no streams)"
+        raise VideoError(path, "not readable as video", detail)
     if not streams:
         raise VideoError(path, "no video stream", "has no video stream")
     known = [stream for stream in streams if stream.codec_context is not None]
