@@ -106,6 +106,12 @@ class Video:
         return bool(self.container.format.flags & _TS_DISCONT)
 
     @property
+    def still(self) -> bool:
+        """Whether the file is a picture, which may be shown for any time."""
+        name = self.container.format.name
+        return name == "image2" or name.endswith("_pipe")
+
+    @property
     def in_decoding_order(self) -> bool:
         """Whether stamps are of decoding, though frames are shown in another order (AVI)."""
         return self.container.format.name == "avi" and self.stream.codec_context.has_b_frames

@@ -94,6 +94,13 @@ def test_still_pictures_by_their_exif_data(tmp_path, orientation):
     assert corner(frame) == (bool(right), bool(below))
 
 
+@pytest.mark.parametrize("ending", ["jpg", "png", "webp", "bmp"])
+@pytest.mark.parametrize("span", [(None, None), (0.0, 1.0), (3.0, 9.0)])
+def test_a_still_picture_is_shown_at_any_time(tmp_path, ending, span):
+    Image.fromarray(picture(20)).save(tmp_path / f"a.{ending}", quality=95)
+    assert numbers(sample_frames(tmp_path / f"a.{ending}", *span).frames) == [20] * 8
+
+
 @pytest.mark.parametrize(
     ("shape", "size"),
     [(Fraction(2), (128, 48)), (Fraction(1, 2), (64, 96)), (Fraction(64, 45), (91, 48)),
