@@ -17,6 +17,7 @@ from data_prep.cli.prep import STAGES
 from data_prep.kitchen.faults import kitchen_thresholds
 from data_prep.kitchen.world_files import make_world
 from data_prep.text.language_models.options import ModelOptions
+from launch.printing import print_any_name
 from stepdiff_jax.arguments import parse_arguments
 from stepdiff_jax.errors import InputError, OutsideFailure
 from stepdiff_jax.exit_codes import BAD_INPUT, SAVED
@@ -152,6 +153,7 @@ def _words(flags: dict[str, object]) -> list[str]:
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command; returns the exit code: 0, 2 on bad input, 75 when a server or disk fails."""
+    print_any_name()
     try:
         with one_line_errors():
             run(parse_arguments(Chain, arguments, prog=PROG))

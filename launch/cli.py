@@ -3,7 +3,6 @@
 Heavy modules are imported inside the functions, so that `--help` is fast.
 """
 
-import io
 import json
 import os
 import sys
@@ -16,6 +15,7 @@ from tyro import MISSING
 from tyro.conf import Positional, arg
 
 from stepdiff_jax import __version__
+from launch.printing import print_any_name
 from stepdiff_jax.arguments import (
     Command,
     choose_command,
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0, 2 on invalid input, 75 when a server or a disk fails, 130 when interrupted.
     """
-    _print_any_name()
+    print_any_name()
     try:
         with one_line_errors():
             words = sys.argv[1:] if arguments is None else arguments
@@ -62,13 +62,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     return 0
-
-
-def _print_any_name() -> None:
-    r"""Print what the output cannot encode, such as a file name that is not UTF-8, as `\udce9`."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
-            stream.reconfigure(errors="backslashreplace")
 
 
 def quickstart(prog: str, arguments: Sequence[str]) -> None:
@@ -238,7 +231,8 @@ def score(prog: str, arguments: Sequence[str]) -> None:
 class Compare:
     """Describe the differences between two videos, by default one line per category.
 
-    A video is a file, or part of one in seconds: path@start-end.
+    A video is a file, or part of one in seconds from its start: path@start-end. The end may be at
+    most a second after the video's.
     """
 
     reference: Annotated[Positional[str], arg(metavar="REFERENCE")]
@@ -282,7 +276,8 @@ def compare(prog: str, arguments: Sequence[str]) -> None:
 class Rank:
     """Rank videos by how likely they show the same as the reference in a category.
 
-    A video is a file, or part of one in seconds: path@start-end.
+    A video is a file, or part of one in seconds from its start: path@start-end. The end may be at
+    most a second after the video's.
     """
 
     reference: Annotated[Positional[str], arg(metavar="REFERENCE")]

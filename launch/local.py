@@ -20,6 +20,7 @@ from types import FrameType
 from typing import NamedTuple, NoReturn
 
 from launch.cli import Train
+from launch.printing import print_any_name
 from stepdiff_jax.arguments import load_config, parse_arguments
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.exit_codes import BAD_INPUT, FAILED, PEER_LOST, SAVED
@@ -47,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0 if all finished; 75 if all saved and should be restarted; 2 on invalid input; otherwise 1.
     """
+    print_any_name()
     try:
         local = _parse(sys.argv[1:] if arguments is None else arguments)
         experiment, prog, rest = load_config(PROGRAM, local.train)

@@ -119,7 +119,8 @@ def sample_frames(
     Times are in seconds from the start of the file's time line; None means the video's own start
     or end. The span is clamped to the times of the first and the last frame: nothing is shown
     before the first one, and a player holds the last. Frames repeat if the span has too few.
-    Turned, mirrored and non-square pictures are taken as they are shown.
+    Turned, mirrored and non-square pictures are taken as they are shown. A still picture is shown
+    at any time.
 
     Raises:
         VideoError: a span that is empty, ends before the video's first frame, starts after its
@@ -161,6 +162,8 @@ class _Span:
 
     def require_within(self, video: Video, ends: Ends, times: np.ndarray) -> None:
         """Raise a VideoError if the span is not within the frames shown at `times`."""
+        if video.still and len(times):
+            return
         end = ends.video
         promised, of_video = video.promised_end() or (0.0, True)
         reached = end if of_video else ends.file

@@ -28,6 +28,9 @@ _NO_PICTURES = Disposition.attached_pic | Disposition.timed_thumbnails
 _NO_TIMESTAMPS, _TS_DISCONT = 0x0080, 0x0200
 """FFmpeg's AVFMT_NOTIMESTAMPS and AVFMT_TS_DISCONT (libavformat/avformat.h)."""
 
+_SAME_SECONDS = 1.0
+"""The longest stream's tag and the file's duration differ by less."""
+
 _STILL_CODECS = ("mjpeg", "png", "bmp", "tiff", "webp")
 _MICROSECOND = Fraction(1, av.time_base)
 
@@ -107,6 +110,12 @@ class Video:
         return bool(self.container.format.flags & _TS_DISCONT)
 
     @property
+    def still(self) -> bool:
+        """Whether the file is a picture, which may be shown for any time."""
+        name = self.container.format.name
+        return name == "image2" or name.endswith("_pipe")
+
+    @property
     def in_decoding_order(self) -> bool:
         """Whether stamps are of decoding, though frames are shown in another order (AVI)."""
         return self.container.format.name == "avi" and self.stream.codec_context.has_b_frames
@@ -122,10 +131,14 @@ class Video:
             return start + float(stream.duration * self.tick), True
         if not whole:
             return None
-        tagged = _clock(stream.metadata.get("DURATION", ""))
         end = float(whole * _MICROSECOND)
-        # Programs that cut files may copy the tag of the uncut one.
-        return (tagged, True) if tagged is not None and tagged <= end else (end, False)
+        tags = {
+            one.index: _clock(one.metadata.get("DURATION", "")) for one in self.container.streams
+        }
+        # Programs that cut files may copy the tags of the uncut one.
+        if abs(max(tags.values()) - end) <= _SAME_SECONDS and tags[stream.index]:
+            return tags[stream.index], True
+        return end, False
 
 
 @contextmanager
@@ -200,6 +213,9 @@ def _shown_stream(path: Path | str, container: InputContainer) -> VideoStream:
     streams = [
         stream for stream in container.streams.video if not stream.disposition & _NO_PICTURES
     ]
+    if not len(container.streams):  # as if the file was cut off within its index
+        detail = "not readable as video (its header lists no streams)"
+        raise VideoError(path, "not readable as video", detail)
     if not streams:
         raise VideoError(path, "no video stream", "has no video stream")
     known = [stream for stream in streams if stream.codec_context is not None]
@@ -224,11 +240,11 @@ def _origin(container: InputContainer, stream: VideoStream) -> Fraction:
     return Fraction(own) if own is not None and abs(own - start) <= _MICROSECOND else start
 
 
-def _clock(text: str) -> float | None:
-    """Seconds of Matroska's tag `00:00:05.008000000`."""
+def _clock(text: str) -> float:
+    """Seconds of Matroska's tag `00:00:05.008000000`; 0 if there is none."""
     parts = text.split(":")
     try:
         hours, minutes, seconds = (float(part) for part in parts)
     except ValueError:
-        return None
+        return 0.0
     return 3600 * hours + 60 * minutes + seconds

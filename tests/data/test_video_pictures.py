@@ -42,22 +42,21 @@ def expected_corner(a, b, c, d):
     return a * -1 + c * -1 > 0, b * -1 + d * -1 > 0
 
 
-@pytest.mark.parametrize("matrix", EIGHT.values(), ids=EIGHT.keys())
-@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+ROTATIONS = ("identity", "180", "90", "-90")
+"""All that Matroska stores."""
+
+
+@pytest.mark.parametrize(
+    ("name", "matrix"),
+    [("a.mp4", name) for name in EIGHT] + [("a.mkv", name) for name in ROTATIONS],
+)
 def test_all_orientations(tmp_path, name, matrix):
-    a, b, c, d = matrix
+    a, b, c, d = matrix = EIGHT[matrix]
     one = 1 << 16
 
     def turn(stream):
         stream.set_display_matrix([a * one, b * one, 0, c * one, d * one, 0, 0, 0, 1 << 30])
 
-    if name == "a.mkv" and matrix not in (
-        EIGHT["identity"],
-        EIGHT["180"],
-        EIGHT["90"],
-        EIGHT["-90"],
-    ):
-        pytest.skip("Matroska stores rotations only")
     frames = sample_frames(write(tmp_path / name, prepare=turn), 1.0, 2.0, 3).frames
     assert frames.shape[1:3] == ((48, 64) if a else (64, 48))
     assert numbers(frames) == [10, 15, 20]
@@ -93,6 +92,13 @@ def test_still_pictures_by_their_exif_data(tmp_path, orientation):
         8: (0, 1),
     }[orientation]
     assert corner(frame) == (bool(right), bool(below))
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "webp", "bmp"])
+@pytest.mark.parametrize("span", [(None, None), (0.0, 1.0), (3.0, 9.0)])
+def test_a_still_picture_is_shown_at_any_time(tmp_path, ending, span):
+    Image.fromarray(picture(20)).save(tmp_path / f"a.{ending}", quality=95)
+    assert numbers(sample_frames(tmp_path / f"a.{ending}", *span).frames) == [20] * 8
 
 
 @pytest.mark.parametrize(

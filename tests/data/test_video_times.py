@@ -109,6 +109,17 @@ def test_hidden_packets_show_nothing(tmp_path, earlier):
         assert np.abs(times - targets).max() <= 0.101
 
 
+def test_a_stale_tag_of_the_duration(tmp_path):
+    """As programs leave it that cut a file and copy its tags."""
+    path = write(tmp_path / "a.mkv", sound=5)
+    data = path.read_bytes()
+    assert data.count(b"00:00:05.") == 2
+    for told in (b"00:00:03.", b"00:01:05."):
+        path.write_bytes(data.replace(b"00:00:05.", told))
+        assert probe(path).duration == pytest.approx(5, abs=0.05)
+        assert shown(path, 1.0, 4.5)[0] == numbers_between(10, 45)
+
+
 def test_vp9_superframes(tmp_path):
     options = {**VP9, "auto-alt-ref": "1", "lag-in-frames": "25"}
     path = write(tmp_path / "a.webm", "libvpx-vp9", options=options, sound=5)

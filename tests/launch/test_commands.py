@@ -127,7 +127,10 @@ def test_rank_is_by_likelihood(directory, capsys):
         ("nowhere.mp4", "nowhere.mp4: "),
         ("{broken}", "{broken}: "),
         ("{video}@3-2", "video '{video}@3-2': '3-2' is not a span in seconds"),
-        ("{video}@5-6", "{video}: "),
+        ("{video}@5-6", "{video}: the span starts at 5 s, after the video's end at "),
+        ("{video}@0.2-90", "{video}: the span ends at 90 s, after the video's end at "),
+        ("me@lab/missing.mp4", "me@lab/missing.mp4: no such video file"),
+        ("caf\udce9.mp4", "caf\\udce9.mp4: no such video file"),
     ],
 )
 def test_bad_videos_are_one_line(directory, capsys, video, message):

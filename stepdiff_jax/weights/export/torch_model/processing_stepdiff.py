@@ -120,20 +120,30 @@ class StepDiffProcessor:
     def read_video(
         self, path: str | Path, start: float = 0.0, end: float | None = None
     ) -> np.ndarray:
-        """uint8 [T, H, W, 3]: the frames nearest to times spread evenly over [start, end].
+        """uint8 [T, H, W, 3]: the frames nearest to times spread evenly over [start, end] in s.
 
-        Times are seconds from the start of the file, as players show them.
+        Times are from the start of the file, which may be that of its sound. Of a file with
+        several video streams the first is read; turned pictures are turned upright.
         """
         import av
 
-        with av.open(str(path)) as container:
-            begin = (container.start_time or 0) / av.time_base
+        name = str(Path(path).absolute())  # never an address
+        with av.open(name, container_options={"protocol_whitelist": "file"}) as container:
+            start_time = (container.start_time or 0) / av.time_base
             decoded = [
-                (frame.time - begin, frame.to_ndarray(format="rgb24"))
+                (frame.time - start_time, np.rot90(frame.to_ndarray(format="rgb24"), turns(frame)))
                 for frame in container.decode(video=0)
-                if frame.pts is not None
+                if frame.time is not None
             ]
+        if not decoded:
+            raise ValueError(f"{path}: no frames with time stamps")
         times = np.array([time for time, _ in decoded])
+        start = max(start, times[0])
         last = times[-1] if end is None else min(end, times[-1])
         targets = np.linspace(min(start, last), last, self.sizes["frames"])
         return np.stack([decoded[np.abs(times - target).argmin()][1] for target in targets])
+
+
+def turns(frame: Any) -> int:
+    """Quarter turns, counter-clockwise, that put a decoded frame upright."""
+    return round(frame.rotation / 90) % 4
