@@ -14,6 +14,8 @@ from stepdiff_jax.errors import InputError
 from stepdiff_jax.jsonl import shorten
 
 Layers = Annotated[int, Meta(ge=1, le=1024)]
+ResamplerLayers = Annotated[int, Meta(ge=1, le=64)]
+"""These are traced one by one, so that many take minutes before anything is said."""
 LayerIndex = Annotated[int, Meta(ge=0, le=1023)]
 Heads = Annotated[int, Meta(ge=1, le=1024)]
 Width = Annotated[int, Meta(ge=1, le=2**17)]

@@ -21,6 +21,7 @@ from stepdiff_jax.bounds import (
     Pixels,
     Positive,
     Rank,
+    ResamplerLayers,
     Rows,
     RowVideos,
     Seconds,
@@ -144,7 +145,7 @@ class ResamplerConfig:
     Two layers and 32 latents are from the paper; heads and MLP width are ours.
     """
 
-    layers: Layers = 2
+    layers: ResamplerLayers = 2
     latents: Tokens = 32
     heads: Heads = 16
     head_width: Width = 64

@@ -1,10 +1,13 @@
 """Constructs an experiment's model."""
 
+from functools import lru_cache
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from stepdiff_jax.config import Experiment
+from stepdiff_jax.config import EncoderConfig, Experiment, LlamaConfig, ResamplerConfig
 from stepdiff_jax.models.internvideo import InternVideo
 from stepdiff_jax.models.llama import Llama
 from stepdiff_jax.models.resampler import Resampler
@@ -34,6 +37,19 @@ def new_resampler(experiment: Experiment, *, output_rms: float = 1.0, rngs: nnx.
     )
 
 
+@lru_cache(maxsize=8)
+def _traced(
+    encoder: EncoderConfig,
+    resampler: ResamplerConfig,
+    llama: LlamaConfig,
+    trainable: tuple[str, ...],
+) -> tuple[Any, Any, Any]:
+    """The model's graph, and its shapes as leaves with paths and their tree; traced once."""
+    experiment = Experiment("", encoder, llama, resampler, trainable=trainable)
+    graph, state = nnx.split(nnx.eval_shape(lambda: new_model(experiment, rngs=nnx.Rngs(0))))
+    return graph, *jax.tree_util.tree_flatten_with_path(state)
+
+
 def abstract_model(experiment: Experiment) -> VCLM:
     """The experiment's model with every array as a `jax.ShapeDtypeStruct`.
 
@@ -43,8 +59,8 @@ def abstract_model(experiment: Experiment) -> VCLM:
     Raises:
         InputError: `trainable` or `llama.lora` does not fit the model.
     """
-    graph, state = nnx.split(nnx.eval_shape(lambda: new_model(experiment, rngs=nnx.Rngs(0))))
-    leaves, structure = jax.tree_util.tree_flatten_with_path(state)
+    parts = (experiment.encoder, experiment.resampler, experiment.llama)
+    graph, leaves, structure = _traced(*parts, experiment.trainable)
     named = {".".join(str(key.key) for key in path[:-1]): leaf for path, leaf in leaves}
     check_trainable(experiment.trainable, named)
     trained = is_trained(experiment.trainable)

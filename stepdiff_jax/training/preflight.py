@@ -5,6 +5,7 @@
 
 import os
 import sys
+from math import prod
 from pathlib import Path
 
 import jax
@@ -20,7 +21,7 @@ from stepdiff_jax.data.visual import encoder_frames
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.models.construct import abstract_model
 from stepdiff_jax.models.variables import split_variables
-from stepdiff_jax.sharding import data_shard, make_mesh
+from stepdiff_jax.sharding import DATA_AXES, data_shard, make_mesh
 from stepdiff_jax.training.abstract import held_bytes
 from stepdiff_jax.training.experiment_data import OpenData, open_data
 from stepdiff_jax.training.optimizer import make_optimizer
@@ -60,6 +61,9 @@ def check_training(
     if experiment.weights.initial_run and not resumed:
         check_trained(Path(experiment.weights.initial_run), trainable, initial=True)
     mesh = make_mesh(experiment.mesh)
+    rows, parts = experiment.data.batch_rows, prod(mesh.shape[axis] for axis in DATA_AXES)
+    if rows % parts:
+        raise InputError(f"data.batch_rows: {rows} rows do not divide over {parts} devices")
     _check_memory(experiment, mesh)
     opened = open_data(experiment)
     if experiment.data.visual_input == "frames":

@@ -68,7 +68,7 @@ def test_steps_may_be_raised_with_the_flag(run):
     longest = replaced("optimizer", steps=4000)
     hashes = {config_hash(EXPERIMENT), config_hash(longer)}
     assert set(claim_run_directory(run, longest, more_steps=True)) == hashes
-    with pytest.raises(InputError, match="optimizer.steps = 4000, not 3000; choose another"):
+    with pytest.raises(InputError, match=r"optimizer\.steps = 4000, not 3000; choose another"):
         claim_run_directory(run, longer, more_steps=True)
     (run / "earlier.json").write_text("[]")
     with pytest.raises(InputError, match=r"earlier\.json: cannot be read: "):
