@@ -133,7 +133,9 @@ def plan_filled_llama(model: Llama, path: str | Path) -> Plan:
     config = model.config
     if Path(path).is_file():
         stored = replace(config, lora=LoraConfig())
-        plan = _native_plan(_abstract(lambda: Llama(stored, rngs=nnx.Rngs(0))), TensorFiles(Path(path)))
+        plan = _native_plan(
+            _abstract(lambda: Llama(stored, rngs=nnx.Rngs(0))), TensorFiles(Path(path))
+        )
         return replace(plan, tensors=place_layers(model, plan.tensors))
     family = find_family(config.family)
     files = TensorFiles(Path(path))

@@ -152,7 +152,21 @@ def test_a_tokenizer_json_without_llamas_tokens_is_refused(tmp_path):
 def test_a_tokenizer_of_another_size_is_refused():
     tokenizer = Tokenizer(STAND_INS / "tokenizer.model")
     tokenizer.require_vocabulary(768)
+    tokenizer.require_vocabulary(832)  # an embedding that is padded to a multiple of 64
+    assert tokenizer.decode([*tokenizer.encode("red"), 831]) == "red"
+    for size in (767, 1024):
+        with pytest.raises(InputError, match=f"a tokenizer of 768 tokens, but .* is {size}"):
+            tokenizer.require_vocabulary(size)
     with pytest.raises(
         InputError, match=r"tokenizer\.model: a tokenizer of 768 tokens, but .* is 32000"
     ):
         tokenizer.require_vocabulary(32000)
+
+
+def test_a_tokenizer_is_read_whatever_its_name_and_not_if_it_is_empty(tmp_path):
+    path = tmp_path / os.fsdecode(b"caf\xe9 [1].model")
+    path.write_bytes((STAND_INS / "tokenizer.model").read_bytes())
+    assert Tokenizer(path).vocabulary_size == 768
+    path.write_bytes(b"")
+    with pytest.raises(InputError, match="not a SentencePiece model: is empty"):
+        Tokenizer(path)

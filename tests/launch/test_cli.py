@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -144,3 +145,8 @@ def test_a_reader_that_goes_away_is_no_stack_trace():
     done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=120)
     assert done.stdout.startswith("usage: stepdiff train")
     assert done.stderr == ""
+
+
+def test_the_version_is_the_packages(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"stepdiff {version('stepdiff-jax')}\n"

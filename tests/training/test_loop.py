@@ -75,7 +75,7 @@ def in_subprocess(experiment: Experiment, devices: int, directory: Path) -> subp
 @pytest.fixture(scope="module")
 def finished(tiny: Experiment, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """An uninterrupted run on eight devices."""
-    experiment = in_directory(tiny, tmp_path_factory.mktemp("loop") / "finished")
+    experiment = in_directory(tiny, tmp_path_factory.mktemp("loop") / "finished [1]*? @3 50%")
     directory = train(experiment)
     assert directory == Path(experiment.loop.run_directory)
     program = build_program(experiment)

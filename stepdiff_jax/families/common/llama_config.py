@@ -89,9 +89,7 @@ def check_llama_config(path: Path, found: LlamaConfig, config: LlamaConfig) -> N
     ]
     first, second = found.rope_scaling, config.rope_scaling
     fields += [
-        Compared(
-            theirs, f"llama.rope_scaling.{ours}", getattr(first, ours), getattr(second, ours)
-        )
+        Compared(theirs, f"llama.rope_scaling.{ours}", getattr(first, ours), getattr(second, ours))
         for ours, theirs in {"kind": "rope_type", **SCALING_FIELDS}.items()
     ]
     require_same(path, fields)

@@ -52,13 +52,11 @@ def _fields(stored: Mapping[str, Any], place: str, path: Path) -> Mapping[str, A
     return first[1]
 
 
-def _add(
-    found: dict[str, tuple[str, Any]], field: str, where: str, value: Any, path: Path
-) -> None:
+def _add(found: dict[str, tuple[str, Any]], field: str, where: str, value: Any, path: Path) -> None:
     if value is None:
         return
     name, (other, known) = _plain(field), found.get(_plain(field), (where, value))
-    if known != value:
+    if known is not value and known != value:
         raise InputError(
             f"{path}: {where} is {value!r}, but {other} is {known!r}; remove the one that is out "
             "of date"
