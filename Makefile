@@ -19,7 +19,7 @@ parity: $(VENV)/installed-parity
 
 # Beam needs older packages than everything else, so it has its own environment.
 beam: .venv_beam/installed
-	.venv_beam/bin/python -m pytest tests/data_prep/records/test_pack.py tests/data_prep/records/test_pack_beam.py tests/data_prep/test_workers.py tests/data_prep/beam
+	.venv_beam/bin/python -m pytest tests/data_prep/records/test_pack.py tests/data_prep/records/test_pack_beam.py tests/data_prep/stage/test_workers.py tests/data_prep/stage/beam
 
 lint: $(VENV)/installed-test
 	$(VENV)/bin/ruff check .
