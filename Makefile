@@ -21,7 +21,7 @@ parity: $(VENV)/installed-parity
 
 # Beam needs older packages than everything else, so it has its own environment.
 beam: .venv_beam/installed
-	.venv_beam/bin/python -m pytest tests/data_prep/records/test_pack.py tests/data_prep/records/test_pack_beam.py tests/data_prep/test_workers.py tests/data_prep/beam
+	.venv_beam/bin/python -m pytest tests/data_prep/records/test_pack.py tests/data_prep/records/test_pack_beam.py tests/data_prep/stage/test_workers.py tests/data_prep/stage/beam
 
 # The paper's path on files in the published formats. HTSTEP=DIR, BENCHMARK=FILE and TOKENIZER=FILE
 # take real files instead of made-up ones.

@@ -14,7 +14,7 @@ from data_prep.schema.line import Row
 from data_prep.schema.stages import Summary, reasons
 from data_prep.similarity.base import Embed, cosines
 from data_prep.stage import Rejected
-from data_prep.stage_files import origin_of, read_summary, write_summary
+from data_prep.stage.files import origin_of, read_summary, write_summary
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.evaluation.benchmark_files import Task, parse_clip_id
 from stepdiff_jax.jsonl import shorten, stream_jsonl, write_jsonl

@@ -8,7 +8,7 @@ from typing import Any
 from data_prep.cli.records import Pack, Sequences
 from data_prep.cli.sources import Clips, Differences
 from data_prep.cli.text import Describe, Filter, Pair, Question
-from data_prep.shards import Shard
+from data_prep.stage.shards import Shard
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.files import require_writable
 

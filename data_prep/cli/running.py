@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-from data_prep.beam.child import end_with_stdin
-from data_prep.shards import Shard
+from data_prep.stage.beam.child import end_with_stdin
+from data_prep.stage.shards import Shard
 from stepdiff_jax.errors import InputError
 
 
@@ -45,7 +45,7 @@ class Running:
         if self.beam_shards is not None and self.beam_shards < 2:
             raise InputError(f"--beam-shards must be at least 2, got {self.beam_shards}")
         check_beam(self.beam_runner, self.beam_options)
-        from data_prep.beam.workers import BeamWorkers
+        from data_prep.stage.beam.workers import BeamWorkers
 
         workers = BeamWorkers(
             (*shlex.split(prog), *arguments), self.beam_runner, self.beam_options, self.beam_shards
@@ -66,7 +66,7 @@ def check_beam(runner: str, options: Sequence[str]) -> None:
         return
     if find_spec("apache_beam") is None:
         raise InputError("--beam-runner needs Apache Beam: pip install 'stepdiff-jax[beam]'")
-    from data_prep.beam.pipeline import open_runner, pipeline_options
+    from data_prep.stage.beam.pipeline import open_runner, pipeline_options
 
     open_runner(runner)
     pipeline_options(runner, options)

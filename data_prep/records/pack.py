@@ -23,7 +23,7 @@ from tensorflow_datasets.core.dataset_builder import FileReaderBuilder
 from data_prep.records.dataset.files import RecordFiles, read_record_files
 from data_prep.records.dataset.shards import FEATURES, RecordShard, by_split, write_shard
 from data_prep.schema.stages import Summary
-from data_prep.stage_files import write_summary
+from data_prep.stage.files import write_summary
 from stepdiff_jax.data import records
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.local_path import local_path

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from data_prep.beam.pipeline import open_runner, pipeline_options, run_elements
 from data_prep.records.dataset.files import RecordFiles, read_record_files
 from data_prep.records.dataset.shards import RecordShard, write_shard
 from data_prep.records.pack import SHARD_RECORDS, pack_kinds
+from data_prep.stage.beam.pipeline import open_runner, pipeline_options, run_elements
 from stepdiff_jax.errors import InputError, OutsideFailure
 from stepdiff_jax.exit_codes import BAD_INPUT, SAVED
 from stepdiff_jax.files import write_json

@@ -11,7 +11,7 @@ from data_prep.schema.line import Row, stream_lines
 from data_prep.schema.stages import Summary, reasons
 from data_prep.schema.text import ExportedPair
 from data_prep.sources.llava_items import Known, WrongItem, item_of
-from data_prep.stage_files import write_summary
+from data_prep.stage.files import write_summary
 from stepdiff_jax.files import replacing
 from stepdiff_jax.jsonl import write_jsonl
 

@@ -65,3 +65,24 @@ def test_keysteps_are_uneven_and_the_same_for_a_seed(tmp_path):
     assert max(sizes[0]) > 60
     texts = [(tmp_path / name / "descriptions.jsonl").read_bytes() for name in "ab"]
     assert texts[0] == texts[1]
+
+
+def test_a_collection_is_estimated_from_the_figures(tmp_path, capsys):
+    frames = {"processes": {"1": {"core_seconds_per_record": 0.5}}, "bytes_per_clip": 100_000}
+    prep = {"frames": frames, "pair": {"core_seconds_per_record": 0.001}}
+    prep["pack"] = {"core_seconds_per_record": 0.002, "bytes_per_pair": 400}
+    tokens = {"prompt": 100.0, "answer": 40.0}
+    (tmp_path / "prep.json").write_text(json.dumps(prep))
+    (tmp_path / "prompts.json").write_text(json.dumps({"describe": tokens, "question": tokens}))
+    command = ["bench", "corpus", "--clips", "7200000", "--prep", str(tmp_path / "prep.json")]
+    command += ["--prompts", str(tmp_path / "prompts.json")]
+    assert main(command) == 0
+    rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
+    found = {row[0].removeprefix("| "): row[2].removesuffix(" |") for row in rows}
+    assert found["frames"] == "1,000 core hours"
+    assert found["frames, stored (and once more when packed)"] == "0.72 TB"
+    assert found["question"] == "2.88 billion prompt tokens, 1.15 billion answer tokens"
+    assert found["pack of pairs"] == "16 core hours"
+    (tmp_path / "prep.json").write_text(json.dumps({"frames": frames}))
+    assert main(command) == 2
+    assert "have no figure 'pack'" in capsys.readouterr().err

@@ -110,7 +110,7 @@ def test_the_choice_is_the_seeds_and_splits_do_not_mix(tmp_path):
         chosen.add(read_lines(out)[0]["reference"])
     assert chosen == {"1_1_7.072_17", "1_2_0.5_9.25"}
     out = tmp_path / "test.jsonl"
-    assert prep("differences", directory, out, "--splits", "test") == 0
+    assert prep("differences", directory, out, "--splits", "test") == 2
     assert not read_lines(out)
     assert summary(tmp_path / "test.summary.json")["dropped"]["other split"] == 9
     assert prep("differences", directory, tmp_path / "no.jsonl", "--splits", "val") == 2

@@ -9,8 +9,8 @@ from typing import Any
 
 from data_prep.schema.line import Row
 from data_prep.schema.stages import Origin, RecordCounts, Summary
-from data_prep.shards import Shard, Workers
-from data_prep.stage_files import Entry, origin_of, read_summary, write_journal, write_summary
+from data_prep.stage.files import Entry, origin_of, read_summary, write_journal, write_summary
+from data_prep.stage.shards import Shard, Workers
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.files import replacing
 

@@ -19,13 +19,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar
 
-from data_prep.lock import locked
-from data_prep.merge import remove_shards, run_shards
-from data_prep.retry import reopen
 from data_prep.schema.line import Line, Row
 from data_prep.schema.stages import Origin, Reason, Summary, reasons
-from data_prep.shards import Shard
-from data_prep.stage_files import (
+from data_prep.stage.files import (
     Entry,
     origin_of,
     read_journal,
@@ -33,6 +29,10 @@ from data_prep.stage_files import (
     write_journal,
     write_summary,
 )
+from data_prep.stage.lock import locked
+from data_prep.stage.merge import remove_shards, run_shards
+from data_prep.stage.retry import reopen
+from data_prep.stage.shards import Shard
 from stepdiff_jax.files import remove_unfinished
 from stepdiff_jax.jsonl import write_jsonl
 

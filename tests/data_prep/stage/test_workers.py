@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_prep.beam.workers import BeamWorkers, _words
-from data_prep.lock import locked
 from data_prep.schema.line import Line, Row
 from data_prep.stage import Rejected, Shard, run_stage
+from data_prep.stage.beam.workers import BeamWorkers, _words
+from data_prep.stage.lock import locked
 from stepdiff_jax.errors import InputError, OutsideFailure
 
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from data_prep.beam.child import run_command
+from data_prep.stage.beam.child import run_command
 from stepdiff_jax.errors import InputError, OutsideFailure
 from stepdiff_jax.exit_codes import BAD_INPUT, SAVED
 from stepdiff_jax.files import write_json
@@ -52,7 +52,7 @@ class BeamWorkers:
         failure: Callable[[int], Path],
     ) -> None:
         """See `Workers`."""
-        from data_prep.beam.pipeline import run_elements
+        from data_prep.stage.beam.pipeline import run_elements
 
         elements = [
             json.dumps(

@@ -8,8 +8,7 @@ import msgspec
 
 from data_prep.schema.line import Row
 from data_prep.schema.stages import Origin
-from data_prep.shards import Shard
-from data_prep.stage_files import (
+from data_prep.stage.files import (
     Entry,
     digest_of,
     read_journal,
@@ -17,6 +16,7 @@ from data_prep.stage_files import (
     require_same_settings,
     write_journal,
 )
+from data_prep.stage.shards import Shard
 from stepdiff_jax.errors import InputError
 
 
