@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from data_prep.cli.summary import print_summary
 from stepdiff_jax.arguments import Command, parse_arguments
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.exit_codes import SET_ASIDE
 
 if TYPE_CHECKING:
     from data_prep.sources.base import Source
@@ -170,6 +171,8 @@ def import_llava(prog: str, arguments: Sequence[str]) -> None:
     summaries = read(options.source, options.videos, options.destination, split=options.split)
     for name, summary in summaries.items():
         print_summary(options.destination / name, summary)
+    if any(summary["dropped"] for summary in summaries.values()):
+        raise SystemExit(SET_ASIDE)
 
 
 SOURCE_STAGES: dict[str, Command] = {"clips": clips}

@@ -15,7 +15,9 @@ import numpy as np
 
 from stepdiff_jax.data.prompts import (
     Conversation,
+    Text,
     answer_text,
+    dialogue,
     interleaved_conversation,
     pair_conversation,
     single_conversation,
@@ -24,7 +26,7 @@ from stepdiff_jax.errors import InputError
 
 DATASET = "stepdiff_pairs"
 VERSION = "1.0.0"
-KINDS = ("clips", "pairs", "sequences", "single")
+KINDS = ("clips", "pairs", "sequences", "single", "conversations")
 
 NARRATION_QUESTION = "what does the person say"
 """The question about a single video, answered by its narration (ours)."""
@@ -71,6 +73,20 @@ class SequenceRecord:
     narrations: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class ConversationRecord:
+    """Questions about clips (indices, as in `PairRecord`), each asked after the earlier answers.
+
+    `system` and the places of the videos: see `prompts.dialogue`.
+    """
+
+    clips: tuple[int, ...]
+    turns: tuple[QuestionAnswer, ...]
+    system: str = ""
+
+
+TrainingRecord = PairRecord | SequenceRecord | ConversationRecord
+
 Record = TypeVar("Record")
 
 
@@ -97,7 +113,7 @@ class Records(Sequence[Record], Generic[Record]):
 
 
 def open_records(directory: Path | str, kind: str, split: str) -> Records[Any]:
-    """The records of one kind ("clips", "pairs", "sequences" or "single") and split.
+    """The records of one of `KINDS` and one split.
 
     Raises:
         InputError: the dataset or the split is missing or empty, or the records were packed with
@@ -136,15 +152,20 @@ def clip_ids(directory: Path | str, split: str) -> tuple[str, ...]:
     return tuple(ids[split])
 
 
-def conversation_of(record: PairRecord | SequenceRecord) -> Conversation:
+def conversation_of(record: TrainingRecord) -> Conversation:
     """The training conversation of a record; a single clip is asked `NARRATION_QUESTION`."""
     if isinstance(record, PairRecord):
-        questions = [(q.question, answer_text(q.answer, q.weight)) for q in record.questions]
-        return pair_conversation(record.reference, record.candidate, questions)
+        return pair_conversation(record.reference, record.candidate, _asked(record.questions))
+    if isinstance(record, ConversationRecord):
+        return dialogue(record.clips, _asked(record.turns), record.system)
     if len(record.clips) == 1:
         answer = answer_text(record.narrations[0])
         return single_conversation(record.clips[0], [(NARRATION_QUESTION, answer)])
     return interleaved_conversation(record.clips, record.narrations)
+
+
+def _asked(questions: Sequence[QuestionAnswer]) -> list[tuple[str, Text]]:
+    return [(one.question, answer_text(one.answer, one.weight)) for one in questions]
 
 
 def dataset_path(directory: Path | str, kind: str) -> Path:
@@ -171,12 +192,21 @@ def _clip(fields: Mapping[str, Any]) -> ClipRecord:
 
 
 def _pair(fields: Mapping[str, Any]) -> PairRecord:
-    columns = (fields["questions"][name] for name in ("question", "answer", "weight"))
-    questions = (
+    questions = _questions(fields["questions"])
+    return PairRecord(int(fields["reference"]), int(fields["candidate"]), questions)
+
+
+def _conversation(fields: Mapping[str, Any]) -> ConversationRecord:
+    clips = tuple(int(clip) for clip in fields["clips"])
+    return ConversationRecord(clips, _questions(fields["turns"]), fields["system"].decode())
+
+
+def _questions(fields: Mapping[str, Any]) -> tuple[QuestionAnswer, ...]:
+    columns = (fields[name] for name in ("question", "answer", "weight"))
+    return tuple(
         QuestionAnswer(question.decode(), answer.decode(), float(weight))
         for question, answer, weight in zip(*columns, strict=True)
     )
-    return PairRecord(int(fields["reference"]), int(fields["candidate"]), tuple(questions))
 
 
 def _sequence(fields: Mapping[str, Any]) -> SequenceRecord:
@@ -191,4 +221,5 @@ _PARSERS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "pairs": _pair,
     "sequences": _sequence,
     "single": _sequence,
+    "conversations": _conversation,
 }
