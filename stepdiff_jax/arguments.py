@@ -40,13 +40,19 @@ def choose_command(commands: Mapping[str, Command], prog: str, arguments: Sequen
 
 
 def parse_arguments(
-    options: type[Options], arguments: Sequence[str], *, prog: str, default: Options | None = None
+    options: type[Options],
+    arguments: Sequence[str],
+    *,
+    prog: str,
+    default: Options | None = None,
+    notes: str = "",
 ) -> Options:
     """Parse `--field value` for every field of a dataclass; `--help` prints them and exits.
 
     Args:
         prog: the command as the user typed it, for messages.
         default: an instance whose values are the defaults.
+        notes: printed below the options by `--help`.
     Raises:
         InputError: an option is unknown or missing, or a value has the wrong type.
     """
@@ -61,6 +67,7 @@ def parse_arguments(
             )
     except SystemExit as stop:
         if not stop.code:
+            print(notes, end="\n" if notes else "")
             raise
         raise InputError(f"{first_section(errors.getvalue())} (see {prog} --help)") from None
 

@@ -33,7 +33,7 @@ def frames(prog: str, arguments: Sequence[str]) -> None:
         processes=options.processes,
         shard=Shard.parse(options.shard),
     )
-    print_summary(options.destination, summary)
+    print_summary(options.destination, summary, options.clips)
 
 
 FRAMES_STAGES: dict[str, Command] = {"frames": frames}

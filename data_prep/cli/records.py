@@ -8,6 +8,7 @@ from typing import Annotated
 
 from tyro.conf import arg
 
+from data_prep.cli import formats
 from data_prep.cli.summary import print_summary
 from stepdiff_jax.arguments import Command, load_config, parse_arguments
 from stepdiff_jax.config import Experiment
@@ -37,7 +38,7 @@ class Sequences:
 
 def sequences(prog: str, arguments: Sequence[str]) -> None:
     """clips.jsonl -> sequences.jsonl and single.jsonl."""
-    options = parse_arguments(Sequences, arguments, prog=prog)
+    options = parse_arguments(Sequences, arguments, prog=prog, notes=formats.SEQUENCES)
     from data_prep.records.sequences.stage import (
         CLIPS_PER_SEQUENCE,
         SequenceLimits,
@@ -56,7 +57,7 @@ def sequences(prog: str, arguments: Sequence[str]) -> None:
         shard=Shard.parse(options.shard),
     )
     for name, summary in summaries.items():
-        print_summary(options.directory / name, summary)
+        print_summary(options.directory / name, summary, options.directory / "clips.jsonl")
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,8 @@ class Pack:
     """Write everything as ArrayRecord datasets."""
 
     source: Path
-    """Directory with clips.jsonl, frames.jsonl, pairs.jsonl, sequences.jsonl and single.jsonl."""
+    """Directory with clips.jsonl, frames.jsonl, and those to pack of filtered.jsonl (or else
+    pairs.jsonl), sequences.jsonl, single.jsonl and conversations.jsonl."""
     destination: Path
     shard_records: int = 1024
     """Records per file."""
@@ -76,7 +78,7 @@ class Pack:
 
 def pack(prog: str, arguments: Sequence[str]) -> None:
     """JSON Lines and frames -> the datasets that training reads."""
-    options = parse_arguments(Pack, arguments, prog=prog)
+    options = parse_arguments(Pack, arguments, prog=prog, notes=formats.PACK)
     if options.beam_runner:
         counts = _pack_with_beam(options)
     elif options.beam_options:
@@ -89,8 +91,11 @@ def pack(prog: str, arguments: Sequence[str]) -> None:
             options.destination,
             shard_records=options.shard_records,
         )
+    from data_prep.records.dataset.files import record_file
+
     for kind, number in counts.items():
-        print(f"{options.destination}: {number} {kind}")
+        read = record_file(options.source, kind).name
+        print(f"{options.destination}: {number} {kind} from {read}")
 
 
 def _pack_with_beam(options: Pack) -> dict[str, int]:

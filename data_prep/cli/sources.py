@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from data_prep.cli import formats
 from data_prep.cli.summary import print_summary
 from stepdiff_jax.arguments import Command, parse_arguments
 from stepdiff_jax.errors import InputError
@@ -47,7 +48,7 @@ class Clips:
 
 def clips(prog: str, arguments: Sequence[str]) -> None:
     """A source's segments and HowTo100M's narration -> clips.jsonl."""
-    options = parse_arguments(Clips, arguments, prog=prog)
+    options = parse_arguments(Clips, arguments, prog=prog, notes=formats.CLIPS)
     from data_prep.benchmark.held_out import read_evaluation_clips
     from data_prep.sources.clips import write_clips
     from data_prep.sources.limits import ClipLimits
@@ -55,8 +56,9 @@ def clips(prog: str, arguments: Sequence[str]) -> None:
     from data_prep.stage import Shard
 
     lengths = {"shortest": options.shortest, "longest": options.longest}
+    source = _source(options.source, options.annotations, options.htstep)
     summary = write_clips(
-        _source(options.source, options.annotations, options.htstep),
+        source,
         options.captions,
         options.videos,
         options.destination,
@@ -69,7 +71,7 @@ def clips(prog: str, arguments: Sequence[str]) -> None:
         exclude=read_evaluation_clips(options.exclude, options.exclude_by),
         shard=Shard.parse(options.shard),
     )
-    print_summary(options.destination, summary)
+    print_summary(options.destination, summary, *_files(source, options), options.captions)
 
 
 @dataclass(frozen=True)
@@ -97,13 +99,14 @@ class Differences:
 
 def differences(prog: str, arguments: Sequence[str]) -> None:
     """A source's correct and erroneous steps -> differences.jsonl, for prep benchmark."""
-    options = parse_arguments(Differences, arguments, prog=prog)
+    options = parse_arguments(Differences, arguments, prog=prog, notes=formats.DIFFERENCES)
     from data_prep.sources.differences import write_differences
     from data_prep.sources.limits import ClipLimits
     from data_prep.stage import Shard
 
+    source = _source(options.source, options.annotations, None)
     summary = write_differences(
-        _source(options.source, options.annotations, None),
+        source,
         options.destination,
         ClipLimits(options.shortest, options.longest, options.duplicate_overlap),
         videos=options.videos,
@@ -111,7 +114,12 @@ def differences(prog: str, arguments: Sequence[str]) -> None:
         seed=options.seed,
         shard=Shard.parse(options.shard),
     )
-    print_summary(options.destination, summary)
+    print_summary(options.destination, summary, *_files(source, options))
+
+
+def _files(source: "Source", options: Clips | Differences) -> Sequence[Path | None]:
+    """The files that a source reads, or what the user named."""
+    return getattr(source, "files", None) or [options.annotations]
 
 
 def _source(name: str, annotations: Path | None, htstep: Path | None) -> "Source":
@@ -146,31 +154,33 @@ def export_llava(prog: str, arguments: Sequence[str]) -> None:
     from data_prep.sources.export_llava import export_llava as write
 
     summary = write(options.clips, options.pairs, options.destination, options.videos)
-    print_summary(options.destination, summary)
+    print_summary(options.destination, summary, options.clips, options.pairs)
 
 
 @dataclass(frozen=True)
 class ImportLlava:
-    """Read LLaVA-style JSON with two videos."""
+    """Read LLaVA-style JSON about one or more videos.
+
+    Ends with exit code 3 if items were set aside; the quarantine file has them with the reasons."""
 
     source: Path
-    """A JSON list of items with video, conversations and, optionally, segments."""
+    """A JSON list of items with video and conversations, or JSON Lines."""
     videos: Path
     """Directory that the items' video names are relative to."""
     destination: Path
-    """Output directory for clips.jsonl and pairs.jsonl."""
+    """Output directory for clips.jsonl with pairs.jsonl, conversations.jsonl or both."""
     split: str = "train"
     """Split of items that name none."""
 
 
 def import_llava(prog: str, arguments: Sequence[str]) -> None:
-    """LLaVA-style JSON with two videos -> clips.jsonl and pairs.jsonl."""
-    options = parse_arguments(ImportLlava, arguments, prog=prog)
+    """LLaVA-style JSON -> clips.jsonl, pairs.jsonl and conversations.jsonl."""
+    options = parse_arguments(ImportLlava, arguments, prog=prog, notes=formats.LLAVA)
     from data_prep.sources.import_llava import import_llava as read
 
     summaries = read(options.source, options.videos, options.destination, split=options.split)
     for name, summary in summaries.items():
-        print_summary(options.destination / name, summary)
+        print_summary(options.destination / name, summary, options.source)
     if any(summary["dropped"] for summary in summaries.values()):
         raise SystemExit(SET_ASIDE)
 

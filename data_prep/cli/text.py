@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from data_prep.cli import formats
 from data_prep.cli.summary import print_summary
 from data_prep.similarity.choice import Similarity, open_similarity, similarity_bounds
 from data_prep.text.language_models.choice import model_settings, open_model
@@ -43,7 +44,7 @@ class Describe:
 
 def describe(prog: str, arguments: Sequence[str]) -> None:
     """clips.jsonl -> descriptions.jsonl, with a captioner, scores and a language model."""
-    options = parse_arguments(Describe, arguments, prog=prog)
+    options = parse_arguments(Describe, arguments, prog=prog, notes=formats.DESCRIBE)
     from data_prep.stage import Shard
     from data_prep.text.describe.backends import open_sources
     from data_prep.text.describe.stage import ScoreLimits, write_descriptions
@@ -59,7 +60,14 @@ def describe(prog: str, arguments: Sequence[str]) -> None:
         shard=Shard.parse(options.shard),
         settings=model_settings(options.model, sources.language_model) | backends,
     )
-    print_summary(options.destination, summary)
+    print_summary(
+        options.destination,
+        summary,
+        options.clips,
+        options.captions,
+        options.object_scores,
+        options.action_scores,
+    )
 
 
 @dataclass(frozen=True)
@@ -107,7 +115,7 @@ def pair(prog: str, arguments: Sequence[str]) -> None:
         embed=open_similarity(options.similarity, options.similarity_model),
         settings={"similarity": options.similarity, "model": options.similarity_model},
     )
-    print_summary(options.destination, summary)
+    print_summary(options.destination, summary, options.clips, options.descriptions)
 
 
 @dataclass(frozen=True)
@@ -142,7 +150,7 @@ def question(prog: str, arguments: Sequence[str]) -> None:
         settings=model_settings(options.model, model),
         attempts=options.attempts,
     )
-    print_summary(options.destination, summary)
+    print_summary(options.destination, summary, options.pairs, options.descriptions)
 
 
 @dataclass(frozen=True)
@@ -191,7 +199,7 @@ def filter_(prog: str, arguments: Sequence[str]) -> None:
         thresholds=thresholds,
         rules=options.rules or tuple(RULES),
     )
-    print_summary(options.destination, summary)
+    print_summary(options.destination, summary, options.questions)
 
 
 TEXT_STAGES: dict[str, Command] = {

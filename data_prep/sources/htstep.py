@@ -32,9 +32,12 @@ class HtStep:
         Raises:
             InputError: a file is missing or malformed, or a video is in two splits.
         """
-        self._annotations = read_object(directory / "annotations.json")
-        self._keysteps = _read_taxonomy(directory / "taxonomy.csv")
-        self._splits = _read_splits(directory / "video_splits.json")
+        names = ("annotations.json", "taxonomy.csv", "video_splits.json")
+        self.files = [directory / name for name in names]
+        annotations, taxonomy, splits = self.files
+        self._annotations = read_object(annotations)
+        self._keysteps = _read_taxonomy(taxonomy)
+        self._splits = _read_splits(splits)
 
     def annotations(self) -> Iterator[Annotated]:
         """The annotations, video by video in file order; missing fields of a row are None."""

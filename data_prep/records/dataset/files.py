@@ -83,10 +83,8 @@ def read_record_files(source: Path) -> RecordFiles:
     records = {}
     made_of = (source / CLIPS_FILE, source / FRAMES_FILE)
     digests = {"clips": _digest(*made_of)}
-    for kind, (name, form) in _FORMS.items():
-        path = source / name
-        if kind == "pairs" and (source / FILTERED_FILE).exists():
-            path = source / FILTERED_FILE
+    for kind, (_, form) in _FORMS.items():
+        path = record_file(source, kind)
         if not path.exists():
             continue
         splits: dict[str, list[TrainingRecord]] = {}
@@ -112,6 +110,15 @@ _FORMS: dict[str, tuple[str, type[Form]]] = {
     "conversations": (CONVERSATIONS_FILE, PackedConversation),
 }
 """Kind of record -> its file and the schema of a line."""
+
+
+def record_file(source: Path, kind: str) -> Path:
+    """The file that records of a kind are packed from; pairs from filtered.jsonl if it exists."""
+    if kind == "clips":
+        return source / CLIPS_FILE
+    if kind == "pairs" and (source / FILTERED_FILE).exists():
+        return source / FILTERED_FILE
+    return source / _FORMS[kind][0]
 
 
 def _read_clips(source: Path) -> tuple[Clips, set[str]]:
