@@ -91,10 +91,13 @@ Record = TypeVar("Record")
 
 
 class Records(Sequence[Record], Generic[Record]):
-    """Records by index, read from disk on access; thread-safe."""
+    """Records by index, read from disk on access; thread-safe.
 
-    def __init__(self, source: Any, parse: Callable[[Mapping[str, Any]], Record]):
-        self._source, self._parse = source, parse
+    Access raises InputError if a file of the dataset is missing or damaged.
+    """
+
+    def __init__(self, source: Any, parse: Callable[[Mapping[str, Any]], Record], path: Path):
+        self._source, self._parse, self._path = source, parse, path
 
     def __len__(self) -> int:
         return len(self._source)
@@ -109,29 +112,40 @@ class Records(Sequence[Record], Generic[Record]):
         number = operator.index(index)
         if not -len(self) <= number < len(self):
             raise IndexError(f"record {number} of {len(self)}")
-        return self._parse(self._source[number % len(self)])
+        try:
+            fields = self._source[number % len(self)]
+        except Exception as error:  # ArrayRecord raises RuntimeError for most
+            raise _unreadable(self._path, error) from error
+        return self._parse(fields)
 
 
 def open_records(directory: Path | str, kind: str, split: str) -> Records[Any]:
     """The records of one of `KINDS` and one split.
 
     Raises:
-        InputError: the dataset or the split is missing or empty, or the records were packed with
-            clips other than those beside them, so that their indices are meaningless.
+        InputError: the dataset or the split is missing, empty or damaged, or the records were
+            packed with clips other than those beside them, so that their indices are meaningless.
     """
     # TFDS takes a second to import; commands that read no records should not wait for it.
     import tensorflow_datasets as tfds
 
     path = _dataset_path(directory, kind)
-    builder = tfds.builder_from_directory(str(path))
-    splits = {name: info.num_examples for name, info in builder.info.splits.items()}
+    try:
+        builder = tfds.builder_from_directory(str(path))
+        splits = {name: info.num_examples for name, info in builder.info.splits.items()}
+    except Exception as error:  # TFDS passes on whatever its parsers raise
+        raise _unreadable(path, error) from error
     if not splits.get(split):
         raise InputError(f"{path}: no records of split {split!r}, it has {sorted(splits)}")
     if _metadata(directory, kind)["clips"] != _metadata(directory, "clips")["clips"]:
         raise InputError(
             f"{path}: packed with other clips than {_dataset_path(directory, 'clips')}"
         )
-    return Records(builder.as_data_source(split), _PARSERS[kind])
+    try:
+        source = builder.as_data_source(split)
+    except Exception as error:
+        raise _unreadable(path, error) from error
+    return Records(source, _PARSERS[kind], path)
 
 
 def dataset_digest(directory: Path | str, kind: str) -> str:
@@ -182,8 +196,21 @@ def _dataset_path(directory: Path | str, kind: str) -> Path:
     return path
 
 
+def _unreadable(path: Path, error: Exception) -> InputError:
+    reason = " ".join(str(error).split())
+    return InputError(f"{path}: cannot be read as a dataset ({reason}); run prep pack again")
+
+
 def _metadata(directory: Path | str, kind: str) -> dict[str, Any]:
-    return json.loads((_dataset_path(directory, kind) / "metadata.json").read_text())
+    path = _dataset_path(directory, kind) / "metadata.json"
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: cannot be read: {error}; run prep pack again") from error
+    missing = sorted({"clips", "source"} - set(found if isinstance(found, dict) else ()))
+    if missing:
+        raise InputError(f"{path}: field {missing[0]!r} is missing; run prep pack again")
+    return found
 
 
 def _clip(fields: Mapping[str, Any]) -> ClipRecord:

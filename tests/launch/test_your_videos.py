@@ -65,7 +65,7 @@ def test_the_commands_lead_from_ten_videos_to_answers(workplace):
     results = json.loads((workplace / "run/results.json").read_text())
     assert "diffcap" in json.dumps(results)
     assert compared.strip()
-    assert 'clips.jsonl: {"in": 3, "out": 3, "dropped": {}, "counts": {' in steps
+    assert 'records: {"in": 3, "out": 3, "dropped": {}, "counts": {"full match": 3, "wi' in steps
     assert (workplace / "steps/records/candidates.jsonl").read_text().count("\n") == 2
     assert "validation" in (workplace / "run/metrics.jsonl").read_text()
 
