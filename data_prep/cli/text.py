@@ -171,18 +171,19 @@ class Filter:
     question_words: tuple[int, int] = (3, 60)
     answer_words: tuple[int, int] = (3, 120)
     topics: Path | None = None
-    """JSON object of topic -> words, for checking claims such as "the same tool"."""
+    """JSON object of topic -> list of words, such as {"tool": ["pan", "pot"]}, for checking claims
+    such as "the same tool"."""
     shard: str = "1/1"
 
 
 def filter_(prog: str, arguments: Sequence[str]) -> None:
     """questions.jsonl -> the pairs for training, filtered by named rules."""
     options = parse_arguments(Filter, arguments, prog=prog)
-    from data_prep.json_files import read_object
     from data_prep.stage import Shard
     from data_prep.text.filter.asked import Thresholds
     from data_prep.text.filter.registry import RULES
     from data_prep.text.filter.stage import write_filtered
+    from data_prep.text.filter.topics import read_topics
 
     thresholds = Thresholds(
         unknown_words=options.unknown_words,
@@ -190,7 +191,7 @@ def filter_(prog: str, arguments: Sequence[str]) -> None:
         duplicate_overlap=options.duplicate_overlap,
         question_words=options.question_words,
         answer_words=options.answer_words,
-        topics=read_object(options.topics) if options.topics else {},
+        topics=read_topics(options.topics) if options.topics else {},
     )
     summary = write_filtered(
         options.questions,
