@@ -47,10 +47,7 @@ def _read(path: Path) -> Any:
 
     try:
         text = path.read_text(encoding="utf-8")
-        value = json.loads(
-            text, parse_constant=str, parse_float=_number, object_pairs_hook=distinct
-        )
-        return json_without_surrogates(value) if may_hold_surrogates(text) else value
+        return parse_json(text, object_pairs_hook=distinct)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
@@ -59,6 +56,19 @@ def _read(path: Path) -> Any:
         raise
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: is not JSON: {error}") from error
+
+
+def parse_json(text: str, **options: Any) -> Any:
+    """A JSON value with numbers as in `read_object`, and without surrogates.
+
+    Args:
+        options: passed to `json.loads`.
+    Raises:
+        ValueError: the text is not JSON.
+        RecursionError: the value is nested too deeply.
+    """
+    value = json.loads(text, parse_constant=str, parse_float=_number, **options)
+    return json_without_surrogates(value) if may_hold_surrogates(text) else value
 
 
 def fail(path: Path, video: str, field: str, problem: str, value: object) -> NoReturn:

@@ -14,8 +14,8 @@ from typing import Annotated, Literal
 from tyro import MISSING
 from tyro.conf import Positional, arg
 
-from stepdiff_jax import __version__
 from launch.printing import print_any_name
+from stepdiff_jax import __version__
 from stepdiff_jax.arguments import (
     Command,
     choose_command,

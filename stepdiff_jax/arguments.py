@@ -44,16 +44,23 @@ def choose_command(commands: Mapping[str, Command], prog: str, arguments: Sequen
 
 
 def parse_arguments(
-    options: type[Options], arguments: Sequence[str], *, prog: str, default: Options | None = None
+    options: type[Options],
+    arguments: Sequence[str],
+    *,
+    prog: str,
+    default: Options | None = None,
+    notes: str = "",
 ) -> Options:
     """Parse `--field value` for every field of a dataclass; `--help` prints them and exits.
 
     Args:
         prog: the command as the user typed it, for messages.
         default: an instance whose values are the defaults.
+        notes: printed below the options by `--help`.
     Raises:
-        InputError: an option is unknown or missing, a value has the wrong type, a path is an address
-            of a cloud store, or an experiment among the options is not valid (`check_config`).
+        InputError: an option is unknown or missing, a value has the wrong type, a path is an
+            address of a cloud store, or an experiment among the options is not valid
+            (`check_config`).
     """
     refuse_stores(arguments)
     errors = io.StringIO()
@@ -67,6 +74,7 @@ def parse_arguments(
             )
     except SystemExit as stop:
         if not stop.code:
+            print(notes, end="\n" if notes else "")
             raise
         raise InputError(f"{first_section(errors.getvalue())} (see {prog} --help)") from None
     refuse_addresses(parsed)

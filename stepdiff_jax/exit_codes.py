@@ -5,6 +5,8 @@ import os
 FAILED = 1
 BAD_INPUT = 2
 """A one-line message says what is wrong; the same input fails again."""
+SET_ASIDE = 3
+"""Finished, but some of the input was set aside; the quarantine file has it, with the reasons."""
 PEER_LOST = os.EX_UNAVAILABLE
 """69: ended because another process of the run is gone."""
 STUCK = os.EX_SOFTWARE

@@ -33,7 +33,7 @@ class LocalPath(type(epath.Path("/"))):  # type: ignore[misc]
 
     def glob(self, pattern: str) -> Iterator[Self]:
         """The files below this directory that match `pattern`."""
-        for found in glob.iglob(pattern, root_dir=self):
+        for found in glob.iglob(pattern, root_dir=self):  # noqa: PTH207 - `self` has no meaning in it
             yield self / found
 
 
@@ -45,7 +45,7 @@ def local_path(path: Path) -> LocalPath:
         InputError: these libraries cannot store the name: it is not UTF-8, or has one of
             `UNSTORABLE`.
     """
-    absolute = os.path.abspath(path)
+    absolute = os.path.abspath(path)  # noqa: PTH100 - keeps links
     try:
         absolute.encode()
     except UnicodeEncodeError as error:

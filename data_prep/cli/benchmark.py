@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from data_prep.cli.summary import forget_quarantined, print_summary
+from data_prep.cli import formats
+from data_prep.cli.summary import print_summary
 from data_prep.similarity.choice import Similarity, open_similarity
 from stepdiff_jax.arguments import Command, parse_arguments
 from stepdiff_jax.files import require_writable
@@ -37,12 +38,13 @@ class Benchmark:
 
 def benchmark(prog: str, arguments: Sequence[str]) -> None:
     """differences.jsonl -> the benchmark's three files."""
-    options = parse_arguments(Benchmark, arguments, prog=prog)
+    options = parse_arguments(Benchmark, arguments, prog=prog, notes=formats.ANNOTATED_DIFFERENCES)
     require_writable(options.destination)
+    from data_prep.benchmark.stage import write_benchmark_files
+    from data_prep.stage.retry import forget_quarantined
+
     if options.retry_quarantined:
         forget_quarantined(options.destination / "benchmark")
-    from data_prep.benchmark.stage import write_benchmark_files
-
     summary = write_benchmark_files(
         options.differences,
         options.destination,
@@ -52,7 +54,7 @@ def benchmark(prog: str, arguments: Sequence[str]) -> None:
         hard=options.hard,
         seed=options.seed,
     )
-    print_summary(options.destination, summary)
+    print_summary(options.destination, summary, options.differences)
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class Validate:
 
 def validate(prog: str, arguments: Sequence[str]) -> None:
     """Check a benchmark file and print its counts: FILE --task T."""
-    options = parse_arguments(Validate, arguments, prog=prog)
+    options = parse_arguments(Validate, arguments, prog=prog, notes=formats.BENCHMARK)
     from data_prep.benchmark.validate import validate_benchmark
 
     print(json.dumps(validate_benchmark(options.file, options.task)))

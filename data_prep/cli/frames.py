@@ -46,7 +46,7 @@ def frames(prog: str, arguments: Sequence[str]) -> None:
         processes=options.processes,
         shard=shard,
     )
-    print_summaries({options.destination: summary}, shard.count)
+    print_summaries({options.destination: summary}, options.clips, shards=shard.count)
 
 
 FRAMES_STAGES: dict[str, Command] = {"frames": frames}

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from tyro.conf import arg
 
+from data_prep.cli import formats
 from data_prep.cli.running import Running, check_beam
 from data_prep.cli.summary import print_summaries
 from stepdiff_jax.arguments import Command, load_config, parse_arguments
@@ -37,7 +38,7 @@ class Sequences:
 
 def sequences(prog: str, arguments: Sequence[str]) -> None:
     """clips.jsonl -> sequences.jsonl and single.jsonl."""
-    options = parse_arguments(Sequences, arguments, prog=prog)
+    options = parse_arguments(Sequences, arguments, prog=prog, notes=formats.SEQUENCES)
     require_writable(options.directory)
     shard = options.running.open(prog, arguments)
     from data_prep.records.sequences.stage import (
@@ -56,7 +57,11 @@ def sequences(prog: str, arguments: Sequence[str]) -> None:
         tokenizer=Tokenizer(options.tokenizer, options.family) if options.tokenizer else None,
         shard=shard,
     )
-    print_summaries({options.directory / name: one for name, one in summaries.items()}, shard.count)
+    print_summaries(
+        {options.directory / name: one for name, one in summaries.items()},
+        options.directory / "clips.jsonl",
+        shards=shard.count,
+    )
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,8 @@ class Pack:
     """Write everything as ArrayRecord datasets."""
 
     source: Path
-    """Directory with clips.jsonl, frames.jsonl, pairs.jsonl, sequences.jsonl and single.jsonl."""
+    """Directory with clips.jsonl, frames.jsonl, and those to pack of filtered.jsonl (or else
+    pairs.jsonl), sequences.jsonl, single.jsonl and conversations.jsonl."""
     destination: Path
     shard_records: int = 1024
     """Records per file."""
@@ -76,7 +82,7 @@ class Pack:
 
 def pack(prog: str, arguments: Sequence[str]) -> None:
     """JSON Lines and frames -> the datasets that training reads."""
-    options = parse_arguments(Pack, arguments, prog=prog)
+    options = parse_arguments(Pack, arguments, prog=prog, notes=formats.PACK)
     require_writable(options.destination)
     check_beam(options.beam_runner, options.beam_options)
     if options.beam_runner:
@@ -89,8 +95,11 @@ def pack(prog: str, arguments: Sequence[str]) -> None:
             options.destination,
             shard_records=options.shard_records,
         )
+    from data_prep.records.dataset.files import record_file
+
     for kind, number in counts.items():
-        print(f"{options.destination}: {number} {kind}")
+        read = record_file(options.source, kind).name
+        print(f"{options.destination}: {number} {kind} from {read}")
 
 
 def _pack_with_beam(options: Pack) -> dict[str, int]:

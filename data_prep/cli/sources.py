@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import arg
 
+from data_prep.cli import formats
 from data_prep.cli.running import Running
-from data_prep.cli.summary import forget_quarantined, print_summaries
+from data_prep.cli.summary import print_summaries
 from stepdiff_jax.arguments import Command, parse_arguments
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.exit_codes import SET_ASIDE
 from stepdiff_jax.files import require_writable, require_writable_file
 
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ class Clips:
 
 def clips(prog: str, arguments: Sequence[str]) -> None:
     """A source's segments and HowTo100M's narration -> clips.jsonl."""
-    options = parse_arguments(Clips, arguments, prog=prog)
+    options = parse_arguments(Clips, arguments, prog=prog, notes=formats.CLIPS)
     require_writable(options.destination)
     shard = options.running.open(prog, arguments)
     from data_prep.benchmark.held_out import read_evaluation_clips
@@ -61,8 +63,9 @@ def clips(prog: str, arguments: Sequence[str]) -> None:
     from data_prep.sources.registry import LIMITS
 
     lengths = {"shortest": options.shortest, "longest": options.longest}
+    source = _source(options.source, options.annotations, options.htstep)
     summary = write_clips(
-        _source(options.source, options.annotations, options.htstep),
+        source,
         options.captions,
         options.videos,
         options.destination,
@@ -75,7 +78,12 @@ def clips(prog: str, arguments: Sequence[str]) -> None:
         exclude=read_evaluation_clips(options.exclude, options.exclude_by),
         shard=shard,
     )
-    print_summaries({options.destination: summary}, shard.count)
+    print_summaries(
+        {options.destination: summary},
+        *_files(source, options),
+        options.captions,
+        shards=shard.count,
+    )
 
 
 @dataclass(frozen=True)
@@ -103,14 +111,15 @@ class Differences:
 
 def differences(prog: str, arguments: Sequence[str]) -> None:
     """A source's correct and erroneous steps -> differences.jsonl, for prep benchmark."""
-    options = parse_arguments(Differences, arguments, prog=prog)
+    options = parse_arguments(Differences, arguments, prog=prog, notes=formats.DIFFERENCES)
     require_writable_file(options.destination)
     shard = options.running.open(prog, arguments)
     from data_prep.sources.differences import write_differences
     from data_prep.sources.limits import ClipLimits
 
+    source = _source(options.source, options.annotations, None)
     summary = write_differences(
-        _source(options.source, options.annotations, None),
+        source,
         options.destination,
         ClipLimits(options.shortest, options.longest, options.duplicate_overlap),
         videos=options.videos,
@@ -118,7 +127,12 @@ def differences(prog: str, arguments: Sequence[str]) -> None:
         seed=options.seed,
         shard=shard,
     )
-    print_summaries({options.destination: summary}, shard.count)
+    print_summaries({options.destination: summary}, *_files(source, options), shards=shard.count)
+
+
+def _files(source: "Source", options: Clips | Differences) -> Sequence[Path | None]:
+    """The files that a source reads, or what the user named."""
+    return getattr(source, "files", None) or [options.annotations]
 
 
 def _source(name: str, annotations: Path | None, htstep: Path | None) -> "Source":
@@ -154,19 +168,21 @@ def export_llava(prog: str, arguments: Sequence[str]) -> None:
     from data_prep.sources.export_llava import export_llava as write
 
     summary = write(options.clips, options.pairs, options.destination, options.videos)
-    print_summaries({options.destination: summary})
+    print_summaries({options.destination: summary}, options.clips, options.pairs)
 
 
 @dataclass(frozen=True)
 class ImportLlava:
-    """Read LLaVA-style JSON with two videos."""
+    """Read LLaVA-style JSON about one or more videos.
+
+    Ends with exit code 3 if items were set aside; the quarantine file has them with the reasons."""
 
     source: Path
-    """A JSON list of items with video, conversations and, optionally, segments."""
+    """A JSON list of items with video and conversations, or JSON Lines."""
     videos: Path
     """Directory that the items' video names are relative to."""
     destination: Path
-    """Output directory for clips.jsonl and pairs.jsonl."""
+    """Output directory for clips.jsonl with pairs.jsonl, conversations.jsonl or both."""
     split: str = "train"
     """Split of items that name none."""
     retry_quarantined: bool = False
@@ -174,20 +190,20 @@ class ImportLlava:
 
 
 def import_llava(prog: str, arguments: Sequence[str]) -> None:
-    """LLaVA-style JSON with two videos -> clips.jsonl and pairs.jsonl."""
-    options = parse_arguments(ImportLlava, arguments, prog=prog)
+    """LLaVA-style JSON -> clips.jsonl, pairs.jsonl and conversations.jsonl."""
+    options = parse_arguments(ImportLlava, arguments, prog=prog, notes=formats.LLAVA)
     require_writable(options.destination)
-    if options.retry_quarantined:
-        from data_prep.schema.clips import CLIPS_FILE
-        from data_prep.schema.text import PAIRS_FILE
-
-        forget_quarantined(options.destination / PAIRS_FILE)
-        if not (options.destination / PAIRS_FILE).with_suffix(".summary.json").exists():
-            (options.destination / CLIPS_FILE).with_suffix(".summary.json").unlink(missing_ok=True)
+    from data_prep.sources.import_llava import forget_invalid
     from data_prep.sources.import_llava import import_llava as read
 
+    if options.retry_quarantined:
+        forget_invalid(options.destination)
     summaries = read(options.source, options.videos, options.destination, split=options.split)
-    print_summaries({options.destination / name: one for name, one in summaries.items()})
+    print_summaries(
+        {options.destination / name: one for name, one in summaries.items()}, options.source
+    )
+    if any(summary["dropped"] for summary in summaries.values()):
+        raise SystemExit(SET_ASIDE)
 
 
 SOURCE_STAGES: dict[str, Command] = {"clips": clips}

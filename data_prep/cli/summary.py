@@ -8,21 +8,29 @@ from typing import Any
 from stepdiff_jax.errors import InputError
 
 
-def print_summary(destination: Path, summary: Mapping[str, Any]) -> None:
-    """Print one line with what a stage read, wrote and dropped."""
+def print_summary(destination: Path, summary: Mapping[str, Any], *read: Path | None) -> None:
+    """Print one line with what a stage read, wrote and dropped, and one with the files it `read`.
+
+    Files that are None are left out.
+    """
     from data_prep.schema.stages import Summary
 
     print(f"{destination}: {json.dumps(Summary.of(dict(summary)).printed())}", flush=True)
+    names = ", ".join(str(path) for path in read if path is not None)
+    if names:
+        print(f"  read {names}", flush=True)
 
 
-def print_summaries(summaries: Mapping[Path, Mapping[str, Any]], shards: int = 1) -> None:
-    """Print the summary of each destination of a stage, all of `shards` shards.
+def print_summaries(
+    summaries: Mapping[Path, Mapping[str, Any]], *read: Path | None, shards: int = 1
+) -> None:
+    """Print the summary of each destination of a stage, all of `shards` shards, as `print_summary`.
 
     Raises:
         InputError: nothing came out of the whole stage.
     """
     for destination, summary in summaries.items():
-        print_summary(destination, summary)
+        print_summary(destination, summary, *read)
     if shards > 1 or any(_came_out(summary) for summary in summaries.values()):
         return
     destination, summary = next(iter(summaries.items()))
@@ -31,13 +39,6 @@ def print_summaries(summaries: Mapping[Path, Mapping[str, Any]], shards: int = 1
         f"{destination}: nothing came out of {summary['in']} records ({reasons or 'none fits'}); "
         "--retry-quarantined tries them again"
     )
-
-
-def forget_quarantined(destination: Path) -> None:
-    """Let a stage that costs little do everything again, if it has quarantined something."""
-    quarantine = destination.with_suffix(".quarantine.jsonl")
-    if quarantine.exists() and quarantine.stat().st_size:
-        destination.with_suffix(".summary.json").unlink(missing_ok=True)
 
 
 def _came_out(summary: Mapping[str, Any]) -> bool:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
+from data_prep.cli import formats
 from data_prep.cli.running import Running
 from data_prep.cli.summary import print_summaries
 from data_prep.similarity.choice import Similarity, open_similarity, similarity_bounds
@@ -47,7 +48,7 @@ class Describe:
 
 def describe(prog: str, arguments: Sequence[str]) -> None:
     """clips.jsonl -> descriptions.jsonl, with a captioner, scores and a language model."""
-    options = parse_arguments(Describe, arguments, prog=prog)
+    options = parse_arguments(Describe, arguments, prog=prog, notes=formats.DESCRIBE)
     require_writable_file(options.destination)
     shard = options.running.open(prog, arguments)
     from data_prep.text.describe.backends import open_sources
@@ -64,7 +65,14 @@ def describe(prog: str, arguments: Sequence[str]) -> None:
         shard=shard,
         settings=model_settings(options.model, sources.language_model) | backends,
     )
-    print_summaries({options.destination: summary}, shard.count)
+    print_summaries(
+        {options.destination: summary},
+        options.clips,
+        options.captions,
+        options.object_scores,
+        options.action_scores,
+        shards=shard.count,
+    )
 
 
 @dataclass(frozen=True)
@@ -113,7 +121,9 @@ def pair(prog: str, arguments: Sequence[str]) -> None:
         embed=open_similarity(options.similarity, options.similarity_model),
         settings={"similarity": options.similarity, "model": options.similarity_model},
     )
-    print_summaries({options.destination: summary}, shard.count)
+    print_summaries(
+        {options.destination: summary}, options.clips, options.descriptions, shards=shard.count
+    )
 
 
 @dataclass(frozen=True)
@@ -149,7 +159,9 @@ def question(prog: str, arguments: Sequence[str]) -> None:
         settings=model_settings(options.model, model),
         attempts=options.attempts,
     )
-    print_summaries({options.destination: summary}, shard.count)
+    print_summaries(
+        {options.destination: summary}, options.pairs, options.descriptions, shards=shard.count
+    )
 
 
 @dataclass(frozen=True)
@@ -170,7 +182,8 @@ class Filter:
     question_words: tuple[int, int] = (3, 60)
     answer_words: tuple[int, int] = (3, 120)
     topics: Path | None = None
-    """JSON object of topic -> words, for checking claims such as "the same tool"."""
+    """JSON object of topic -> list of words, such as {"tool": ["pan", "pot"]}, for checking claims
+    such as "the same tool"."""
     running: Annotated[Running, arg(name="")] = field(default_factory=Running)
 
 
@@ -179,10 +192,10 @@ def filter_(prog: str, arguments: Sequence[str]) -> None:
     options = parse_arguments(Filter, arguments, prog=prog)
     require_writable_file(options.destination)
     shard = options.running.open(prog, arguments)
-    from data_prep.json_files import read_object
     from data_prep.text.filter.asked import Thresholds
     from data_prep.text.filter.registry import RULES
     from data_prep.text.filter.stage import write_filtered
+    from data_prep.text.filter.topics import read_topics
 
     thresholds = Thresholds(
         unknown_words=options.unknown_words,
@@ -190,7 +203,7 @@ def filter_(prog: str, arguments: Sequence[str]) -> None:
         duplicate_overlap=options.duplicate_overlap,
         question_words=options.question_words,
         answer_words=options.answer_words,
-        topics=read_object(options.topics) if options.topics else {},
+        topics=read_topics(options.topics) if options.topics else {},
     )
     summary = write_filtered(
         options.questions,
@@ -199,7 +212,7 @@ def filter_(prog: str, arguments: Sequence[str]) -> None:
         thresholds=thresholds,
         rules=options.rules or tuple(RULES),
     )
-    print_summaries({options.destination: summary}, shard.count)
+    print_summaries({options.destination: summary}, options.questions, shards=shard.count)
 
 
 TEXT_STAGES: dict[str, Command] = {

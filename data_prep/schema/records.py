@@ -8,9 +8,11 @@ import msgspec
 from data_prep.schema.clips import wrong_split
 from data_prep.schema.line import Line, Wrong
 from data_prep.schema.text import PairEnds, WeightedQuestion
+from stepdiff_jax.data.prompts import SLOT
 
 SEQUENCES_FILE = "sequences.jsonl"
 SINGLE_FILE = "single.jsonl"
+CONVERSATIONS_FILE = "conversations.jsonl"
 
 
 class Narrated(Line, frozen=True):
@@ -107,4 +109,27 @@ class PackedPair(PairEnds, frozen=True):
         yield "candidate", self.candidate
 
     def wrong(self) -> Wrong | None:
+        return wrong_split(self.split)
+
+
+class PackedConversation(Line, frozen=True):
+    """A line of conversations.jsonl as the pack stage reads it.
+
+    Questions may have `SLOT` where the clips stand, in their order.
+    """
+
+    clips: Annotated[list[str], msgspec.Meta(min_length=1)]
+    turns: Annotated[list[WeightedQuestion], msgspec.Meta(min_length=1)]
+    split: str
+    system: str = ""
+
+    def named_clips(self) -> Iterator[tuple[str, str]]:
+        """Field and clip."""
+        return (("clips", clip) for clip in self.clips)
+
+    def wrong(self) -> Wrong | None:
+        slots = sum(turn.question.count(SLOT) for turn in self.turns)
+        if slots not in (0, len(self.clips)):
+            problem = f"must have {SLOT} once per clip ({len(self.clips)}) or not at all"
+            return Wrong("turns", problem, [turn.question for turn in self.turns])
         return wrong_split(self.split)

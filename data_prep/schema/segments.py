@@ -5,7 +5,7 @@ from typing import Any
 from msgspec import UnsetType
 
 from data_prep.schema.differences import Difference
-from data_prep.schema.line import Line
+from data_prep.schema.line import Line, Row
 from data_prep.schema.text import ExchangedQuestion
 
 
@@ -61,3 +61,24 @@ class ItemPair(Line, frozen=True):
     candidate: str
     split: str
     questions: list[ExchangedQuestion]
+
+
+class ItemConversation(Line, frozen=True):
+    """A line of conversations.jsonl made from an item."""
+
+    id: str | int | UnsetType
+    clips: list[str]
+    split: str
+    system: str
+    turns: list[ExchangedQuestion]
+
+
+class ConversationCounts(Line, frozen=True):
+    """What the summary counts of a conversation, or of an item that was set aside."""
+
+    turns: list[Row] = []
+    clips: list[str] = []
+
+    def counts(self) -> dict[str, int]:
+        """Names of the summary's counts."""
+        return {"questions": len(self.turns), "clips shown": len(self.clips)}

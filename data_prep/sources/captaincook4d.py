@@ -91,6 +91,7 @@ class CaptainCook4D:
         self._path = directory / ANNOTATIONS_FILE
         self._recordings = _read_recordings(self._path)
         self._splits = _read_splits(directory / SPLITS_FILE)
+        self.files = [self._path, directory / SPLITS_FILE]
         self._steps = {one.recording_id: _read_steps(self._path, one) for one in self._recordings}
 
     def annotations(self) -> Iterator[Annotated]:

@@ -4,16 +4,27 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from data_prep.schema.clips import CLIPS_FILE, ClipTexts
+from msgspec import UNSET
+
+from data_prep.schema.clips import CLIPS_FILE, ClipTexts, known_of, span_of
 from data_prep.schema.line import Row, stream_lines
 from data_prep.schema.stages import Summary, reasons
 from data_prep.schema.text import ExportedPair
-from data_prep.sources.llava_items import Known, WrongItem, item_of
+from data_prep.sources.llava_items import weight_of
+from data_prep.sources.llava_turns import WrongItem, plain_text
 from data_prep.stage.files import write_summary
+from stepdiff_jax.data.prompts import SLOT
 from stepdiff_jax.files import replacing
 from stepdiff_jax.jsonl import write_jsonl
+
+
+class Known(NamedTuple):
+    """A line of clips.jsonl, and the name of its video in an item."""
+
+    row: Row
+    video: str
 
 
 def export_llava(
@@ -63,4 +74,35 @@ def _exported(pair: ExportedPair, known: Mapping[str, Known]) -> Row:
     for name in (pair.reference, pair.candidate):
         if name not in known:
             raise WrongItem(f"clip is not in {CLIPS_FILE}", name)
-    return item_of(pair, known[pair.reference], known[pair.candidate])
+    return _item_of(pair, known[pair.reference], known[pair.candidate])
+
+
+def _item_of(pair: ExportedPair, reference: Known, candidate: Known) -> Row:
+    """The item for a line of pairs.jsonl.
+
+    Raises WrongItem if the pair has no questions, or something that an item cannot express.
+    """
+    conversations = []
+    weights = []
+    for number, question in enumerate(pair.questions or ()):
+        asked = plain_text("question", question.question)
+        slots = f"{SLOT}\n{SLOT}\n" if number == 0 else ""
+        conversations += [
+            {"from": "human", "value": slots + asked},
+            {"from": "gpt", "value": plain_text("answer", question.answer)},
+        ]
+        weights.append(1.0 if question.weight is UNSET else weight_of(question.weight))
+    if not conversations:
+        raise WrongItem("pair has no questions", "")
+    clips = [reference.row, candidate.row]
+    item = {
+        "id": pair.key if pair.id is UNSET else pair.id,
+        "video": [reference.video, candidate.video],
+        "conversations": conversations,
+        "segments": [span_of(clip) for clip in clips],
+        "split": pair.split,
+        "clips": [known_of(clip) for clip in clips],
+    }
+    if len(conversations) > 2:
+        item["independent"] = True
+    return item if set(weights) == {1.0} else {**item, "weights": weights}

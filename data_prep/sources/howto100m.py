@@ -13,9 +13,9 @@ from typing import Any
 
 import ijson
 
-from data_prep.csv_files import IS_NOT_UTF8, NOT_UTF8, CsvRow, stream_csv
 from data_prep.json_files import is_time
-from data_prep.json_stream import WellFormedJson
+from data_prep.sources.csv_files import IS_NOT_UTF8, NOT_UTF8, CsvRow, stream_csv
+from data_prep.sources.json_stream import WellFormedJson
 from data_prep.stage import Rejected
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.jsonl import shorten

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from data_prep.csv_files import stream_csv
 from data_prep.json_files import fail, is_time, read_object
 from data_prep.schema.clips import is_split
 from data_prep.schema.line import Row
 from data_prep.sources.base import Annotated, Segment, video_files
+from data_prep.sources.csv_files import stream_csv
 from data_prep.stage import Rejected
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.jsonl import shorten
@@ -32,9 +32,12 @@ class HtStep:
         Raises:
             InputError: a file is missing or malformed, or a video is in two splits.
         """
-        self._annotations = read_object(directory / "annotations.json")
-        self._keysteps = _read_taxonomy(directory / "taxonomy.csv")
-        self._splits = _read_splits(directory / "video_splits.json")
+        names = ("annotations.json", "taxonomy.csv", "video_splits.json")
+        self.files = [directory / name for name in names]
+        annotations, taxonomy, splits = self.files
+        self._annotations = read_object(annotations)
+        self._keysteps = _read_taxonomy(taxonomy)
+        self._splits = _read_splits(splits)
 
     def annotations(self) -> Iterator[Annotated]:
         """The annotations, video by video in file order; missing fields of a row are None."""

@@ -6,7 +6,9 @@ from pathlib import Path, PurePath
 from data_prep.schema.line import Row
 from data_prep.schema.segments import SegmentRow
 from data_prep.sources.base import Annotated, Segment
-from data_prep.sources.llava_items import Item, Span, WrongItem, parse_item, stream_items
+from data_prep.sources.llava_file import stream_items
+from data_prep.sources.llava_items import Item, Span, parse_item
+from data_prep.sources.llava_turns import WrongItem
 from data_prep.stage import Rejected
 from stepdiff_jax.jsonl import shorten
 
@@ -15,7 +17,7 @@ SPLIT = "train"
 
 
 class Llava:
-    """A JSON list of items about two videos each; a `Source`.
+    """A JSON list or JSON Lines of items; a `Source`.
 
     A span shared by several items is one segment. Items without spans are rejected, as that would
     require opening their videos, which `import-llava` does.
@@ -26,12 +28,12 @@ class Llava:
     def __init__(self, path: Path):
         """
         Raises:
-            InputError: the file cannot be read or is not a JSON list.
+            InputError: the file cannot be read, or is neither a JSON list nor JSON Lines.
         """
         self._values = list(stream_items(path))
 
     def annotations(self) -> Iterator[Annotated]:
-        """The annotations item by item, reference before candidate; one for a malformed item."""
+        """The annotations item by item, in the order of their videos; one for a malformed item."""
         known: set[str] = set()
         for number, value in enumerate(self._values, start=1):
             try:

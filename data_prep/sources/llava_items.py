@@ -1,43 +1,44 @@
-"""Parses and writes items of LLaVA-style JSON about two videos.
+"""Parses items of LLaVA-style JSON: conversations about one or more videos.
 
-An item is a conversation as in LLaVA's training data, with "<video>" instead of "<image>":
+An item as people publish it (a JSON list of them, or one per line):
 
-    {"id": ..., "video": ["a.mp4", "b.mp4"],
+    {"id": ..., "video": "a.mp4" or ["a.mp4", "b.mp4"],
      "conversations": [{"from": "human", "value": "<video>\\n<video>\\nquestion"},
-                       {"from": "gpt", "value": "answer"}, ...],
-     "segments": [[start, end], [start, end]], "split": "train", "clips": [{...}, {...}]}
+                       {"from": "gpt", "value": "answer"}, ...]}
 
-The last line is ours and optional: spans in seconds, and other fields of the clips.
+`videos`, `image` and `images` are read like `video`, `messages` like `conversations`; the forms of
+a turn are in `llava_turns.py`. Ours, and optional:
+
+    {"segments": [[start, end], [start, end]], "split": "train", "clips": [{...}, {...}],
+     "weights": [1.0, ...], "independent": true}
+
+Spans in seconds and other fields of the clips, both in the order of the videos; weights of the
+answers; and whether the questions do not refer to each other.
 """
 
-import re
-from collections.abc import Iterator
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePath
-from typing import Any, BinaryIO, NamedTuple
-
-import ijson
-from msgspec import UNSET
+from pathlib import PurePath
+from typing import Any
 
 from data_prep.json_files import is_time
-from data_prep.schema.clips import TEXTS, KnownTexts, is_split, known_of, span_of
+from data_prep.schema.clips import TEXTS, KnownTexts, is_split
 from data_prep.schema.line import Row
-from data_prep.schema.text import ExchangedQuestion, ExportedPair
-from data_prep.stage import Rejected
-from stepdiff_jax.errors import InputError
+from data_prep.schema.text import ExchangedQuestion
+from data_prep.sources.llava_file import Unreadable
+from data_prep.sources.llava_turns import (
+    OTHER_FORM,
+    Slot,
+    Turns,
+    WrongItem,
+    file_name,
+    parse_turns,
+    plain_text,
+)
+from stepdiff_jax.data.prompts import SLOT
 from stepdiff_jax.jsonl import shorten
-
-SLOT = "<video>"
-OTHER_FORM = "item is of another form"
-_SLOTS_AROUND = re.compile(rf"^(?:\s*{SLOT})*|(?:{SLOT}\s*)*$")
-
-
-class WrongItem(Exception):
-    """Raised for an invalid item; `rejected` says why."""
-
-    def __init__(self, kind: str, detail: str):
-        super().__init__(kind)
-        self.rejected = Rejected(kind, detail)
 
 
 @dataclass(frozen=True)
@@ -64,78 +65,33 @@ class Span:
         stem = "-".join(part for part in parts if part not in ("..", "/"))
         return self.clip or f"{stem}_{start}_{end}"
 
+    def other_id(self, start: float, end: float) -> str:
+        """An id for a video whose name makes another video's id, such as a.mp4 and a.webm."""
+        digest = hashlib.sha256(self.video.encode(errors="surrogatepass")).hexdigest()[:8]
+        return f"{PurePath(self.video).stem}-{digest}_{start}_{end}"
+
 
 @dataclass(frozen=True)
 class Item:
-    """A parsed item."""
+    """A parsed item.
+
+    spans: in the order in which the conversation shows them.
+    independent: whether the questions are asked separately instead of one after the other.
+    """
 
     id: str | int | None
-    spans: tuple[Span, Span]
+    spans: tuple[Span, ...]
     split: str
+    system: str
     questions: list[ExchangedQuestion]
+    independent: bool = False
 
-
-class Known(NamedTuple):
-    """A line of clips.jsonl, and the name of its video in an item."""
-
-    row: Row
-    video: str
-
-
-def item_of(pair: ExportedPair, reference: Known, candidate: Known) -> Row:
-    """The item for a line of pairs.jsonl.
-
-    Raises:
-        WrongItem: the pair has no questions, or something that an item cannot express.
-    """
-    conversations = []
-    weights = []
-    for number, question in enumerate(pair.questions or ()):
-        asked = _text("question", question.question)
-        slots = f"{SLOT}\n{SLOT}\n" if number == 0 else ""
-        conversations += [
-            {"from": "human", "value": slots + asked},
-            {"from": "gpt", "value": _text("answer", question.answer)},
-        ]
-        weights.append(1.0 if question.weight is UNSET else _weight(question.weight))
-    if not conversations:
-        raise WrongItem("pair has no questions", "")
-    clips = [reference.row, candidate.row]
-    item = {
-        "id": pair.key if pair.id is UNSET else pair.id,
-        "video": [reference.video, candidate.video],
-        "conversations": conversations,
-        "segments": [span_of(clip) for clip in clips],
-        "split": pair.split,
-        "clips": [known_of(clip) for clip in clips],
-    }
-    return item if set(weights) == {1.0} else {**item, "weights": weights}
-
-
-def stream_items(path: Path) -> Iterator[Any]:
-    """The values of a JSON list, one at a time.
-
-    Raises:
-        InputError: the file cannot be read or is not a JSON list.
-    """
-    try:
-        with path.open("rb") as file:
-            if _first_byte(file) != b"[":
-                raise InputError(f"{path}: must hold a JSON list")
-            yield from ijson.items(file, "item", use_float=True)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (ijson.JSONError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: is not JSON: {' '.join(str(error).split())}") from error
-
-
-def _first_byte(file: BinaryIO) -> bytes:
-    """The first byte that is not whitespace; rewinds the file."""
-    byte = file.read(1)
-    while byte.isspace():
-        byte = file.read(1)
-    file.seek(0)
-    return byte
+    @property
+    def is_pair(self) -> bool:
+        """Whether it asks separate questions about two videos, which are shown first."""
+        alone = self.independent or len(self.questions) == 1
+        placed = any(SLOT in question.question for question in self.questions)
+        return len(self.spans) == 2 and alone and not placed and not self.system
 
 
 def parse_item(value: Any, split: str) -> Item:
@@ -144,53 +100,105 @@ def parse_item(value: Any, split: str) -> Item:
     Raises:
         WrongItem: the item is malformed.
     """
+    if isinstance(value, Unreadable):
+        raise WrongItem("item is not JSON", value.reason)
     if not isinstance(value, dict):
         raise WrongItem(OTHER_FORM, f"must be an object, got {shorten(value)}")
     name = value.get("id")
-    if not isinstance(name, str | int | None):
+    if not isinstance(name, str | int | float | None) or isinstance(name, bool):
         raise WrongItem(OTHER_FORM, f"id must be a string or a number, got {shorten(name)}")
     split = value.get("split", split)
     if not isinstance(split, str) or not is_split(split):
         raise WrongItem(OTHER_FORM, f"split must be a word, and not 'all', got {shorten(split)}")
-    questions = _questions(value.get("conversations"))
+    turns = parse_turns(value.get("conversations", value.get("messages")))
+    spans = _spans(value, turns)
+    questions = [ExchangedQuestion(*texts) for texts in turns.turns]
     if "weights" in value:
         questions = [
-            ExchangedQuestion(one.question, one.answer, _weight(weight))
+            ExchangedQuestion(one.question, one.answer, weight_of(weight))
             for one, weight in zip(questions, _list(value, "weights", len(questions)))
         ]
-    return Item(name, _spans(value), split, questions)
+    independent = value.get("independent") is True
+    if independent:
+        for question in questions:
+            plain_text("independent question", question.question)
+    if independent and (len(spans) != 2 or turns.system):
+        problem = "independent questions must be about two videos, without a system turn"
+        raise WrongItem(OTHER_FORM, problem)
+    system = turns.system or _system(value)
+    return Item(
+        str(name) if isinstance(name, float) else name, spans, split, system, questions, independent
+    )
 
 
-def _text(name: str, text: str) -> str:
-    text = text.strip()
-    if not text:
-        raise WrongItem(f"{name} is empty", "")
-    if SLOT in text:
-        raise WrongItem(f"{name} holds {SLOT}", shorten(text))
-    return text
-
-
-def _weight(value: Any) -> float:
+def weight_of(value: Any) -> float:
+    """The weight of an answer; raises WrongItem if it is not a positive number."""
     if not is_time(value) or value <= 0:
         raise WrongItem("weight is not a positive number", shorten(value))
     return float(value)
 
 
-def _spans(value: Row) -> tuple[Span, Span]:
-    videos = value.get("video")
-    videos = videos if isinstance(videos, list) else [videos]
-    if not all(isinstance(name, str) and name for name in videos):
-        raise WrongItem(OTHER_FORM, f"video must hold names, got {shorten(value.get('video'))}")
-    if len(videos) != 2:
-        number = f"{len(videos)} video{'s' if len(videos) != 1 else ''}"
-        raise WrongItem("item is not about two videos", number)
-    segments = _list(value, "segments", 2) if value.get("segments") is not None else [None, None]
-    fields = _list(value, "clips", 2) if value.get("clips") is not None else [{}, {}]
-    first, second = (
-        Span(video, _segment(segment), _fields(known), known.get("clip", ""))
-        for video, segment, known in zip(videos, segments, fields)
-    )
-    return first, second
+def _system(value: Row) -> str:
+    text = value.get("system") or ""
+    if not isinstance(text, str):
+        raise WrongItem(OTHER_FORM, f"system must be a string, got {shorten(text)}")
+    return plain_text("system turn", text) if text.strip() else ""
+
+
+def _spans(value: Row, turns: Turns) -> tuple[Span, ...]:
+    """The item's videos and images in the order in which the conversation shows them."""
+    listed = [
+        Slot(kind, file_name(name)) for kind in ("video", "image") for name in _names(value, kind)
+    ]
+    named = [slot for slot in turns.slots if slot.name]
+    if named and not listed:
+        listed = named
+    elif named and Counter(named) != Counter(listed):
+        raise WrongItem(f"wrong number of {SLOT}", "turns name other files than the item")
+    number = len(listed)
+    if not number:
+        raise WrongItem("item shows no video", "")
+    given = value.get("segments") is not None
+    segments = _list(value, "segments", number) if given else [None] * number
+    fields = _list(value, "clips", number) if value.get("clips") is not None else [{}] * number
+    spans = [
+        Span(slot.name, _segment(segment), _fields(known), known.get("clip", ""))
+        for slot, segment, known in zip(listed, segments, fields)
+    ]
+    return tuple(spans[index] for index in _order(listed, turns.slots))
+
+
+def _names(value: Row, kind: str) -> list[Any]:
+    found = value.get(kind, value.get(f"{kind}s"))
+    if found is None or found == "":
+        return []
+    return found if isinstance(found, list) else [found]
+
+
+def _order(listed: Sequence[Slot], slots: Sequence[Slot]) -> list[int]:
+    """The index in `listed` of each slot; without slots, all in order.
+
+    If there are as many slots of either kind as files, each takes the next file of its kind;
+    otherwise any file, as many datasets write <image> for a video.
+    """
+    if not slots:
+        return list(range(len(listed)))
+    if len(slots) != len(listed):
+        raise WrongItem(f"wrong number of {SLOT}", f"{len(slots)} for {len(listed)} videos")
+    exact = Counter(slot.kind for slot in slots) == Counter(slot.kind for slot in listed)
+    waiting = list(range(len(listed)))
+    order = []
+    for slot in slots:
+        fits = (
+            index
+            for index in waiting
+            if (slot.name in ("", listed[index].name))
+            and (not exact or slot.kind == listed[index].kind)
+        )
+        index = next(fits, waiting[0])
+        waiting.remove(index)
+        order.append(index)
+    return order
 
 
 def _segment(value: Any) -> tuple[float, float] | None:
@@ -219,34 +227,3 @@ def _list(value: Row, field: str, length: int) -> list[Any]:
     if not isinstance(found, list) or len(found) != length:
         raise WrongItem(OTHER_FORM, f"{field} must be a list of {length}, got {shorten(found)}")
     return found
-
-
-def _questions(turns: Any) -> list[ExchangedQuestion]:
-    if not isinstance(turns, list) or not turns:
-        raise WrongItem(OTHER_FORM, f"conversations must be a list, got {shorten(turns)}")
-    texts = [_turn(turn) for turn in turns]
-    roles = [role for role, _ in texts]
-    for number, role in enumerate(roles):
-        if role != ("human", "gpt")[number % 2]:
-            kind = "question without an answer" if role == "human" else "answer without a question"
-            raise WrongItem(kind, f"turn {number + 1} of {len(roles)} is {role}")
-    if len(roles) % 2:
-        raise WrongItem("question without an answer", shorten(texts[-1][1]))
-    slots = [text.count(SLOT) for _, text in texts]
-    if slots[0] != 2 or any(slots[1:]):
-        detail = f"{slots[0]} in the first turn, {sum(slots[1:])} in others, for 2 videos"
-        raise WrongItem(f"wrong number of {SLOT}", detail)
-    return [
-        ExchangedQuestion(_text("question", _SLOTS_AROUND.sub("", asked)), _text("answer", answer))
-        for (_, asked), (_, answer) in zip(texts[::2], texts[1::2])
-    ]
-
-
-def _turn(turn: Any) -> tuple[str, str]:
-    fields = turn if isinstance(turn, dict) else {}
-    role, text = fields.get("from"), fields.get("value")
-    if not isinstance(role, str) or not isinstance(text, str):
-        raise WrongItem(OTHER_FORM, f"a turn must have from and value, got {shorten(turn)}")
-    if role not in ("human", "gpt"):
-        raise WrongItem("unknown role", shorten(role))
-    return role, text

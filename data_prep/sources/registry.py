@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from data_prep.sources.base import Source
-from data_prep.sources.benchmark import Benchmark
+from data_prep.sources.benchmark_clips import Benchmark
 from data_prep.sources.captaincook4d import CaptainCook4D
 from data_prep.sources.htstep import HtStep
 from data_prep.sources.limits import ClipLimits

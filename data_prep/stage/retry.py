@@ -67,6 +67,19 @@ def reopen(
     report.unlink()
 
 
+def forget_quarantined(destination: Path) -> bool:
+    """Let a stage that costs little do everything again, if it has quarantined something.
+
+    Returns:
+        whether it has.
+    """
+    quarantine = destination.with_suffix(".quarantine.jsonl")
+    found = quarantine.exists() and quarantine.stat().st_size > 0
+    if found:
+        destination.with_suffix(".summary.json").unlink(missing_ok=True)
+    return found
+
+
 def _require_kept(
     report: Path,
     found: Row,

@@ -8,9 +8,11 @@ import numpy as np
 
 from stepdiff_jax.data.packing import Example, Lengths, lay_out
 from stepdiff_jax.data.records import (
+    ConversationRecord,
     PairRecord,
     QuestionAnswer,
     SequenceRecord,
+    TrainingRecord,
     conversation_of,
     dataset_digest,
 )
@@ -25,10 +27,17 @@ PROBES = (
 )
 """Records that cover every form of prompt, whatever the first record of a set is."""
 
+_TURNS = (QuestionAnswer("what", "this"), QuestionAnswer("and", "that"))
+CONVERSATION_PROBES = (
+    ConversationRecord((0,), _TURNS),
+    ConversationRecord((0, 1), _TURNS),
+    ConversationRecord((0, 1, 2), _TURNS, "Look."),
+    ConversationRecord((0,), (QuestionAnswer("in <video> what", "this"),)),
+)
+"""The same for conversations."""
 
-def record_example(
-    record: PairRecord | SequenceRecord, tokenizer: Tokenizer, latents: int
-) -> Example:
+
+def record_example(record: TrainingRecord, tokenizer: Tokenizer, latents: int) -> Example:
     """A record laid out as tokens."""
     return lay_out(conversation_of(record), tokenizer, latents)
 
@@ -37,7 +46,7 @@ def record_lengths(
     directory: Path | str,
     kind: str,
     split: str,
-    records: Sequence[PairRecord | SequenceRecord],
+    records: Sequence[TrainingRecord],
     tokenizer: Tokenizer,
     latents: int,
 ) -> Lengths:
@@ -57,19 +66,16 @@ def record_lengths(
     return Lengths(*table.T)
 
 
-def _needs(
-    record: PairRecord | SequenceRecord, tokenizer: Tokenizer, latents: int
-) -> tuple[int, int, int]:
+def _needs(record: TrainingRecord, tokenizer: Tokenizer, latents: int) -> tuple[int, int, int]:
     example = record_example(record, tokenizer, latents)
     return example.length, len(example.clips), example.answers
 
 
-def _key(
-    digest: str, first: PairRecord | SequenceRecord, tokenizer: Tokenizer, latents: int
-) -> str:
+def _key(digest: str, first: TrainingRecord, tokenizer: Tokenizer, latents: int) -> str:
     parts = hashlib.sha256(digest.encode())
     parts.update(hashlib.sha256(tokenizer.path.read_bytes()).digest())
-    for record in (first, *PROBES):
+    probes = CONVERSATION_PROBES if isinstance(first, ConversationRecord) else PROBES
+    for record in (first, *probes):
         for column in record_example(record, tokenizer, latents).rows:
             parts.update(np.asarray(column).tobytes())
     return parts.hexdigest()[:16]

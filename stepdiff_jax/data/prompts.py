@@ -22,6 +22,12 @@ ANYMAL_SYSTEM = (
     "questions. \n\n Here is the video: "
 )
 
+SEVERAL_SYSTEM = "You are a helpful AI assistant that answers questions about videos. "
+"""Ours, after `SYSTEM`."""
+
+SLOT = "<video>"
+"""Stands for a video within the text of a question."""
+
 
 @dataclass(frozen=True)
 class Text:
@@ -71,11 +77,13 @@ def answer_text(answer: str, weight: float = 1.0) -> Text:
     return Text(answer, loss_weight=weight, end=True)
 
 
-def pair_prefix(reference: Segment, candidate: Segment) -> tuple[Segment, ...]:
+def pair_prefix(
+    reference: Segment, candidate: Segment, system: str = SYSTEM + SINGLE_SENTENCE
+) -> tuple[Segment, ...]:
     """The system text around both videos (section 3.3). A slot may hold text (Socratic models)."""
     return (
         Turn("system"),
-        Text(f"{SYSTEM}{SINGLE_SENTENCE}Here is the first video:"),
+        Text(f"{system}Here is the first video:"),
         reference,
         Text(". Here is the second video:"),
         candidate,
@@ -112,6 +120,47 @@ def interleaved_conversation(clips: Sequence[int], narrations: Sequence[str]) ->
     for clip, narration in zip(clips, narrations, strict=True):
         segments += [Video(clip), Text(narration, loss_weight=1.0)]
     return Conversation(tuple(segments))
+
+
+def dialogue(
+    clips: Sequence[int], turns: Sequence[tuple[str, Text]], system: str = ""
+) -> Conversation:
+    """Questions about any number of videos, each asked after the earlier answers (ours).
+
+    All answers are targets. The videos stand where the questions have "<video>"; if none has, they
+    stand in the system text: one in AnyMAL's words, two in those of section 3.3.
+
+    Args:
+        system: instructions that replace the first sentences of the system text.
+    """
+    if any(SLOT in question for question, _ in turns):
+        instructions = Text(system or SEVERAL_SYSTEM.strip())
+        segments: list[Segment] = [Turn("system"), instructions]
+    else:
+        segments = [*_introduced(clips, system), Text(".")]
+    waiting = iter(clips)
+    for question, answer in turns:
+        segments.append(Turn("user"))
+        for number, text in enumerate(question.split(SLOT)):
+            segments += [Video(next(waiting))] if number else []
+            segments += [Text(text)] if text else []
+        segments += [Turn("assistant"), answer]
+    return Conversation(tuple(segments))
+
+
+def _introduced(clips: Sequence[int], system: str) -> tuple[Segment, ...]:
+    """The system text with all videos in it."""
+    if len(clips) == 1:
+        text = f"{system}\n\n Here is the video: " if system else ANYMAL_SYSTEM
+        return Turn("system"), Text(text), Video(clips[0])
+    if len(clips) == 2:
+        first, second = (Video(clip) for clip in clips)
+        return pair_prefix(first, second, f"{system} ") if system else pair_prefix(first, second)
+    segments: list[Segment] = [Turn("system")]
+    for number, clip in enumerate(clips, start=1):
+        before = ". " if number > 1 else f"{system} " if system else SEVERAL_SYSTEM
+        segments += [Text(f"{before}Here is video {number}:"), Video(clip)]
+    return tuple(segments)
 
 
 def difference_question(category: str) -> str:

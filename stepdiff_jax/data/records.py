@@ -15,7 +15,9 @@ import numpy as np
 
 from stepdiff_jax.data.prompts import (
     Conversation,
+    Text,
     answer_text,
+    dialogue,
     interleaved_conversation,
     pair_conversation,
     single_conversation,
@@ -25,7 +27,7 @@ from stepdiff_jax.local_path import local_path
 
 DATASET = "stepdiff_pairs"
 VERSION = "1.0.0"
-KINDS = ("clips", "pairs", "sequences", "single")
+KINDS = ("clips", "pairs", "sequences", "single", "conversations")
 
 NARRATION_QUESTION = "what does the person say"
 """The question about a single video, answered by its narration (ours)."""
@@ -72,14 +74,31 @@ class SequenceRecord:
     narrations: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class ConversationRecord:
+    """Questions about clips (indices, as in `PairRecord`), each asked after the earlier answers.
+
+    `system` and the places of the videos: see `prompts.dialogue`.
+    """
+
+    clips: tuple[int, ...]
+    turns: tuple[QuestionAnswer, ...]
+    system: str = ""
+
+
+TrainingRecord = PairRecord | SequenceRecord | ConversationRecord
+
 Record = TypeVar("Record")
 
 
 class Records(Sequence[Record], Generic[Record]):
-    """Records by index, read from disk on access; thread-safe."""
+    """Records by index, read from disk on access; thread-safe.
 
-    def __init__(self, source: Any, parse: Callable[[Mapping[str, Any]], Record]):
-        self._source, self._parse = source, parse
+    Access raises InputError if a file of the dataset is missing or damaged.
+    """
+
+    def __init__(self, source: Any, parse: Callable[[Mapping[str, Any]], Record], path: Path):
+        self._source, self._parse, self._path = source, parse, path
 
     def __len__(self) -> int:
         return len(self._source)
@@ -94,29 +113,40 @@ class Records(Sequence[Record], Generic[Record]):
         number = operator.index(index)
         if not -len(self) <= number < len(self):
             raise IndexError(f"record {number} of {len(self)}")
-        return self._parse(self._source[number % len(self)])
+        try:
+            fields = self._source[number % len(self)]
+        except Exception as error:  # ArrayRecord raises RuntimeError for most
+            raise _unreadable(self._path, error) from error
+        return self._parse(fields)
 
 
 def open_records(directory: Path | str, kind: str, split: str) -> Records[Any]:
-    """The records of one kind ("clips", "pairs", "sequences" or "single") and split.
+    """The records of one of `KINDS` and one split.
 
     Raises:
-        InputError: the dataset or the split is missing or empty, or the records were packed with
-            clips other than those beside them, so that their indices are meaningless.
+        InputError: the dataset or the split is missing, empty or damaged, or the records were
+            packed with clips other than those beside them, so that their indices are meaningless.
     """
     # TFDS takes a second to import; commands that read no records should not wait for it.
     import tensorflow_datasets as tfds
 
     path = _dataset_path(directory, kind)
-    builder = tfds.builder_from_directory(local_path(path))
-    splits = {name: info.num_examples for name, info in builder.info.splits.items()}
+    try:
+        builder = tfds.builder_from_directory(local_path(path))
+        splits = {name: info.num_examples for name, info in builder.info.splits.items()}
+    except Exception as error:  # TFDS passes on whatever its parsers raise
+        raise _unreadable(path, error) from error
     if not splits.get(split):
         raise InputError(f"{path}: no records of split {split!r}, it has {sorted(splits)}")
     if _metadata(directory, kind)["clips"] != _metadata(directory, "clips")["clips"]:
         raise InputError(
             f"{path}: packed with other clips than {_dataset_path(directory, 'clips')}"
         )
-    return Records(builder.as_data_source(split), _PARSERS[kind])
+    try:
+        source = builder.as_data_source(split)
+    except Exception as error:
+        raise _unreadable(path, error) from error
+    return Records(source, _PARSERS[kind], path)
 
 
 def dataset_digest(directory: Path | str, kind: str) -> str:
@@ -155,15 +185,20 @@ def frames_per_clip(directory: Path | str, split: str) -> int:
     return frames or len(open_records(directory, "clips", split)[0].frames)
 
 
-def conversation_of(record: PairRecord | SequenceRecord) -> Conversation:
+def conversation_of(record: TrainingRecord) -> Conversation:
     """The training conversation of a record; a single clip is asked `NARRATION_QUESTION`."""
     if isinstance(record, PairRecord):
-        questions = [(q.question, answer_text(q.answer, q.weight)) for q in record.questions]
-        return pair_conversation(record.reference, record.candidate, questions)
+        return pair_conversation(record.reference, record.candidate, _asked(record.questions))
+    if isinstance(record, ConversationRecord):
+        return dialogue(record.clips, _asked(record.turns), record.system)
     if len(record.clips) == 1:
         answer = answer_text(record.narrations[0])
         return single_conversation(record.clips[0], [(NARRATION_QUESTION, answer)])
     return interleaved_conversation(record.clips, record.narrations)
+
+
+def _asked(questions: Sequence[QuestionAnswer]) -> list[tuple[str, Text]]:
+    return [(one.question, answer_text(one.answer, one.weight)) for one in questions]
 
 
 def dataset_path(directory: Path | str, kind: str) -> Path:
@@ -180,8 +215,21 @@ def _dataset_path(directory: Path | str, kind: str) -> Path:
     return path
 
 
+def _unreadable(path: Path, error: Exception) -> InputError:
+    reason = " ".join(str(error).split())
+    return InputError(f"{path}: cannot be read as a dataset ({reason}); run prep pack again")
+
+
 def _metadata(directory: Path | str, kind: str) -> dict[str, Any]:
-    return json.loads((_dataset_path(directory, kind) / "metadata.json").read_text())
+    path = _dataset_path(directory, kind) / "metadata.json"
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: cannot be read: {error}; run prep pack again") from error
+    missing = sorted({"clips", "source"} - set(found if isinstance(found, dict) else ()))
+    if missing:
+        raise InputError(f"{path}: field {missing[0]!r} is missing; run prep pack again")
+    return found
 
 
 def _clip_ids(directory: Path | str) -> dict[str, list[str]]:
@@ -194,12 +242,21 @@ def _clip(fields: Mapping[str, Any]) -> ClipRecord:
 
 
 def _pair(fields: Mapping[str, Any]) -> PairRecord:
-    columns = (fields["questions"][name] for name in ("question", "answer", "weight"))
-    questions = (
+    questions = _questions(fields["questions"])
+    return PairRecord(int(fields["reference"]), int(fields["candidate"]), questions)
+
+
+def _conversation(fields: Mapping[str, Any]) -> ConversationRecord:
+    clips = tuple(int(clip) for clip in fields["clips"])
+    return ConversationRecord(clips, _questions(fields["turns"]), fields["system"].decode())
+
+
+def _questions(fields: Mapping[str, Any]) -> tuple[QuestionAnswer, ...]:
+    columns = (fields[name] for name in ("question", "answer", "weight"))
+    return tuple(
         QuestionAnswer(question.decode(), answer.decode(), float(weight))
         for question, answer, weight in zip(*columns, strict=True)
     )
-    return PairRecord(int(fields["reference"]), int(fields["candidate"]), tuple(questions))
 
 
 def _sequence(fields: Mapping[str, Any]) -> SequenceRecord:
@@ -214,4 +271,5 @@ _PARSERS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "pairs": _pair,
     "sequences": _sequence,
     "single": _sequence,
+    "conversations": _conversation,
 }

@@ -9,7 +9,7 @@ import numpy as np
 
 from stepdiff_jax.data.lengths import record_example
 from stepdiff_jax.data.packing import Example, Lengths, RowShape, pack_row, plan_rows
-from stepdiff_jax.data.records import PairRecord, SequenceRecord
+from stepdiff_jax.data.records import TrainingRecord
 from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.layout import PackedRows
 
@@ -56,7 +56,7 @@ class RowStream:
 
     def __init__(
         self,
-        records: Sequence[PairRecord | SequenceRecord],
+        records: Sequence[TrainingRecord],
         plans: EpochPlans,
         shape: RowShape,
         tokenizer: Tokenizer,

@@ -127,8 +127,8 @@ def _files(path: Path) -> list[Path]:
     if path.is_file():
         if path.suffix != SUFFIX:
             raise InputError(
-                f"{path}: its name does not end in {SUFFIX}; if it is such a file, link to it under "
-                "a name that does"
+                f"{path}: its name does not end in {SUFFIX}; if it is such a file, link to it "
+                "under a name that does"
             )
         return [path]
     if not path.is_dir():

@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,7 +51,7 @@ def test_no_option_takes_an_address(command, capsys, tmp_path, monkeypatch):
             assert f"{flag}: {address} is an address, and only local paths" in line
     assert main([*command, "gs://bucket/x"]) == 2
     assert "gs://bucket/x is an address" in capsys.readouterr().err
-    assert not os.listdir(tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("address", ["https://host/x", "file:///x", "HDFS://host/x"])

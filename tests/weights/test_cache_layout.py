@@ -133,7 +133,7 @@ def test_a_clip_that_computes_something_else_is_refused(change, told, tmp_path):
 
 def test_heads_come_from_the_config_beside_a_file_too(tmp_path):
     save_file(openai_state(), tmp_path / "model.safetensors")
-    with pytest.raises(InputError, match="a config.json beside the weights must say it"):
+    with pytest.raises(InputError, match=r"a config\.json beside the weights must say it"):
         open_clip(tmp_path / "model.safetensors")
     stored = {
         "vision_config": {"num_attention_heads": 4},

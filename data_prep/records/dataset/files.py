@@ -13,15 +13,23 @@ from data_prep.frames.files import StoredFrames, read_frames
 from data_prep.schema.clips import CLIPS_FILE, FRAMES_FILE, PackedClip
 from data_prep.schema.line import stream_distinct, stream_lines
 from data_prep.schema.records import (
+    CONVERSATIONS_FILE,
     SEQUENCES_FILE,
     SINGLE_FILE,
     Interleaved,
+    PackedConversation,
     PackedPair,
     Sequence,
     Single,
 )
 from data_prep.schema.text import FILTERED_FILE, PAIRS_FILE, WeightedQuestion
-from stepdiff_jax.data.records import PairRecord, QuestionAnswer, SequenceRecord
+from stepdiff_jax.data.records import (
+    ConversationRecord,
+    PairRecord,
+    QuestionAnswer,
+    SequenceRecord,
+    TrainingRecord,
+)
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.jsonl import JsonLine
 
@@ -45,12 +53,12 @@ Clips = dict[str, list[ClipSource]]
 class RecordFiles:
     """The checked contents of a source directory by split, and their SHA-256 `digests` by kind.
 
-    `records` has "pairs", "sequences" and "single" if the source does. Records that refer to clips
-    without frames are left out, and `dropped` counts them by kind.
+    `records` has "pairs", "sequences", "single" and "conversations" if the source does. Records
+    that refer to clips without frames are left out, and `dropped` counts them by kind.
     """
 
     clips: Clips
-    records: dict[str, dict[str, list[PairRecord | SequenceRecord]]]
+    records: dict[str, dict[str, list[TrainingRecord]]]
     digests: dict[str, str]
     dropped: dict[str, int]
 
@@ -61,7 +69,7 @@ class RecordFiles:
 
 
 def read_record_files(source: Path) -> RecordFiles:
-    """Read clips.jsonl and frames.jsonl, and pairs, sequences and single.jsonl if they exist.
+    """Read clips.jsonl and frames.jsonl, and the files of `_FORMS` that exist.
 
     If filtered.jsonl exists, it is read in place of pairs.jsonl, which is then the pair stage's
     output without questions.
@@ -81,13 +89,11 @@ def read_record_files(source: Path) -> RecordFiles:
     records = {}
     made_of = (source / CLIPS_FILE, source / FRAMES_FILE)
     digests = {"clips": _digest(*made_of)}
-    for kind, (name, form) in _FORMS.items():
-        path = source / name
-        if kind == "pairs" and (source / FILTERED_FILE).exists():
-            path = source / FILTERED_FILE
+    for kind, (_, form) in _FORMS.items():
+        path = record_file(source, kind)
         if not path.exists():
             continue
-        splits: dict[str, list[PairRecord | SequenceRecord]] = {}
+        splits: dict[str, list[TrainingRecord]] = {}
         dropped[kind] = 0
         for line, record in stream_lines(path, form):
             if not without.isdisjoint(clip for _, clip in record.named_clips()):
@@ -101,12 +107,24 @@ def read_record_files(source: Path) -> RecordFiles:
     return RecordFiles(clips, records, digests, dropped)
 
 
-_FORMS: dict[str, tuple[str, type[PackedPair] | type[Sequence]]] = {
+Form = PackedPair | Sequence | PackedConversation
+
+_FORMS: dict[str, tuple[str, type[Form]]] = {
     "pairs": (PAIRS_FILE, PackedPair),
     "sequences": (SEQUENCES_FILE, Interleaved),
     "single": (SINGLE_FILE, Single),
+    "conversations": (CONVERSATIONS_FILE, PackedConversation),
 }
 """Kind of record -> its file and the schema of a line."""
+
+
+def record_file(source: Path, kind: str) -> Path:
+    """The file that records of a kind are packed from; pairs from filtered.jsonl if it exists."""
+    if kind == "clips":
+        return source / CLIPS_FILE
+    if kind == "pairs" and (source / FILTERED_FILE).exists():
+        return source / FILTERED_FILE
+    return source / _FORMS[kind][0]
 
 
 def _read_clips(source: Path) -> tuple[Clips, set[str]]:
@@ -145,9 +163,7 @@ Index = Mapping[str, tuple[str, int]]
 """Clip id -> its split and its index in that split."""
 
 
-def _indexed(
-    line: JsonLine, record: PackedPair | Sequence, index: Index
-) -> PairRecord | SequenceRecord:
+def _indexed(line: JsonLine, record: Form, index: Index) -> TrainingRecord:
     """The record with clips as indices; raises InputError if its split lacks a clip."""
     clips = tuple(
         _clip_index(line, field, clip, record.split, index) for field, clip in record.named_clips()
@@ -155,6 +171,8 @@ def _indexed(
     if isinstance(record, PackedPair):
         reference, candidate = clips
         return PairRecord(reference, candidate, tuple(map(_question, record.questions)))
+    if isinstance(record, PackedConversation):
+        return ConversationRecord(clips, tuple(map(_question, record.turns)), record.system)
     return SequenceRecord(clips, tuple(record.narrations))
 
 

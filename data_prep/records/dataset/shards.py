@@ -12,7 +12,12 @@ from tensorflow_datasets.core.utils import incomplete_file
 from data_prep.frames.files import read_images
 from data_prep.records.dataset.files import ClipSource, RecordFiles
 from data_prep.records.dataset.writer import SortedWriter
-from stepdiff_jax.data.records import PairRecord, QuestionAnswer, SequenceRecord
+from stepdiff_jax.data.records import (
+    ConversationRecord,
+    PairRecord,
+    QuestionAnswer,
+    SequenceRecord,
+)
 from stepdiff_jax.local_path import local_path
 
 
@@ -68,10 +73,13 @@ def write_shard(
 def _examples(records: Sequence[Any]) -> Iterator[dict[str, Any]]:
     if isinstance(records[0], ClipSource):
         return map(_clip, records)
+    if isinstance(records[0], ConversationRecord):
+        return map(_conversation, records)
     return map(_pair if isinstance(records[0], PairRecord) else _sequence, records)
 
 
 _TEXT = tfds.features.Text()
+_QUESTIONS = tfds.features.Sequence({"question": _TEXT, "answer": _TEXT, "weight": np.float32})
 FEATURES: dict[str, dict[str, Any]] = {
     "clips": {
         "id": _TEXT,
@@ -87,13 +95,16 @@ FEATURES: dict[str, dict[str, Any]] = {
     "pairs": {
         "reference": np.int32,
         "candidate": np.int32,
-        "questions": tfds.features.Sequence(
-            {"question": _TEXT, "answer": _TEXT, "weight": np.float32}
-        ),
+        "questions": _QUESTIONS,
     },
     "sequences": {
         "clips": tfds.features.Sequence(np.int32),
         "narrations": tfds.features.Sequence(_TEXT),
+    },
+    "conversations": {
+        "clips": tfds.features.Sequence(np.int32),
+        "system": _TEXT,
+        "turns": _QUESTIONS,
     },
 }
 FEATURES["single"] = FEATURES["sequences"]
@@ -128,3 +139,11 @@ def _question(question: QuestionAnswer) -> dict[str, Any]:
 
 def _sequence(sequence: SequenceRecord) -> dict[str, Any]:
     return {"clips": list(sequence.clips), "narrations": list(sequence.narrations)}
+
+
+def _conversation(conversation: ConversationRecord) -> dict[str, Any]:
+    return {
+        "clips": list(conversation.clips),
+        "system": conversation.system,
+        "turns": [_question(turn) for turn in conversation.turns],
+    }

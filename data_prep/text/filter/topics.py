@@ -6,14 +6,35 @@ example from a taxonomy), claims that something is the same or different are che
 
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
+from data_prep.json_files import read_object
 from data_prep.text.filter.words import stem, tokens
+from stepdiff_jax.errors import InputError
+from stepdiff_jax.jsonl import shorten
 
 _END = r"(?![\w/])"
 _SAME = r"\b{topic} (?:is |are )?(?:the )?(?:same|identical)\b"
 _DIFFERENT = r"\b{topic} (?:is |are )?different\b"
 _NO_DIFFERENCE = r"\bno (?:main )?difference in (?:the )?{topic}"
 _ASKS_SAME = r"\bthe same {topic}"
+
+
+def read_topics(path: Path) -> dict[str, list[str]]:
+    """The words by topic in a JSON file.
+
+    Raises:
+        InputError: the file is not an object of topics, each with a list of words.
+    """
+    topics = read_object(path)
+    for topic, group in topics.items():
+        if not topic.strip():
+            raise InputError(f"{path}: a topic must have a name, got {topic!r}")
+        if not isinstance(group, list) or not all(isinstance(word, str) for word in group):
+            raise InputError(
+                f"{path}: field {topic!r} must be a list of words, got {shorten(group)}"
+            )
+    return topics
 
 
 class Topics:

@@ -19,6 +19,13 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_source(tmp_path_factory.mktemp("pristine") / "source")
 
 
+@pytest.fixture(scope="module")
+def packed(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    data = tmp_path_factory.mktemp("packed") / "data"
+    pack(pristine, data)
+    return data
+
+
 @pytest.fixture
 def source(pristine: Path, tmp_path: Path) -> Path:
     return shutil.copytree(pristine, tmp_path / "source")
@@ -180,3 +187,24 @@ def test_half_a_character_is_packed_and_shown_as_the_replacement_character(sourc
     (question,) = open_records(data, "pairs", "train")[0].questions
     assert question.answer == "this \ufffd"
     assert "this \ufffd" in page.read_text()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "content"),
+    [
+        ("dataset_info.json", b"{"),
+        ("dataset_info.json", b"{}"),
+        ("features.json", None),
+        ("metadata.json", b"[]"),
+        ("metadata.json", None),
+        ("*-train.array_record*", None),
+        ("*-train.array_record*", b""),
+        ("*-train.array_record*", bytes(100_000)),
+    ],
+)
+def test_a_damaged_dataset_is_named(packed, tmp_path, pattern, content):
+    data = shutil.copytree(packed, tmp_path / "data")
+    (path,) = dataset_path(data, "clips").glob(pattern)
+    path.unlink() if content is None else path.write_bytes(content)
+    with pytest.raises(InputError, match=r"clips/1\.0\.0(/metadata\.json)?: .*run prep pack again"):
+        print(open_records(data, "clips", "train")[0])

@@ -27,6 +27,7 @@ ITEM = {
         {"from": "gpt", "value": "it is of wood"},
     ],
     "segments": [[0, 2.5], [1, 4]],
+    "independent": True,
 }
 
 
@@ -101,16 +102,27 @@ WRONG = [
     (spoken(("human", "<video>\nwhat?"), ("gpt", "x")), "wrong number of <video>"),
     (spoken(("human", "<video>\n<video>\n<video>\nwhat?"), ("gpt", "x")), "wrong number"),
     (spoken(ASKED, ("gpt", "x"), ("human", "<video> and?"), ("gpt", "x")), "wrong number"),
-    (spoken(("human", "is <video> like <video> here?"), ("gpt", "x")), "question holds <video>"),
+    (
+        spoken(("human", "is <video> like <video> here?"), ("gpt", "x")),
+        "independent question holds",
+    ),
+    (spoken(ASKED, ("gpt", "see <image>")), "answer holds <image>"),
+    (spoken(ASKED, ("gpt", "x"), ("system", "be kind")), "system turn after the first turn"),
+    (spoken(("system", " "), ASKED, ("gpt", "x")), "system turn is empty"),
+    (spoken(("system", "be kind")), "question without an answer"),
+    (spoken(("tool", "be kind"), ASKED, ("gpt", "x")), "unknown role"),
     (spoken(ASKED), "question without an answer"),
     (spoken(ASKED, ("human", "what?"), ("gpt", "x")), "question without an answer"),
     (spoken(ASKED, ("gpt", "x"), ("gpt", "y")), "answer without a question"),
     (spoken(ASKED, ("gpt", " \n")), "answer is empty"),
     (spoken(("human", "<video><video>"), ("gpt", "x")), "question is empty"),
-    (spoken(("system", "be kind"), ASKED, ("gpt", "x")), "unknown role"),
-    (changed(video="a.mp4"), "item is not about two videos"),
-    (changed(video=["a.mp4"]), "item is not about two videos"),
-    (changed(video=["a.mp4"] * 3), "item is not about two videos"),
+    (spoken(("system", "be kind"), ASKED, ("gpt", "x")), "item is of another form"),
+    (changed(video="a.mp4", segments=None), "wrong number of <video>"),
+    (changed(video=["a.mp4"] * 3, segments=None), "wrong number of <video>"),
+    (changed(video=[]), "item shows no video"),
+    (changed(video=["a.mp4", "https://x.org/b.mp4"]), "video is not a file on this machine"),
+    (changed(video=["a.mp4", "more"]), "video is not a file"),
+    (changed(video=["a.mp4", "a" * 300 + ".mp4"]), "video file cannot be opened"),
     (changed(video=["a.mp4", "gone.mp4"]), "video file is missing"),
     (changed(video=["a.mp4", "broken.mp4"], segments=None), "video cannot be read"),
     (changed(video=["a.mp4", 7]), "item is of another form"),
@@ -264,7 +276,11 @@ def test_pairs_that_no_item_can_hold_are_set_aside(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"item": []}', "must hold a JSON list"),
+        (
+            '{"item":\n[]}',
+            "must hold a JSON list, or a JSON object per line; its first line is not",
+        ),
+        ('"item"', "must hold a JSON list"),
         ("", "must hold a JSON list"),
         ("[{]", "is not JSON"),
         ("[NaN]", "is not JSON"),

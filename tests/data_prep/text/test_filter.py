@@ -1,6 +1,7 @@
 """Each rule removes what it is for and keeps what is right; the kitchen's errors are found."""
 
 import json
+import re
 
 import pytest
 
@@ -16,6 +17,8 @@ from data_prep.schema.text import AskedPair
 from data_prep.text.filter.asked import Asked, Thresholds
 from data_prep.text.filter.registry import RULES, objections
 from data_prep.text.filter.stage import filter_questions
+from data_prep.text.filter.topics import read_topics
+from stepdiff_jax.errors import InputError
 
 FIRST = "chop the onions, a wooden spoon, red onions with salt in a black pan"
 SECOND = "chop the onions, a steel whisk, white onions with pepper in a green bowl"
@@ -125,3 +128,17 @@ def test_command_prints_both_shares(capsys, tmp_path):
     assert {"removed_of_errors", "removed_of_good"} <= shares.keys()
     lines = (tmp_path / "examples.jsonl").read_text().splitlines()
     assert len(lines) == shares["good"] + shares["errors"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"tool": "pan"}', "field 'tool' must be a list of words, got 'pan'"),
+        ('{"tool": ["pan", 3]}', "field 'tool' must be a list of words, got ['pan', 3]"),
+        ('{" ": ["pan"]}', "a topic must have a name, got ' '"),
+    ],
+)
+def test_wrong_topics_are_named(tmp_path, text, message):
+    (tmp_path / "topics.json").write_text(text)
+    with pytest.raises(InputError, match=re.escape(f"topics.json: {message}")):
+        read_topics(tmp_path / "topics.json")

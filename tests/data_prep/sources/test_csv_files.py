@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_prep.csv_files import MOST_LINES, stream_csv
+from data_prep.sources.csv_files import MOST_LINES, stream_csv
 from stepdiff_jax.errors import InputError
 
 HEADER = "vid,timestamp,text\n"
