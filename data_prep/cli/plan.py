@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.cli.records import Pack, Sequences
-from data_prep.cli.sources import Clips, Differences
+from data_prep.cli.sources import Clips, Differences, clip_limits
 from data_prep.cli.text import Describe, Filter, Pair, Question
 from data_prep.stage.shards import Shard
 from stepdiff_jax.errors import InputError
@@ -68,8 +68,10 @@ def _directory(path: Path) -> Path:
 def _clips(options: Clips | Differences) -> None:
     from data_prep.sources.limits import ClipLimits
 
-    margin = options.margin if isinstance(options, Clips) else 0.0
-    ClipLimits(options.shortest, options.longest, options.duplicate_overlap, margin)
+    if isinstance(options, Clips):
+        clip_limits(options)
+    else:
+        ClipLimits(options.shortest, options.longest, options.duplicate_overlap)
 
 
 def _model(options: Describe | Question) -> None:

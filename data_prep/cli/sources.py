@@ -17,6 +17,7 @@ from stepdiff_jax.files import require_writable, require_writable_file
 
 if TYPE_CHECKING:
     from data_prep.sources.base import Source
+    from data_prep.sources.limits import ClipLimits
 
 
 @dataclass(frozen=True)
@@ -59,22 +60,14 @@ def clips(prog: str, arguments: Sequence[str]) -> None:
     shard = options.running.open(prog, arguments)
     from data_prep.benchmark.held_out import read_evaluation_clips
     from data_prep.sources.clips import write_clips
-    from data_prep.sources.limits import ClipLimits
-    from data_prep.sources.registry import LIMITS
 
-    lengths = {"shortest": options.shortest, "longest": options.longest}
     source = _source(options.source, options.annotations, options.htstep)
     summary = write_clips(
         source,
         options.captions,
         options.videos,
         options.destination,
-        replace(
-            LIMITS.get(options.source, ClipLimits()),
-            **{name: value for name, value in lengths.items() if value is not None},
-            duplicate_overlap=options.duplicate_overlap,
-            margin=options.margin,
-        ),
+        clip_limits(options),
         exclude=read_evaluation_clips(options.exclude, options.exclude_by),
         shard=shard,
     )
@@ -83,6 +76,24 @@ def clips(prog: str, arguments: Sequence[str]) -> None:
         *_files(source, options),
         options.captions,
         shards=shard.count,
+    )
+
+
+def clip_limits(options: Clips) -> "ClipLimits":
+    """The limits of clips: the source's own where an option was not given.
+
+    Raises:
+        InputError: they contradict each other.
+    """
+    from data_prep.sources.limits import ClipLimits
+    from data_prep.sources.registry import LIMITS
+
+    lengths = {"shortest": options.shortest, "longest": options.longest}
+    return replace(
+        LIMITS.get(options.source, ClipLimits()),
+        **{name: value for name, value in lengths.items() if value is not None},
+        duplicate_overlap=options.duplicate_overlap,
+        margin=options.margin,
     )
 
 
