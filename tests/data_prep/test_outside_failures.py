@@ -168,7 +168,7 @@ DESTINATIONS = {
 }
 
 
-@pytest.mark.parametrize("stage", set(STAGES) - {"validate"})
+@pytest.mark.parametrize("stage", sorted(set(STAGES) - {"validate"}))
 def test_a_destination_that_cannot_be_written_is_named_before_anything_is_read(stage, capsys):
     words = DESTINATIONS[stage].format("/proc/none").split()
     assert main(["prep", stage, *words]) == 2
