@@ -14,6 +14,7 @@ from stepdiff_jax.config import Experiment
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.sharding import make_mesh
 from stepdiff_jax.training.abstract import lower_step
+from stepdiff_jax.training.executable import compile_anew
 from stepdiff_jax.training.flops import StepFlops, step_flops
 
 SHARES_OF_PEAK = (0.4, 0.6)
@@ -109,7 +110,7 @@ def compile_for(experiment: Experiment, topology: str) -> tuple[Fit, jax.stages.
         raise InputError(f"data.batch_rows: {experiment.data.batch_rows}: {error}") from error
     compiled, reason, memory = None, "", None
     try:
-        compiled = lowered.compile()
+        compiled = compile_anew(lowered)
         memory = compiled.memory_analysis()
     except jax.errors.JaxRuntimeError as error:
         reason = out_of_memory(str(error))

@@ -197,6 +197,7 @@ def _check_file(path: Path) -> None:
         detail = "is a directory" if stat.S_ISDIR(status.st_mode) else "is not a file"
         raise VideoError(path, "not a file", detail)
     if status.st_size == 0:
+        require_readable(path)
         raise VideoError(path, "file is empty", "the file is empty")
 
 

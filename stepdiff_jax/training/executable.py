@@ -7,15 +7,37 @@ from typing import Any
 
 import jax
 from jax.experimental import serialize_executable
+from jax.experimental.compilation_cache import compilation_cache
 
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.files import write_bytes
+
+
+def compile_anew(lowered: jax.stages.Lowered) -> jax.stages.Compiled:
+    """Compile without JAX's compilation cache (`JAX_COMPILATION_CACHE_DIR`).
+
+    On CPU (JAX 0.10) an executable that was read from this cache lacks functions when it is saved
+    again, which is noticed only where it is run; and the time of compilation would be that of
+    reading a file.
+    """
+    enabled = jax.config.jax_enable_compilation_cache
+    _enable_cache(False)
+    try:
+        return lowered.compile()
+    finally:
+        _enable_cache(enabled)
+
+
+def _enable_cache(enabled: bool) -> None:
+    jax.config.update("jax_enable_compilation_cache", enabled)
+    compilation_cache.reset_cache()  # JAX asks the setting once
 
 
 def save_executable(compiled: jax.stages.Compiled, path: Path, *, config_hash: str) -> None:
     """Write the executable and what it was compiled from, atomically.
 
     Args:
+        compiled: by `compile_anew`.
         config_hash: of the experiment, mesh included (`program_hash`).
     """
     payload, _, _ = serialize_executable.serialize(compiled)

@@ -211,5 +211,6 @@ def test_a_stage_from_which_nothing_comes_out_fails(tmp_path, capsys):
     for _ in range(2):
         assert main(command.split()) == 2
         told = capsys.readouterr()
-        assert json.loads(told.out.partition(": ")[2])["dropped"] == {"no question is left": 1}
+        summary = told.out.splitlines()[0].partition(": ")[2]
+        assert json.loads(summary)["dropped"] == {"no question is left": 1}
         assert "f.jsonl: nothing came out of 1 records (no question is left: 1)" in told.err

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from stepdiff_jax.config import LlamaConfig, RopeScaling
 from stepdiff_jax.errors import InputError
@@ -191,6 +191,7 @@ def _scaling(
 
 
 def _number(value: Any, kind: Any, field: str, path: Path) -> Any:
+    kind = next(iter(get_args(kind)), kind)  # without its range
     if isinstance(value, bool) != (kind is bool) or not isinstance(value, int | float):
         raise InputError(f"{path}: {field} is {value!r}, expected {kind.__name__}")
     if kind is not bool and not (0 < value < float("inf") and kind(value) == value):
