@@ -12,7 +12,7 @@ def check_config(experiment: Experiment) -> None:
         InputError: a value is wrong; one line with the field's name and its value.
     """
     check_bounds(experiment)
-    _check_encoder(experiment.encoder)
+    check_encoder(experiment.encoder)
     _check_llama(experiment.llama)
     _check_data(experiment.data, experiment.resampler.latents)
     _check_mesh(experiment.mesh)
@@ -33,20 +33,30 @@ def check_mixture(data: DataConfig) -> None:
         raise InputError(f"data.mixture names a source twice: {names}")
 
 
-def _check_encoder(encoder: EncoderConfig) -> None:
+def check_encoder(encoder: EncoderConfig) -> None:
+    """Raise InputError if sizes contradict each other or UniBlocks are not at the last blocks."""
     if encoder.image_size % encoder.patch_size:
         raise InputError(
-            f"encoder.image_size {encoder.image_size} is not a multiple of patch_size "
+            f"encoder.image_size {encoder.image_size} is not a multiple of encoder.patch_size "
             f"{encoder.patch_size}"
         )
     if encoder.resized_side < encoder.image_size:
         raise InputError(
-            f"encoder.resized_side must be at least encoder.image_size ({encoder.image_size}), "
-            f"got {encoder.resized_side}"
+            f"encoder.image_size {encoder.image_size} is larger than encoder.resized_side "
+            f"{encoder.resized_side}, from which it is cut; CLIP's is 8/7 of it: "
+            f"--encoder.resized-side {encoder.image_size * 8 // 7}"
         )
     for name, tower in (("encoder", encoder), ("encoder.text", encoder.text)):
         if tower.width % tower.heads:
-            raise InputError(f"{name}.width {tower.width} is not a multiple of heads {tower.heads}")
+            raise InputError(
+                f"{name}.width {tower.width} is not a multiple of {name}.heads {tower.heads}"
+            )
+    last = tuple(range(encoder.layers - len(encoder.uniblock_layers), encoder.layers))
+    if encoder.uniblock_layers != last:
+        raise InputError(
+            f"encoder.uniblock_layers {encoder.uniblock_layers} must be the last blocks of "
+            f"{encoder.layers}, in order"
+        )
 
 
 def _check_llama(llama: LlamaConfig) -> None:

@@ -100,7 +100,7 @@ def test_a_number_is_in_its_range_or_refused_by_name_and_value(name):
         ("encoder.heads", 7, "encoder.width "),
         ("encoder.text.heads", 7, "encoder.text.width "),
         ("encoder.patch_size", 13, "encoder.image_size "),
-        ("encoder.resized_side", 8, "encoder.resized_side must be at least encoder.image_size ("),
+        ("encoder.resized_side", 8, "encoder.image_size 64 is larger than encoder.resized_side 8,"),
         (
             "data.row_answers",
             257,

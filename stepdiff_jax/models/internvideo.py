@@ -9,41 +9,14 @@ import jax.numpy as jnp
 from flax import nnx
 from jax.nn.initializers import constant, normal, zeros
 
+from stepdiff_jax.check_config import check_encoder
 from stepdiff_jax.config import EncoderConfig
-from stepdiff_jax.errors import InputError
 from stepdiff_jax.models.text_tower import TextTower
 from stepdiff_jax.models.uniblock import UniBlock
 from stepdiff_jax.models.variables import LogicalAxes, Weight, make_weight
 from stepdiff_jax.models.vit import Block, LayerNorm, run_blocks, scan_layers, stack
 
 INITIAL_LOGIT_SCALE = 2.6592600  # ln(1 / 0.07), CLIP section 2.5
-
-
-def check_config(config: EncoderConfig) -> None:
-    """Raise InputError if sizes are inconsistent or UniBlocks are not at the last blocks."""
-    if config.image_size % config.patch_size:
-        raise InputError(
-            f"encoder.image_size {config.image_size} is not a multiple of patch_size "
-            f"{config.patch_size}"
-        )
-    if config.resized_side < config.image_size:
-        raise InputError(
-            f"encoder.image_size {config.image_size} is larger than encoder.resized_side "
-            f"{config.resized_side}, from which it is cut; CLIP's is 8/7 of it: "
-            f"--encoder.resized-side {config.image_size * 8 // 7}"
-        )
-    for name, width, heads in (
-        ("encoder", config.width, config.heads),
-        ("encoder.text", config.text.width, config.text.heads),
-    ):
-        if width % heads:
-            raise InputError(f"{name}.width {width} is not a multiple of heads {heads}")
-    last = tuple(range(config.layers - len(config.uniblock_layers), config.layers))
-    if config.uniblock_layers != last:
-        raise InputError(
-            f"encoder.uniblock_layers {config.uniblock_layers} must be the last blocks of "
-            f"{config.layers}, in order"
-        )
 
 
 class VideoTower(nnx.Module):
@@ -134,7 +107,7 @@ class InternVideo(nnx.Module):
     """
 
     def __init__(self, config: EncoderConfig, *, rngs: nnx.Rngs):
-        check_config(config)
+        check_encoder(config)
         self.video = VideoTower(config, rngs=rngs)
         self.text = TextTower(config.text, config.embedding_width, dtype=config.dtype, rngs=rngs)
         self.logit_scale = make_weight(

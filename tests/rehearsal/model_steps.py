@@ -43,7 +43,7 @@ def smaller(llama: Path, vocabulary_size: int) -> tuple[object, ...]:
         *("--resampler.heads", 2, "--resampler.head-width", 16),
         *("--weights.llama", llama, "--weights.encoder", ENCODER),
         *("--weights.tokenizer", llama / "tokenizer.model"),
-        *("--data.directory", DATA, "--data.batch-rows", 8),
+        *("--data.directory", DATA, "--data.batch-rows", 2),
     )
 
 

@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-STEP = re.compile(r"shows the step: (.*)\.\n.*?\): (.*)\n", re.DOTALL)
+STEP = re.compile(r"shows the step: ([^\n]*?)\.*\n.*?\): ([^\n]*)\n", re.DOTALL)
 PAIR = re.compile(r"Video 1: (.*?)\. Video 2: (.*?)\. Summarize", re.DOTALL)
+WORDS = 20
+"""Number of words that a description takes from a narration, and an answer from a description."""
 UNREADABLE_EVERY = 7
 """Every seventh pair is answered at first without questions, as language models do at times."""
 
@@ -18,12 +20,12 @@ def answer(prompt: str, retry: bool) -> str:
     """A description of a clip from its narration, or three questions about two descriptions."""
     step = STEP.search(prompt)
     if step is not None:
-        said = " and ".join(step[2].split()[:24])
-        return f"The person does this step: {step[1].strip().lower()}. {step[2].strip() or said}"
+        said = " ".join(step[2].split()[:WORDS])
+        return f"The person does this step: {step[1].strip().lower()}. {said}"
     pair = PAIR.search(prompt)
     if pair is None:
         return "I cannot answer that."
-    first, second = (" ".join(text.split()) for text in pair.groups())
+    first, second = (" ".join(text.split()[:WORDS]) for text in pair.groups())
     if not retry and len(first + second) % UNREADABLE_EVERY == 0:
         return "Both videos are about cooking."
     asked = (
