@@ -198,3 +198,30 @@ def test_sizes_are_those_of_the_run(theirs):
     model, processor = theirs
     assert model.config.encoder["width"] == ENCODER.width
     assert processor.sizes == {"latents": 4, "frames": 8, "resized_side": 16, "image_size": 16}
+
+
+def test_frozen_weights_of_half_precision_and_trained_ones_of_float32(tmp_path):
+    """As runs at the paper's sizes are; transformers loads one dtype for all unless told."""
+    experiment = write_tiny_experiment(tmp_path)
+    half = dataclasses.replace(
+        experiment,
+        llama=dataclasses.replace(experiment.llama, dtype="bfloat16"),
+        encoder=dataclasses.replace(experiment.encoder, dtype="bfloat16"),
+    )
+    metadata = CheckpointMetadata("", dataclasses.asdict(half.resampler), "hash")
+    run = write_run(half, tmp_path / "trained", metadata)
+    exported = export(run, tmp_path / "out", "include")
+    model, processor = opened(exported)
+    assert {one.dtype for one in model.language_model.parameters()} == {torch.bfloat16}
+    stored = load_file(exported / "model.safetensors")
+    for name, weight in model.resampler.named_parameters():
+        assert weight.dtype == torch.float32
+        np.testing.assert_array_equal(weight.detach(), stored[f"resampler.{name}"])
+    built = build_model(half)
+    ours = with_trained_weights(built, run, half.trainable, allow_other_frozen_weights=True)
+    wanted = latent_table(ours, NAMES, FRAMES).latents.astype(np.float32)
+    found = model.latents(torch.from_numpy(FRAMES)).float().numpy()
+    assert np.abs(found - wanted).max() < 0.05 * np.abs(wanted).max()
+    asked = processor.pair(FRAMES[0], FRAMES[1], QUESTION)
+    assert model.generate(**asked, max_new_tokens=4).shape[0] == 1
+    assert model.to(torch.bfloat16).generate(**asked, max_new_tokens=4).shape[0] == 1

@@ -201,16 +201,13 @@ def _same_score(walk: Walk, task: str) -> Callable[[str], str]:
 
 
 def _short(metrics: dict) -> str:
-    parts = []
+    """The first number of each task's metrics."""
+    found = []
     for task, values in metrics.items():
         if isinstance(values, dict):
-            name = next(iter(values))
-            parts.append(
-                f"{task} {name} {values[name]}"
-                if not isinstance(values[name], float)
-                else f"{task} {name} {values[name]:.3f}"
-            )
-    return ", ".join(parts)
+            name = next(name for name, value in values.items() if isinstance(value, float))
+            found.append(f"{task} {name} {values[name]:.3f}")
+    return ", ".join(found)
 
 
 def _ranked(*videos: Path) -> Callable[[str], str]:

@@ -112,6 +112,12 @@ def linear(x: torch.Tensor, layer: nn.Linear) -> torch.Tensor:
     return F.linear(x, layer.weight.to(x.dtype))
 
 
+def normed(x: torch.Tensor, layer: nn.LayerNorm) -> torch.Tensor:
+    """Apply a layer in float32, whatever its weights were cast to; returns the input's dtype."""
+    weight, bias = layer.weight.float(), layer.bias.float()
+    return F.layer_norm(x.float(), layer.normalized_shape, weight, bias, layer.eps).to(x.dtype)
+
+
 class ResamplerLayer(nn.Module):
     """Latents attend to [features; latents], then an MLP."""
 
@@ -130,18 +136,15 @@ class ResamplerLayer(nn.Module):
         self.down = nn.Linear(mlp_width, width, bias=False)
 
     def forward(self, latents: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
-        dtype = features.dtype
-        normed = self.latent_norm(latents.float()).to(dtype)
-        seen = torch.cat([self.feature_norm(features.float()).to(dtype), normed], dim=1)
+        queries = normed(latents, self.latent_norm)
+        seen = torch.cat([normed(features, self.feature_norm), queries], dim=1)
         query, key, value = (
             linear(x, layer).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-            for x, layer in ((normed, self.query), (seen, self.key), (seen, self.value))
+            for x, layer in ((queries, self.query), (seen, self.key), (seen, self.value))
         )
         attended = F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
         latents = latents + linear(attended, self.output)
-        hidden = F.gelu(
-            linear(self.mlp_norm(latents.float()).to(dtype), self.up), approximate="tanh"
-        )
+        hidden = F.gelu(linear(normed(latents, self.mlp_norm), self.up), approximate="tanh")
         return latents + linear(hidden, self.down)
 
 
@@ -177,8 +180,8 @@ class Resampler(nn.Module):
         latents = self.initial_latents.to(dtype).expand(len(features), -1, -1)
         for layer in self.layers:
             latents = layer(latents, features)
-        head = self.head.weight * torch.exp(self.log_scale)
-        return F.linear(self.norm(latents.float()).to(dtype), head.to(dtype))
+        head = self.head.weight.float() * torch.exp(self.log_scale.float())
+        return F.linear(normed(latents, self.norm), head.to(dtype))
 
 
 class StepDiffModel(PreTrainedModel):
@@ -186,6 +189,7 @@ class StepDiffModel(PreTrainedModel):
 
     config_class = StepDiffConfig
     base_model_prefix = "stepdiff"
+    _keep_in_fp32_modules_strict = {"resampler"}
 
     def __init__(self, config: StepDiffConfig):
         super().__init__(config)
