@@ -189,7 +189,7 @@ class StepDiffModel(PreTrainedModel):
 
     config_class = StepDiffConfig
     base_model_prefix = "stepdiff"
-    _keep_in_fp32_modules_strict = {"resampler"}
+    _keep_in_fp32_modules_strict = ("resampler",)
 
     def __init__(self, config: StepDiffConfig):
         super().__init__(config)
