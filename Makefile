@@ -17,7 +17,7 @@ test: $(VENV)/installed-test
 	$(VENV)/bin/python -m pytest -m "not parity" -n $(WORKERS) --dist loadfile
 
 parity: $(VENV)/installed-parity
-	$(VENV)/bin/python -m pytest -m parity
+	$(VENV)/bin/python -m pytest -m parity -n $(WORKERS) --dist loadfile
 
 # Beam needs older packages than everything else, so it has its own environment.
 beam: .venv_beam/installed
