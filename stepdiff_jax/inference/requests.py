@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from stepdiff_jax.data.packing import Example, RowShape, lay_out, pack_row
-from stepdiff_jax.data.prompts import Conversation, Segment, Text, pair_prefix, question_branch
+from stepdiff_jax.data.prompts import Conversation, Segment, Text, clips_prefix, question_branch
 from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.inference.clips import ClipTable
@@ -43,15 +43,24 @@ class Request:
         return (*asked, Text(self.answer, 1.0)) if self.answer else asked
 
 
-def pair_request(
-    table: ClipTable, reference: str, candidate: str, question: str, answer: str = ""
+def clips_request(
+    table: ClipTable, clips: Sequence[str], question: str, answer: str = ""
 ) -> Request:
-    """A question about two clips of a table, in the paper's words (section 3.3).
+    """A question about any number of clips of a table.
+
+    One clip is introduced in AnyMAL's words, two in the paper's (section 3.3), more by number.
 
     Raises InputError if the table lacks a clip.
     """
-    prefix = pair_prefix(table.segment(reference), table.segment(candidate))
+    prefix = clips_prefix([table.segment(clip) for clip in clips])
     return Request(Conversation(prefix, (question_branch(question),)), answer)
+
+
+def pair_request(
+    table: ClipTable, reference: str, candidate: str, question: str, answer: str = ""
+) -> Request:
+    """`clips_request` for a pair."""
+    return clips_request(table, (reference, candidate), question, answer)
 
 
 @dataclass(frozen=True)
