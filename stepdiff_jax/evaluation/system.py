@@ -98,7 +98,7 @@ class ClipSource(Protocol):
 class Opening:
     """What a system is opened for.
 
-    experiment: its `mesh` is the one for inference.
+    experiment: its `mesh` is the one for inference (`stepdiff_jax.inference.mesh`).
     split: look for packed clips in this split only; None: in all.
     clips: the ids that it will be asked about, and their frames. Reading frames of a clip raises
         InputError if the data lacks it; a system that reads no video never touches them.

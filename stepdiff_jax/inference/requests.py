@@ -63,6 +63,11 @@ def pair_request(
     return clips_request(table, (reference, candidate), question, answer)
 
 
+def latents_of(latents: np.ndarray | None, width: int) -> np.ndarray:
+    """The latents, or one of zeros [1, 1, width] to gather from if there are none."""
+    return np.zeros((1, 1, width), np.float32) if latents is None else latents
+
+
 @dataclass(frozen=True)
 class RequestBatch:
     """Rows of one conversation each, ready for a model.

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from stepdiff_jax.evaluation.system import Opening
 from stepdiff_jax.inference.clips import DescriptionTable
-from stepdiff_jax.inference.trained import inference_mesh
+from stepdiff_jax.inference.trained import untrained_model
 from stepdiff_jax.systems.language import LanguageSystem
 from stepdiff_jax.systems.options import SystemOptions
 from stepdiff_jax.systems.own_model import OwnModel
-from stepdiff_jax.weights.build import build_model, load_tokenizer
+from stepdiff_jax.weights.build import load_tokenizer
 
 UNSEEN = "(not shown)"
 """Fills the slot of every clip (ours)."""
@@ -24,6 +24,6 @@ class Blind(SystemOptions):
     def open(self, opening: Opening) -> LanguageSystem:
         """See `SystemOptions`; neither clips nor data are read."""
         tokenizer = load_tokenizer(opening.experiment)
-        model = build_model(opening.experiment, inference_mesh(opening.experiment.mesh))
+        model = untrained_model(opening.experiment, opening.experiment.mesh)
         table = DescriptionTable(dict.fromkeys(opening.clips.ids, UNSEEN))
         return LanguageSystem(OwnModel(model, tokenizer, table))

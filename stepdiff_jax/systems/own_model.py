@@ -4,14 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.evaluation.system import Written
 from stepdiff_jax.inference.clips import ClipTable
 from stepdiff_jax.inference.generate import generate
 from stepdiff_jax.inference.requests import Request, clips_request
-from stepdiff_jax.inference.score import log_likelihoods
+from stepdiff_jax.inference.score import answer_likelihoods
 from stepdiff_jax.models.vclm import VCLM
 from stepdiff_jax.systems.language import Asked, Likelihood
 
@@ -45,13 +43,13 @@ class OwnModel:
 
     def likelihoods(self, asked: Sequence[Asked]) -> list[Likelihood]:
         """See `VideoLanguageModel`."""
-        scores: np.ndarray = log_likelihoods(
+        found = answer_likelihoods(
             self.model,
             self.tokenizer,
             [self._request(one) for one in asked],
             self.table.latents,
         )
-        return [Likelihood(float(score), 0) for score in scores]
+        return [Likelihood(one.total, one.tokens) for one in found]
 
     def _request(self, asked: Asked) -> Request:
         return clips_request(self.table, asked.clips, asked.question, asked.answer)

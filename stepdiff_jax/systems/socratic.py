@@ -6,12 +6,12 @@ from pathlib import Path
 from stepdiff_jax.data.find_clips import require_clips
 from stepdiff_jax.evaluation.system import Opening
 from stepdiff_jax.inference.clips import DescriptionTable
-from stepdiff_jax.inference.trained import inference_mesh
+from stepdiff_jax.inference.trained import untrained_model
 from stepdiff_jax.jsonl import read_jsonl
 from stepdiff_jax.systems.language import LanguageSystem
 from stepdiff_jax.systems.options import SystemOptions
 from stepdiff_jax.systems.own_model import OwnModel
-from stepdiff_jax.weights.build import build_model, load_tokenizer
+from stepdiff_jax.weights.build import load_tokenizer
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Socratic(SystemOptions):
         descriptions = read_descriptions(self.descriptions)
         require_clips(opening.clips.ids, descriptions, str(self.descriptions))
         tokenizer = load_tokenizer(opening.experiment)
-        model = build_model(opening.experiment, inference_mesh(opening.experiment.mesh))
+        model = untrained_model(opening.experiment, opening.experiment.mesh)
         return LanguageSystem(OwnModel(model, tokenizer, DescriptionTable(descriptions)))
 
 

@@ -29,6 +29,7 @@ class Trained(SystemOptions):
         model = trained_model(
             experiment,
             Path(experiment.loop.run_directory),
+            experiment.mesh,
             caches=visual.caches,
             allow_other_frozen_weights=self.allow_other_frozen_weights,
         )

@@ -51,10 +51,10 @@ def scored(requests: list[Request], table: ClipTable, **options: int) -> np.ndar
     return log_likelihoods(MODEL, tokenizer(), requests, table.latents, **options)
 
 
-@pytest.mark.parametrize("branches", [1, 3])
-def test_pairs_of_videos(branches):
+@pytest.mark.parametrize("row_tokens", [1, 130, 512])
+def test_pairs_of_videos(row_tokens):
     requests = [pair_request(VIDEOS, *one) for one in ASKED]
-    scores = scored(requests, VIDEOS, batch_rows=3, branches=branches)
+    scores = scored(requests, VIDEOS, batch_rows=3, row_tokens=row_tokens)
     expected = [alone(one) for one in requests]
     np.testing.assert_allclose(scores, expected, rtol=0, atol=3e-5)
     assert len(set(np.round(expected, 3))) == 5  # the last repeats the first
@@ -72,7 +72,7 @@ def test_any_number_of_videos_in_one_batch():
     ]
     requests = [Request(one, "a red onion") for one in asked]
     requests += [Request(one, "the person") for one in asked]
-    scores = scored(requests, VIDEOS, batch_rows=2, branches=2)
+    scores = scored(requests, VIDEOS, batch_rows=2)
     expected = [alone(one) for one in requests]
     np.testing.assert_allclose(scores, expected, rtol=0, atol=3e-5)
     assert len(set(np.round(expected, 3))) == 8
@@ -90,7 +90,7 @@ def test_requests_of_equal_prefix_share_a_row():
 def test_text_alone_needs_no_latents():
     conversation = Conversation((Text("a helpful assistant"),), ((Text("which?"),),))
     requests = [Request(conversation, "a red onion")]
-    scores = log_likelihoods(MODEL, tokenizer(), requests, batch_rows=1, branches=1)
+    scores = log_likelihoods(MODEL, tokenizer(), requests, batch_rows=1)
     np.testing.assert_allclose(scores, [alone(requests[0])], rtol=0, atol=3e-5)
 
 
@@ -98,7 +98,7 @@ def test_descriptions_in_the_place_of_videos():
     table = DescriptionTable({"a": "the person chops", "b": "onion"})
     requests = [pair_request(table, *ASKED[0])]
     assert Text("the person chops") in requests[0].conversation.prefix
-    scores = scored(requests, table, batch_rows=1, branches=1)
+    scores = scored(requests, table, batch_rows=1)
     np.testing.assert_allclose(scores, [alone(requests[0])], rtol=0, atol=3e-5)
 
 
