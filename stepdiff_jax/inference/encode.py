@@ -83,24 +83,33 @@ def _batched(
     """
     mesh, size = mesh_of(encoder), whole_batches(encoder, BATCH)
     sharding = None if mesh is None else NamedSharding(mesh, rules_of(mesh).spec(("rows",)))
-    shape = (size, *source.shape)
+    # An array of clips is a source, too, but its shape is that of all clips.
+    shape = source.shape[1:] if isinstance(source, np.ndarray) else source.shape
     for start in range(0, len(source), size):
-        stop = min(start + size, len(source))
-
-        def read(rows: slice, start: int = start, stop: int = stop) -> np.ndarray:
-            first, last, _ = rows.indices(size)
-            batch = np.zeros((last - first, *source.shape), source.dtype)
-            for row in range(first, min(last, stop - start)):
-                batch[row - first] = source[start + row]
-            return batch
-
+        clips = range(start, min(start + size, len(source)))
+        read = partial(_read, source, clips, (size, *shape))
         batch = (
-            read(slice(None))
+            read((slice(None),))
             if sharding is None
-            else jax.make_array_from_callback(shape, sharding, lambda index: read(index[0]))
+            else jax.make_array_from_callback((size, *shape), sharding, read)
         )
-        yield tuple(np.asarray(array)[: stop - start] for array in run(batch))
-        progress(stop - start)
+        yield tuple(np.asarray(array)[: len(clips)] for array in run(batch))
+        progress(len(clips))
+
+
+def _read(
+    source: VisualSource,
+    clips: range,
+    shape: tuple[int, ...],
+    index: tuple[slice, ...] | None,
+) -> np.ndarray:
+    """Some rows of a batch of clips of a shape; those after the last clip are zeros."""
+    rows = range(shape[0])[index[0] if index else slice(None)]
+    batch = np.zeros((len(rows), *shape[1:]), source.dtype)
+    for place, row in enumerate(rows):
+        if row < len(clips):
+            batch[place] = source[clips[row]]
+    return batch
 
 
 def _padded(batch: np.ndarray) -> np.ndarray:

@@ -54,10 +54,7 @@ def lay_out(rows: Sequence[Row], count: int, latents: int) -> tuple[TreeRows, np
     """
     shape = shape_of(rows)
     arrays = TreeRows(
-        PackedRows(
-            *(np.zeros((count, shape.length), np.int32) for _ in range(5)),
-            loss_mask=np.zeros((count, shape.length), np.float32),
-        ),
+        PackedRows(*(np.zeros((count, shape.length), np.int32) for _ in PackedRows._fields)),
         np.zeros((count, shape.length, shape.depth), np.int32),
         np.zeros((count, shape.answers), np.int32),
         np.zeros((count, shape.answers), np.int32),

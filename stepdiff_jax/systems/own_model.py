@@ -37,9 +37,7 @@ class OwnModel:
             self.table.latents,
             new_tokens=self.new_tokens,
         )
-        return [
-            Written(one.text, one.new_tokens, one.new_tokens >= self.new_tokens) for one in answers
-        ]
+        return [Written(one.text, one.new_tokens, one.cut) for one in answers]
 
     def likelihoods(self, asked: Sequence[Asked]) -> list[Likelihood]:
         """See `VideoLanguageModel`."""
