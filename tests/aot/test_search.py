@@ -28,6 +28,8 @@ def compiler(memory_of_rows, asked):
         fits = peak <= chip.memory
         return Fit(
             name=experiment.name,
+            program="train",
+            run="step",
             topology=topology,
             chips=chips,
             mesh={},
@@ -43,7 +45,7 @@ def compiler(memory_of_rows, asked):
             peak_bytes=int(peak) if fits else None,
             flops=step_flops(experiment),
             step_seconds={},
-            collectives=(),
+            estimate=None,
             compile_seconds=0.0,
         )
 
