@@ -161,8 +161,10 @@ def evaluate(prog: str, arguments: Sequence[str]) -> None:
     own = system_options(last_value(rest, "--system", TRAINED))
     default = Evaluate(experiment, missing_values(own), MISSING)
     options = parse_arguments(Evaluate, rest, prog=prog, default=default)
+    from stepdiff_jax.data.packed_clips import PackedClips
     from stepdiff_jax.evaluation.results import write_results
     from stepdiff_jax.evaluation.run import asked_clips, evaluate
+    from stepdiff_jax.evaluation.system import Opening
     from stepdiff_jax.training.preflight import check_output
 
     clips = asked_clips(options.benchmark, options.task)  # fails before minutes of encoding
@@ -170,7 +172,9 @@ def evaluate(prog: str, arguments: Sequence[str]) -> None:
     if options.system != TRAINED:
         directory = directory / "systems" / options.system
     check_output(directory)
-    system = options.system_options.open(options.experiment, options.split, clips)
+    source = PackedClips(options.experiment.data.directory, clips, options.split)
+    opening = Opening(options.experiment, options.split, source)
+    system = options.system_options.open(opening)
     predictions = directory / "predictions" / (options.split or ALL_SPLITS)
     metrics = evaluate(system, options.benchmark, predictions, options.task)
     results = {

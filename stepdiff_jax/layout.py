@@ -47,6 +47,23 @@ def attention_mask(query: PackedRows, key: PackedRows) -> jax.Array:
     return segments_visible(query.segment, query.parent, key.segment) & causal
 
 
+def tree_visible(segment: Array, above: Array) -> jax.Array:
+    """Which keys of the same row each query sees, in rows of trees of any depth.
+
+    Args:
+        segment: int [..., L], 0 for padding; above: int [..., L, D], the segments above it.
+    Returns:
+        bool [..., queries, keys]: no later key of its own segment or of one above it.
+    """
+    length = segment.shape[-1]
+    key = segment[..., None, :]
+    visible = segment[..., :, None] == key
+    for depth in range(above.shape[-1]):
+        visible |= above[..., depth][..., :, None] == key
+    causal = np.tril(np.ones((length, length), bool))
+    return visible & (key != 0) & causal
+
+
 def segments_visible(segment: Array, parent: Array, key_segment: Array) -> jax.Array:
     """bool [..., queries, keys]: same segment, or the key's segment is the query's parent."""
     key = key_segment[..., None, :]

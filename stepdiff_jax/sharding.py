@@ -22,6 +22,8 @@ from stepdiff_jax.errors import InputError
 MESH_AXES = ("replica", "data", "fsdp", "tensor")
 DATA_AXES = ("replica", "data", "fsdp")
 """Mesh axes over which the rows of a batch are spread."""
+INFERENCE_AXES = ("data", "tensor", "group")
+"""Axes of a mesh for inference (`stepdiff_jax.inference.mesh`), which has rules of its own."""
 
 SMALL = 1 << 20
 """Bytes below which an array that does not divide evenly is replicated instead of refused."""
@@ -43,6 +45,7 @@ class Rules:
         ("layers", None),
         ("embed", "fsdp"),
         ("heads", "tensor"),
+        ("kv_heads", "tensor"),
         ("mlp", "tensor"),
         ("vocab", "tensor"),
         ("head_dim", None),
@@ -75,6 +78,32 @@ class Rules:
                 f"two of the logical axes {tuple(names)} fall on one mesh axis: {axes}"
             )
         return PartitionSpec(*axes)
+
+
+INFERENCE_RULES = Rules(
+    (
+        ("rows", "data"),
+        ("layers", None),
+        ("embed", None),
+        ("heads", ("tensor", "group")),
+        ("kv_heads", "tensor"),
+        ("mlp", ("tensor", "group")),
+        ("vocab", ("tensor", "group")),
+        ("head_dim", None),
+        ("embed_tiles", None),
+        ("heads_tiles", ("tensor", "group")),
+        ("mlp_tiles", ("tensor", "group")),
+    ),
+    optional=Rules().optional | {"vocab"},
+)
+"""Weights stay where they are and activations move (Megatron, arXiv 1909.08053): training's gathers
+of whole layers hide behind a large batch, but not behind one token. Chips of one "group" share keys
+and values, for models with fewer of these heads than chips (arXiv 2211.05102, section 3.3)."""
+
+
+def rules_of(mesh: Mesh | jax.sharding.AbstractMesh) -> Rules:
+    """The rules for a mesh, by its axes."""
+    return INFERENCE_RULES if tuple(mesh.axis_names) == INFERENCE_AXES else Rules()
 
 
 def make_mesh(config: MeshConfig, devices: Sequence[jax.Device] | None = None) -> Mesh:
@@ -115,7 +144,7 @@ def state_shardings(state: Any, mesh: Mesh, rules: Rules | None = None) -> Any:
         ValueError: a dimension without a rule, or two on one mesh axis.
         InputError: a large array has a dimension that its mesh axis does not divide.
     """
-    rules = rules or Rules()
+    rules = rules or rules_of(mesh)
     replicated = NamedSharding(mesh, PartitionSpec())
 
     def of_leaf(path: tuple, leaf: Any) -> Any:
@@ -139,26 +168,50 @@ def constrain(x: jax.Array, *names: str | None) -> jax.Array:
     Args:
         names: logical axes of the leading dimensions; the remaining ones are replicated.
     """
-    if jax.sharding.get_abstract_mesh().empty:
+    mesh = jax.sharding.get_abstract_mesh()
+    if mesh.empty:
         return x
-    return jax.lax.with_sharding_constraint(x, Rules().spec(names))
+    return jax.lax.with_sharding_constraint(x, rules_of(mesh).spec(names))
 
 
-def on_its_mesh(run: Run) -> Run:
-    """`run(model, ...)`, traced for the mesh that the model's arrays are laid out on, if any.
+def mesh_of(tree: Any) -> Mesh | None:
+    """The mesh that a tree of arrays is laid out on; None if it is on one device or the host."""
+    sharding = getattr(jax.tree.leaves(tree)[0], "sharding", None)
+    return sharding.mesh if isinstance(sharding, NamedSharding) else None  # type: ignore[return-value]
+
+
+def whole_batches(tree: Any, rows: int) -> int:
+    """`rows`, raised to a multiple of the parts into which the tree's mesh divides a batch."""
+    mesh = mesh_of(tree)
+    parts = (
+        1
+        if mesh is None
+        else prod(mesh.shape[one] for one in _each(rules_of(mesh).mesh_axis("rows")))
+    )
+    return -(-rows // parts) * parts
+
+
+def on_mesh_of(part: Callable[[Any], Any]) -> Callable[[Run], Run]:
+    """`run(model, ...)`, traced for the mesh that a part of the model is laid out on, if any.
 
     This makes `constrain` work in `run`, which should constrain its results to be replicated.
+
+    Args:
+        part: maps the model to the part whose mesh it is.
     """
 
-    @wraps(run)
-    def traced(model: Any, *arguments: Any, **options: Any) -> Any:
-        sharding = jax.tree.leaves(model)[0].sharding
-        if not isinstance(sharding, NamedSharding):
-            return run(model, *arguments, **options)
-        with jax.sharding.use_abstract_mesh(sharding.mesh.abstract_mesh):
-            return run(model, *arguments, **options)
+    def decorate(run: Run) -> Run:
+        @wraps(run)
+        def traced(model: Any, *arguments: Any, **options: Any) -> Any:
+            mesh = mesh_of(part(model))
+            if mesh is None:
+                return run(model, *arguments, **options)
+            with jax.sharding.use_abstract_mesh(mesh.abstract_mesh):
+                return run(model, *arguments, **options)
 
-    return cast(Run, traced)
+        return cast(Run, traced)
+
+    return decorate
 
 
 def _each(axes: MeshAxes) -> tuple[str, ...]:

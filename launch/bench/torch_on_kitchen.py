@@ -17,11 +17,13 @@ import torch
 from transformers import AutoModel
 
 from stepdiff_jax.config_files import read_experiment
+from stepdiff_jax.data.packed_clips import PackedClips
 from stepdiff_jax.data.prompts import difference_question
 from stepdiff_jax.data.records import clip_ids, open_records
 from stepdiff_jax.data.visual import ClipFrames
 from stepdiff_jax.evaluation.benchmark_files import read_diffcap, read_diffmcq
 from stepdiff_jax.evaluation.run import asked_clips, benchmark_path
+from stepdiff_jax.evaluation.system import Opening
 from stepdiff_jax.systems.trained import Trained
 
 
@@ -41,8 +43,9 @@ def main() -> None:
     data = dataclasses.replace(experiment.data, visual_input="frames")
     experiment = dataclasses.replace(experiment, data=data)
     benchmark = options.quickstart / "benchmark" / "test"
-    system = Trained().open(experiment, "test", asked_clips(benchmark, ("diffcap", "diffmcq")))
     directory = experiment.data.directory
+    clips = PackedClips(directory, asked_clips(benchmark, ("diffcap", "diffmcq")), "test")
+    system = Trained().open(Opening(experiment, "test", clips))
     frames = ClipFrames(open_records(directory, "clips", "test"), experiment.encoder)
     index = {clip: number for number, clip in enumerate(clip_ids(directory, "test"))}
 
@@ -51,7 +54,7 @@ def main() -> None:
         return processor.pair(*videos, difference_question(category))
 
     choices = read_diffmcq(benchmark_path(benchmark, "diffmcq"))
-    ours = system.choose(choices)
+    ours = np.array([one.scores for one in system.choose(choices)])
     theirs = np.array(
         [
             [
@@ -69,7 +72,7 @@ def main() -> None:
     for name, scores in (("ours", ours), ("PyTorch", theirs)):
         print(f"accuracy of {name}: {np.mean(scores.argmax(1) == correct):.4f}")
     captions = read_diffcap(benchmark_path(benchmark, "diffcap"))[: options.prompts]
-    answers = system.caption(captions)
+    answers = [one.text for one in system.caption(captions)]
     with torch.no_grad():
         exported = [
             processor.text(model.generate(**asked(one.reference, one.candidate, one.category)))

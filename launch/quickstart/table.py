@@ -23,6 +23,7 @@ from stepdiff_jax.inference.encode import latent_table
 from stepdiff_jax.inference.encoder import Encoder
 from stepdiff_jax.models.vclm import VCLM
 from stepdiff_jax.systems.language import LanguageSystem
+from stepdiff_jax.systems.own_model import OwnModel
 from stepdiff_jax.systems.vlembed import VLEmbed
 
 METRICS = ("BLEU", "CIDEr", "ROUGE-L", "attributes", "all_attributes", "accuracy", "ktau")
@@ -31,14 +32,14 @@ METRICS = ("BLEU", "CIDEr", "ROUGE-L", "attributes", "all_attributes", "accuracy
 def video_system(model: VCLM, tokenizer: Tokenizer, data: Path, split: str) -> LanguageSystem:
     """A video-conditioned language model over the cached features of a split."""
     cache = FeatureCache.open(data, split)
-    return LanguageSystem(model, tokenizer, latent_table(model, cache.clip_ids, cache))
+    return LanguageSystem(OwnModel(model, tokenizer, latent_table(model, cache.clip_ids, cache)))
 
 
 def true_descriptions(model: VCLM, tokenizer: Tokenizer, world: Path, split: str) -> LanguageSystem:
     """Socratic with perfect step descriptions: the language model's own ceiling."""
     clips = read_truth(world / "truth.jsonl", split)
     descriptions = {one.clip: language.describe(one.scene) for one in clips}
-    return LanguageSystem(model, tokenizer, DescriptionTable(descriptions))
+    return LanguageSystem(OwnModel(model, tokenizer, DescriptionTable(descriptions)))
 
 
 def embedding_system(model: VCLM, experiment: Experiment, data: Path, split: str) -> VLEmbed:

@@ -137,7 +137,8 @@ def dialogue(
         instructions = Text(system or SEVERAL_SYSTEM.strip())
         segments: list[Segment] = [Turn("system"), instructions]
     else:
-        segments = [*_introduced(clips, system), Text(".")]
+        shown = [Video(clip) for clip in clips]
+        segments = [*clips_prefix(shown, system), Text(".")]
     waiting = iter(clips)
     for question, answer in turns:
         segments.append(Turn("user"))
@@ -148,18 +149,23 @@ def dialogue(
     return Conversation(tuple(segments))
 
 
-def _introduced(clips: Sequence[int], system: str) -> tuple[Segment, ...]:
-    """The system text with all videos in it."""
+def clips_prefix(clips: Sequence[Segment], system: str = "") -> tuple[Segment, ...]:
+    """The system text with all clips in it: one in AnyMAL's words, two in those of section 3.3.
+
+    Args:
+        clips: slots, or texts instead (Socratic models); without any, the text alone.
+        system: instructions that replace the first sentences of the system text.
+    """
     if len(clips) == 1:
         text = f"{system}\n\n Here is the video: " if system else ANYMAL_SYSTEM
-        return Turn("system"), Text(text), Video(clips[0])
+        return Turn("system"), Text(text), clips[0]
     if len(clips) == 2:
-        first, second = (Video(clip) for clip in clips)
+        first, second = clips
         return pair_prefix(first, second, f"{system} ") if system else pair_prefix(first, second)
     segments: list[Segment] = [Turn("system")]
     for number, clip in enumerate(clips, start=1):
         before = ". " if number > 1 else f"{system} " if system else SEVERAL_SYSTEM
-        segments += [Text(f"{before}Here is video {number}:"), Video(clip)]
+        segments += [Text(f"{before}Here is video {number}:"), clip]
     return tuple(segments)
 
 

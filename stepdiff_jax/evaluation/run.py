@@ -68,9 +68,9 @@ def evaluate(
 def _predict(system: System, task: Task, ground_truth: Path) -> list[dict[str, Any]] | None:
     if task == "diffcap":
         captions = system.caption(read_diffcap(ground_truth))
-        return None if captions is None else [{"generated_text": text} for text in captions]
+        return None if captions is None else [{"generated_text": one.text} for one in captions]
     if task == "diffmcq":
-        scores = system.choose(read_diffmcq(ground_truth))
+        scored = system.choose(read_diffmcq(ground_truth))
     else:
-        scores = system.rank(read_diffrank(ground_truth))
-    return [{"scores": row} for row in scores.astype(float).tolist()]
+        scored = system.rank(read_diffrank(ground_truth))
+    return [{"scores": list(one.scores)} for one in scored]

@@ -94,8 +94,7 @@ class StepDiff:
             self.tokenizer,
             requests,
             table.latents,
-            batch_rows=len(requests),
-            branches=1,
+            batch_rows=1,
         )
         order = np.argsort(-scores, kind="stable")
         return [(candidates[index], float(math.exp(scores[index]))) for index in order]

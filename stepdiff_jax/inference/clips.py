@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-import jax
+import numpy as np
 
 from stepdiff_jax.data.prompts import Segment, Text, Video
 from stepdiff_jax.errors import InputError
@@ -14,8 +14,8 @@ class ClipTable(Protocol):
     """What fills a clip's slot in a prompt: a video's latents, or a text instead."""
 
     @property
-    def latents(self) -> jax.Array | None:
-        """[clips, latents, E]; None if slots hold text."""
+    def latents(self) -> np.ndarray | None:
+        """[clips, latents, E] in host memory; None if slots hold text."""
         ...
 
     def segment(self, clip: str) -> Segment:
@@ -31,7 +31,7 @@ class LatentTable:
     """
 
     ids: Mapping[str, int]
-    latents: jax.Array
+    latents: np.ndarray
 
     def segment(self, clip: str) -> Segment:
         """See `ClipTable`."""

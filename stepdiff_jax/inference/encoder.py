@@ -8,7 +8,7 @@ import numpy as np
 from stepdiff_jax.config import EncoderConfig, Experiment
 from stepdiff_jax.data.text_tokens import Tokenize, open_text_tokenizer
 from stepdiff_jax.inference.encode import encode_texts
-from stepdiff_jax.inference.trained import inference_mesh
+from stepdiff_jax.inference.mesh import vision_mesh
 from stepdiff_jax.models.internvideo import InternVideo
 from stepdiff_jax.weights.modules import load_encoder
 
@@ -32,6 +32,5 @@ def open_encoder(experiment: Experiment) -> Encoder:
         InputError: its weights or the tokenizer of its text tower cannot be read.
     """
     tokenize = open_text_tokenizer(experiment)
-    mesh = inference_mesh(experiment.mesh)
-    model = load_encoder(experiment.encoder, experiment.weights.encoder, mesh)
+    model = load_encoder(experiment.encoder, experiment.weights.encoder, vision_mesh())
     return Encoder(model, experiment.encoder, tokenize)

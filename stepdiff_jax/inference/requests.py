@@ -1,14 +1,12 @@
 """Questions about any number of videos, or none, batched so that a shared prefix is run once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from stepdiff_jax.data.packing import Example, RowShape, lay_out, pack_row
-from stepdiff_jax.data.prompts import Conversation, Segment, Text, pair_prefix, question_branch
+from stepdiff_jax.data.prompts import Conversation, Segment, Text, clips_prefix, question_branch
 from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.inference.clips import ClipTable
@@ -43,93 +41,83 @@ class Request:
         return (*asked, Text(self.answer, 1.0)) if self.answer else asked
 
 
-def pair_request(
-    table: ClipTable, reference: str, candidate: str, question: str, answer: str = ""
+def clips_request(
+    table: ClipTable, clips: Sequence[str], question: str, answer: str = ""
 ) -> Request:
-    """A question about two clips of a table, in the paper's words (section 3.3).
+    """A question about any number of clips of a table.
+
+    One clip is introduced in AnyMAL's words, two in the paper's (section 3.3), more by number.
 
     Raises InputError if the table lacks a clip.
     """
-    prefix = pair_prefix(table.segment(reference), table.segment(candidate))
+    prefix = clips_prefix([table.segment(clip) for clip in clips])
     return Request(Conversation(prefix, (question_branch(question),)), answer)
 
 
-@dataclass(frozen=True)
-class RequestBatch:
-    """Rows of one conversation each, ready for a model.
+def pair_request(
+    table: ClipTable, reference: str, candidate: str, question: str, answer: str = ""
+) -> Request:
+    """`clips_request` for a pair."""
+    return clips_request(table, (reference, candidate), question, answer)
 
-    rows: PackedRows [B, L]; latents: [B, videos, latents, E].
-    requests: int [B, S], the request that each branch answers, -1 for absent branches.
+
+def latents_of(latents: np.ndarray | None, width: int) -> np.ndarray:
+    """The latents, or one of zeros [1, 1, width] to gather from if there are none."""
+    return np.zeros((1, 1, width), np.float32) if latents is None else latents
+
+
+@dataclass(frozen=True)
+class Group:
+    """Requests of equal prefix, laid out as one row.
+
+    example: one conversation; requests: the request that each of its branches answers.
     """
 
-    rows: PackedRows
-    latents: jax.Array
-    requests: np.ndarray
+    example: Example
+    requests: tuple[int, ...]
+
+    @property
+    def rounded_length(self) -> int:
+        """The length of the row that holds it."""
+        return -(-self.example.length // LENGTH_STEP) * LENGTH_STEP
 
 
-def batch_requests(
-    requests: Sequence[Request],
-    tokenizer: Tokenizer,
-    latents: jax.Array | None,
-    *,
-    width: int,
-    batch_rows: int,
-    branches: int,
-) -> Iterator[RequestBatch]:
-    """Batches of rows of similar length; up to `branches` requests of equal prefix share a row.
+def group_requests(
+    requests: Sequence[Request], tokenizer: Tokenizer, latents: np.ndarray | None, branches: int
+) -> list[Group]:
+    """Groups of up to `branches` requests of equal prefix, in the order of their first requests.
 
     Args:
         latents: [clips, latents, E] of the clips that the requests show; None for text alone.
-        width: E, the language model's.
     Raises:
         InputError: a request shows a clip that has no latents.
     """
-    clips = 0 if latents is None else len(latents)
-    if latents is None:  # rows need something to gather from
-        latents = jnp.zeros((1, 1, width))
-    laid_out = [
-        (_lay_out([requests[number] for number in group], tokenizer, latents.shape[1]), group)
-        for group in _groups(requests, branches)
-    ]
-    for example, _ in laid_out:
-        if max(example.clips, default=-1) >= clips:
-            raise InputError(f"a request shows clip {max(example.clips)} of {clips} clips")
-    laid_out.sort(key=lambda pair: pair[0].length)
-    videos = max([1, *(len(example.clips) for example, _ in laid_out)])
-    for start in range(0, len(laid_out), batch_rows):
-        batch = laid_out[start : start + batch_rows]
-        rows, shown = _rows([example for example, _ in batch], batch_rows, videos, latents.shape[1])
-        numbers = np.full((batch_rows, branches), -1)
-        for row, (_, group) in zip(numbers, batch):
-            row[: len(group)] = group
-        yield RequestBatch(rows, latents[shown], numbers)
-
-
-def _groups(requests: Sequence[Request], branches: int) -> list[list[int]]:
-    """Indices of the requests of each row."""
+    known, tokens = (0, 1) if latents is None else latents.shape[:2]
     prefixes: dict[tuple[Segment, ...], list[int]] = {}
     for number, request in enumerate(requests):
         prefixes.setdefault(request.conversation.prefix, []).append(number)
-    return [
-        numbers[start : start + branches]
-        for numbers in prefixes.values()
-        for start in range(0, len(numbers), branches)
-    ]
+    groups = []
+    for prefix, numbers in prefixes.items():
+        for start in range(0, len(numbers), branches):
+            group = tuple(numbers[start : start + branches])
+            conversation = Conversation(prefix, tuple(requests[one].branch for one in group))
+            example = lay_out(conversation, tokenizer, tokens)
+            if max(example.clips, default=-1) >= known:
+                raise InputError(f"a request shows clip {max(example.clips)} of {known} clips")
+            groups.append(Group(example, group))
+    return groups
 
 
-def _lay_out(group: Sequence[Request], tokenizer: Tokenizer, latents: int) -> Example:
-    branches = tuple(request.branch for request in group)
-    return lay_out(Conversation(group[0].conversation.prefix, branches), tokenizer, latents)
-
-
-def _rows(
-    examples: Sequence[Example], batch_rows: int, videos: int, latents: int
+def lay_out_rows(
+    examples: Sequence[Example], count: int, length: int, videos: int, latents: int
 ) -> tuple[PackedRows, np.ndarray]:
-    """A row per example, and empty rows to fill the batch; and their clips, int32 [B, videos]."""
-    longest = max(example.length for example in examples)
-    length = -(-longest // LENGTH_STEP) * LENGTH_STEP
+    """`count` rows of `length` tokens, one per example and then empty ones.
+
+    Returns:
+        the rows, and their clips int32 [count, videos], 0 where there is none.
+    """
     shape = RowShape(length, videos=videos, answers=length)
     packed = [pack_row([example], shape, latents) for example in examples]
-    packed += [pack_row([], shape, latents)] * (batch_rows - len(packed))
+    packed += [pack_row([], shape, latents)] * (count - len(packed))
     rows = PackedRows(*(np.stack(column) for column in zip(*(row for row, _ in packed))))
     return rows, np.maximum(np.stack([clips for _, clips in packed]), 0)

@@ -1,76 +1,105 @@
 """Likelihoods of answers (paper, section 3.4: DiffMCQ and DiffRank)."""
 
 from collections.abc import Sequence
-from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from stepdiff_jax.data.tokenizer import Tokenizer
-from stepdiff_jax.inference.requests import Request, batch_requests
-from stepdiff_jax.layout import PackedRows
-from stepdiff_jax.models.vclm import VCLM, answer_tokens
-from stepdiff_jax.sharding import constrain, on_its_mesh
+from stepdiff_jax.errors import InputError
+from stepdiff_jax.inference.requests import Request, latents_of
+from stepdiff_jax.inference.tree import Forest, fill_rows
+from stepdiff_jax.inference.tree_rows import TreeRows, lay_out
+from stepdiff_jax.layout import tree_visible
+from stepdiff_jax.models.vclm import VCLM
+from stepdiff_jax.sharding import constrain, on_mesh_of, whole_batches
 
-ANSWER_STEP = 32
-"""Answer tokens per row are rounded up to a multiple of this, so that few programs are compiled."""
+ROW_TOKENS = 512
+"""Tokens of a row, unless one question alone is longer (ours)."""
 
 
-@on_its_mesh
-@partial(jax.jit, static_argnames=("segments", "answers"))
-def segment_log_likelihoods(
-    model: VCLM, rows: PackedRows, latents: jax.Array, segments: int, answers: int
-) -> jax.Array:
-    """Sum of the log-probabilities of each segment's answer tokens.
+class Likelihood(NamedTuple):
+    """log p(answer | conversation) in nats, without the end token, and the answer's tokens."""
+
+    total: float
+    tokens: int
+
+    @property
+    def mean(self) -> float:
+        """Nats per token; 0 for an answer without tokens."""
+        return self.total / max(1, self.tokens)
+
+
+@on_mesh_of(lambda model: model.llama)
+@jax.jit
+def answer_log_probabilities(model: VCLM, trees: TreeRows, latents: jax.Array) -> jax.Array:
+    """log p of each answer token given its context: float32 [B, A], any value where there is none.
 
     Args:
-        rows: [B, L]; tokens with a loss mask are answers, whatever their weight.
-        latents: [B, V, latents, E].
-        answers: an upper bound on the answer tokens of any row.
-    Returns:
-        float32 [B, segments]: of segments 1, 2, ...; 0 if a segment has no answer.
+        trees: rows [B, L]; latents: [B, V, latents, E].
     """
-    scored = answer_tokens(model, rows, latents, answers)
-    segment = jnp.take_along_axis(rows.segment, scored.position, 1)
-    log_probability = jnp.where(scored.weight > 0, scored.log_probability, 0.0)
-    belongs = segment[:, None] == jnp.arange(1, segments + 1)[None, :, None]
-    return constrain(jnp.sum(jnp.where(belongs, log_probability[:, None], 0.0), axis=-1))
+    rows = trees.rows
+    mask = tree_visible(rows.segment, trees.above)
+    hidden, _ = model.llama(model.embed(rows, latents), rows.positions, mask)
+    before = jnp.take_along_axis(hidden, trees.predictor[..., None], 1)
+    logits = constrain(model.llama.logits(before), "rows", None, "vocab")
+    found = jnp.take_along_axis(jax.nn.log_softmax(logits), trees.target[..., None], -1)
+    return constrain(found[..., 0])
+
+
+def answer_likelihoods(
+    model: VCLM,
+    tokenizer: Tokenizer,
+    requests: Sequence[Request],
+    latents: np.ndarray | None = None,
+    *,
+    batch_rows: int = 16,
+    row_tokens: int = ROW_TOKENS,
+) -> list[Likelihood]:
+    """The likelihood of each request's answer, in order.
+
+    What several requests begin with is run once, in whatever order they come.
+
+    Args:
+        latents: [clips, latents, E] of the clips that the requests show; None for text alone.
+        batch_rows: rows per batch; row_tokens: most tokens of a row that holds several requests.
+    Raises:
+        InputError: a request shows a clip that has no latents.
+        ValueError: a request has no answer.
+    """
+    clips = latents_of(latents, model.llama.config.width)
+    forest = Forest(requests, tokenizer, clips.shape[1])
+    rows = sorted(fill_rows(forest, row_tokens), key=lambda row: row.tokens)
+    known = 0 if latents is None else len(latents)
+    for row in rows:
+        if max(row.clips, default=-1) >= known:
+            raise InputError(f"a request shows clip {max(row.clips)} of {known} clips")
+    likelihoods: dict[int, Likelihood] = {}
+    batch_rows = whole_batches(model.llama, batch_rows)
+    for start in range(0, len(rows), batch_rows):
+        batch = rows[start : start + batch_rows]
+        trees, shown = lay_out(batch, batch_rows, clips.shape[1])
+        found = np.asarray(answer_log_probabilities(model, trees, clips[shown]), np.float64)
+        for row, values in zip(batch, found):
+            ends = np.cumsum([len(leaf.answer) for leaf in row.leaves])
+            for leaf, part in zip(row.leaves, np.split(values, ends)):
+                likelihoods[leaf.request] = Likelihood(float(part.sum()), len(part))
+    return [likelihoods[number] for number in range(len(requests))]
 
 
 def log_likelihoods(
     model: VCLM,
     tokenizer: Tokenizer,
     requests: Sequence[Request],
-    latents: jax.Array | None = None,
+    latents: np.ndarray | None = None,
     *,
     batch_rows: int = 16,
-    branches: int = 4,
+    row_tokens: int = ROW_TOKENS,
 ) -> np.ndarray:
-    """log p(answer | conversation) of each request, in nats, without the end token.
-
-    Args:
-        latents: [clips, latents, E] of the clips that the requests show; None for text alone.
-        batch_rows: rows per batch; branches: how many requests of equal prefix may share a row.
-    Returns:
-        float32 [requests]; the sum over all tokens of the answer.
-    Raises:
-        InputError: a request shows a clip that has no latents.
-    """
-    scores = np.zeros(len(requests), np.float32)
-    for batch in batch_requests(
-        requests,
-        tokenizer,
-        latents,
-        width=model.llama.config.width,
-        batch_rows=batch_rows,
-        branches=branches,
-    ):
-        most = int(np.count_nonzero(batch.rows.loss_mask, axis=1).max())
-        answers = max(1, -(-most // ANSWER_STEP)) * ANSWER_STEP
-        by_segment = segment_log_likelihoods(
-            model, batch.rows, batch.latents, branches + 1, answers
-        )
-        asked = batch.requests >= 0
-        scores[batch.requests[asked]] = np.asarray(by_segment)[:, 1:][asked]
-    return scores
+    """`answer_likelihoods`' totals: float32 [requests]."""
+    found = answer_likelihoods(
+        model, tokenizer, requests, latents, batch_rows=batch_rows, row_tokens=row_tokens
+    )
+    return np.array([one.total for one in found], np.float32)

@@ -39,8 +39,8 @@ def matrix_shapes(config: LlamaConfig) -> dict[str, tuple[tuple[int, int], Logic
     queries, keys = config.heads * config.head_width, config.kv_heads * config.head_width
     return {
         "query": ((width, queries), ("embed", "heads")),
-        "key": ((width, keys), ("embed", "heads")),
-        "value": ((width, keys), ("embed", "heads")),
+        "key": ((width, keys), ("embed", "kv_heads")),
+        "value": ((width, keys), ("embed", "kv_heads")),
         "output": ((queries, width), ("heads", "embed")),
         "gate": ((width, mlp), ("embed", "mlp")),
         "up": ((width, mlp), ("embed", "mlp")),
@@ -187,6 +187,7 @@ def empty_cache(config: LlamaConfig, batch: int, capacity: int) -> KeyValues:
     """A cache of zeros for `capacity` tokens per row."""
     shape = (config.layers, batch, capacity, config.kv_heads, config.head_width)
     zeros = jnp.zeros(shape, jnp.dtype(config.dtype))
+    zeros = constrain(zeros, "layers", "rows", None, "kv_heads")
     return KeyValues(zeros, zeros)
 
 

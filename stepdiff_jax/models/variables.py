@@ -10,9 +10,11 @@ array's dotted path.
 """
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from flax import nnx
 from jax.nn.initializers import Initializer
 
@@ -40,6 +42,16 @@ def as_weight(array: jax.Array, axes: LogicalAxes) -> Weight:
     if len(axes) != array.ndim:
         raise ValueError(f"{len(axes)} axis names {axes} for an array of shape {array.shape}")
     return Weight(array, out_sharding=axes, eager_sharding=False)
+
+
+def bits(dtype: Any) -> int:
+    """Bits of one element; those of int4 are packed in pairs on a device."""
+    return 4 if dtype in (jnp.int4, jnp.uint4) else 8 * dtype.itemsize
+
+
+def held_bits(model: Any) -> int:
+    """Bits of all arrays of a model or of a tree of arrays, abstract ones too."""
+    return sum(prod(leaf.shape) * bits(leaf.dtype) for leaf in jax.tree.leaves(model))
 
 
 def split_variables(model: nnx.Module, trainable: Sequence[str]) -> tuple[nnx.GraphDef, Any, Any]:

@@ -3,15 +3,15 @@
 The options of DiffMCQ and the targets of DiffRank all read the same to it, so there it is chance.
 """
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
-from stepdiff_jax.config import Experiment
+from stepdiff_jax.evaluation.system import Opening
 from stepdiff_jax.inference.clips import DescriptionTable
-from stepdiff_jax.inference.trained import inference_mesh
+from stepdiff_jax.inference.trained import untrained_model
 from stepdiff_jax.systems.language import LanguageSystem
 from stepdiff_jax.systems.options import SystemOptions
-from stepdiff_jax.weights.build import build_model, load_tokenizer
+from stepdiff_jax.systems.own_model import OwnModel
+from stepdiff_jax.weights.build import load_tokenizer
 
 UNSEEN = "(not shown)"
 """Fills the slot of every clip (ours)."""
@@ -21,11 +21,9 @@ UNSEEN = "(not shown)"
 class Blind(SystemOptions):
     """The experiment's language model, which sees no clip; not in the paper (ours)."""
 
-    def open(
-        self, experiment: Experiment, split: str | None, clips: Collection[str]
-    ) -> LanguageSystem:
+    def open(self, opening: Opening) -> LanguageSystem:
         """See `SystemOptions`; neither clips nor data are read."""
-        tokenizer = load_tokenizer(experiment)
-        model = build_model(experiment, inference_mesh(experiment.mesh))
-        table = DescriptionTable(dict.fromkeys(clips, UNSEEN))
-        return LanguageSystem(model, tokenizer, table)
+        tokenizer = load_tokenizer(opening.experiment)
+        model = untrained_model(opening.experiment, opening.experiment.mesh)
+        table = DescriptionTable(dict.fromkeys(opening.clips.ids, UNSEEN))
+        return LanguageSystem(OwnModel(model, tokenizer, table))

@@ -2,14 +2,11 @@
 
 import abc
 import json
-from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from stepdiff_jax.config import Experiment
-
 if TYPE_CHECKING:  # the command line lists systems without numpy
-    from stepdiff_jax.evaluation.system import System
+    from stepdiff_jax.evaluation.system import Opening, System
 
 
 @dataclass(frozen=True)
@@ -17,12 +14,9 @@ class SystemOptions(abc.ABC):
     """A system's own options: each field of a subclass is a flag, its docstring the help."""
 
     @abc.abstractmethod
-    def open(self, experiment: Experiment, split: str | None, clips: Collection[str]) -> "System":
-        """Open the system for some clips of an experiment's data.
+    def open(self, opening: "Opening") -> "System":
+        """Open the system for some clips; everything that is missing is found before slow work.
 
-        Args:
-            split: the split that they lie in; None: any.
-            clips: ids of the clips that it will be asked about; checked before any slow work.
         Raises:
             InputError: a clip is missing, or data or weights do not match the experiment.
         """

@@ -1,17 +1,17 @@
 """Socratic models: a language model reads descriptions instead of videos (section 4)."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from stepdiff_jax.config import Experiment
 from stepdiff_jax.data.find_clips import require_clips
+from stepdiff_jax.evaluation.system import Opening
 from stepdiff_jax.inference.clips import DescriptionTable
-from stepdiff_jax.inference.trained import inference_mesh
+from stepdiff_jax.inference.trained import untrained_model
 from stepdiff_jax.jsonl import read_jsonl
 from stepdiff_jax.systems.language import LanguageSystem
 from stepdiff_jax.systems.options import SystemOptions
-from stepdiff_jax.weights.build import build_model, load_tokenizer
+from stepdiff_jax.systems.own_model import OwnModel
+from stepdiff_jax.weights.build import load_tokenizer
 
 
 @dataclass(frozen=True)
@@ -21,15 +21,13 @@ class Socratic(SystemOptions):
     descriptions: Path
     """JSON Lines of clip and description, as `stepdiff prep describe` writes them."""
 
-    def open(
-        self, experiment: Experiment, split: str | None, clips: Collection[str]
-    ) -> LanguageSystem:
+    def open(self, opening: Opening) -> LanguageSystem:
         """See `SystemOptions`."""
         descriptions = read_descriptions(self.descriptions)
-        require_clips(clips, descriptions, str(self.descriptions))
-        tokenizer = load_tokenizer(experiment)
-        model = build_model(experiment, inference_mesh(experiment.mesh))
-        return LanguageSystem(model, tokenizer, DescriptionTable(descriptions))
+        require_clips(opening.clips.ids, descriptions, str(self.descriptions))
+        tokenizer = load_tokenizer(opening.experiment)
+        model = untrained_model(opening.experiment, opening.experiment.mesh)
+        return LanguageSystem(OwnModel(model, tokenizer, DescriptionTable(descriptions)))
 
 
 def read_descriptions(path: Path) -> dict[str, str]:

@@ -1,15 +1,15 @@
 """The experiment's own system: its language model on packed clips, with a run's weights."""
 
 import dataclasses
-from collections.abc import Collection
 from pathlib import Path
 
-from stepdiff_jax.config import Experiment
 from stepdiff_jax.data.find_clips import FoundClips, find_clips
+from stepdiff_jax.evaluation.system import Opening
 from stepdiff_jax.inference.encode import latent_table
 from stepdiff_jax.inference.trained import trained_model
 from stepdiff_jax.systems.language import LanguageSystem
 from stepdiff_jax.systems.options import SystemOptions
+from stepdiff_jax.systems.own_model import OwnModel
 from stepdiff_jax.weights.build import load_tokenizer
 
 
@@ -20,18 +20,18 @@ class Trained(SystemOptions):
     allow_other_frozen_weights: bool = False
     """Accept weights that were trained with other frozen weights."""
 
-    def open(
-        self, experiment: Experiment, split: str | None, clips: Collection[str]
-    ) -> LanguageSystem:
+    def open(self, opening: Opening) -> LanguageSystem:
         """See `SystemOptions`; each of the clips is encoded once."""
-        places = find_clips(experiment.data.directory, clips, split)
+        experiment = opening.experiment
+        places = find_clips(experiment.data.directory, opening.clips.ids, opening.split)
         visual = FoundClips(places, experiment.data, experiment.encoder)
         tokenizer = load_tokenizer(experiment)
         model = trained_model(
             experiment,
             Path(experiment.loop.run_directory),
+            experiment.mesh,
             caches=visual.caches,
             allow_other_frozen_weights=self.allow_other_frozen_weights,
         )
         table = latent_table(model, tuple(places), visual)
-        return LanguageSystem(model, tokenizer, table)
+        return LanguageSystem(OwnModel(model, tokenizer, table))

@@ -1,13 +1,14 @@
 """VLEmbed: videos and texts in one embedding space (paper, section 4, baselines)."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from stepdiff_jax.config import Experiment
 from stepdiff_jax.data.find_clips import FoundClips, find_clips
 from stepdiff_jax.evaluation.benchmark_files import DiffCap, DiffMCQ, DiffRank
+from stepdiff_jax.evaluation.system import ChoiceQuestion, Opening, Scored
 from stepdiff_jax.inference.encode import encode_clips, unit_length
 from stepdiff_jax.inference.encoder import open_encoder
 from stepdiff_jax.systems.options import SystemOptions
@@ -23,34 +24,47 @@ class VLEmbed:
     videos: Mapping[str, np.ndarray]
     texts: Callable[[Sequence[str]], np.ndarray]
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """See `System`."""
+        return {"similarity": "cosine"}
+
     def caption(self, instances: Sequence[DiffCap]) -> None:
         """None: embeddings cannot generate text (the dashes in Table 1)."""
 
-    def choose(self, instances: Sequence[DiffMCQ]) -> np.ndarray:
-        """Cosine between the difference and the mean of the pair's video features, [N, 4]."""
+    def choose(self, instances: Sequence[DiffMCQ]) -> list[Scored]:
+        """Cosine between the difference and the mean of the pair's video features."""
         texts = unit_length(self.texts([one.difference for one in instances]))
         pairs = np.stack(
             [[self._video(a) + self._video(b) for a, b in one.options] for one in instances]
         )
-        return np.einsum("nd,nod->no", texts, unit_length(pairs))
+        return _scored(np.einsum("nd,nod->no", texts, unit_length(pairs)))
 
-    def rank(self, instances: Sequence[DiffRank]) -> np.ndarray:
-        """Cosine between the reference's and each target's feature, [N, 4]."""
+    def rank(self, instances: Sequence[DiffRank]) -> list[Scored]:
+        """Cosine between the reference's and each target's feature."""
         references = np.stack([self._video(one.reference) for one in instances])
         targets = np.stack([[self._video(clip) for clip in one.targets] for one in instances])
-        return np.einsum("nd,nod->no", references, targets)
+        return _scored(np.einsum("nd,nod->no", references, targets))
+
+    def answer(self, instances: Sequence[ChoiceQuestion]) -> None:
+        """None: an embedding of a question is not one of its answer."""
 
     def _video(self, clip: str) -> np.ndarray:
         return unit_length(self.videos[clip])
+
+
+def _scored(table: np.ndarray) -> list[Scored]:
+    return [Scored(tuple(row)) for row in table.astype(float).tolist()]
 
 
 @dataclass(frozen=True)
 class InternVideoEmbeddings(SystemOptions):
     """VLEmbed with the experiment's encoder, frozen: nothing is trained."""
 
-    def open(self, experiment: Experiment, split: str | None, clips: Collection[str]) -> VLEmbed:
+    def open(self, opening: Opening) -> VLEmbed:
         """See `SystemOptions`; each of the clips is encoded from its frames."""
-        places = find_clips(experiment.data.directory, clips, split)
+        experiment = opening.experiment
+        places = find_clips(experiment.data.directory, opening.clips.ids, opening.split)
         data = replace(experiment.data, visual_input="frames")
         frames = FoundClips(places, data, experiment.encoder)
         encoder = open_encoder(experiment)

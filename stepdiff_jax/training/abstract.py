@@ -13,7 +13,7 @@ from stepdiff_jax.config import Experiment
 from stepdiff_jax.data.pipeline import Batch
 from stepdiff_jax.layout import PackedRows
 from stepdiff_jax.models.construct import abstract_model
-from stepdiff_jax.models.variables import split_variables
+from stepdiff_jax.models.variables import bits, split_variables
 from stepdiff_jax.models.vclm import VCLM, answer_loss
 from stepdiff_jax.sharding import rows_sharding, state_shardings
 from stepdiff_jax.training.optimizer import make_optimizer
@@ -72,15 +72,11 @@ def held_bytes(experiment: Experiment, mesh: Mesh) -> int:
     """
     optimizer, _ = make_optimizer(experiment.optimizer)
     _, *state = _abstract_state(experiment, optimizer, mesh)
-    bits = sum(
-        prod(leaf.sharding.shard_shape(leaf.shape)) * _bits(leaf.dtype)
+    held = sum(
+        prod(leaf.sharding.shard_shape(leaf.shape)) * bits(leaf.dtype)
         for leaf in jax.tree.leaves(state)
     )
-    return bits // 8
-
-
-def _bits(dtype: Any) -> int:
-    return 4 if dtype in (jnp.int4, jnp.uint4) else 8 * dtype.itemsize
+    return held // 8
 
 
 def _abstract_state(

@@ -20,7 +20,7 @@ def compile_anew(lowered: jax.stages.Lowered) -> jax.stages.Compiled:
     again, which is noticed only where it is run; and the time of compilation would be that of
     reading a file.
     """
-    enabled = jax.config.jax_enable_compilation_cache
+    enabled = jax.config.values["jax_enable_compilation_cache"]
     _enable_cache(False)
     try:
         return lowered.compile()

@@ -32,7 +32,11 @@ from stepdiff_jax.weights.tensors import Report
 
 
 def build_model(
-    experiment: Experiment, mesh: Mesh | None = None, *, caches: Collection[FeatureCache] = ()
+    experiment: Experiment,
+    mesh: Mesh | None = None,
+    *,
+    vision_mesh: Mesh | None = None,
+    caches: Collection[FeatureCache] = (),
 ) -> VCLM:
     """Language model and encoder from the experiment's files, with fresh resampler and adapters.
 
@@ -42,23 +46,25 @@ def build_model(
         mesh: the loaded weights are sharded over it while they are read: each process reads and
             holds only the bytes of its own devices. None: all on this process's first device.
             The resampler is made on the default device, then sharded by its rules.
+        vision_mesh: the encoder's and the resampler's; by default also `mesh`.
         caches: features that must be of this encoder.
     Raises:
         InputError: a file is missing or holds another model; `trainable` does not fit the model;
             or features are of another encoder.
     """
     model = abstract_model(experiment)
+    vision_mesh = vision_mesh or mesh
     weights, seed = experiment.weights, experiment.loop.seed
     plan_filled_llama(model.llama, weights.llama)  # its errors, before the encoder is read
-    model.encoder = fill_encoder(model.encoder, experiment.encoder, weights.encoder, mesh)
+    model.encoder = fill_encoder(model.encoder, experiment.encoder, weights.encoder, vision_mesh)
     for cache in caches:
         check_features(cache, model.encoder)
     model.llama = fill_llama(model.llama, weights.llama, mesh, seed=seed)
     rms = embedding_rms(model.llama)
     model.resampler = new_resampler(experiment, output_rms=rms, rngs=nnx.Rngs(seed))
-    if mesh is not None:
+    if vision_mesh is not None:
         state = nnx.state(model.resampler)
-        nnx.update(model.resampler, put_whole(state, state_shardings(state, mesh)))
+        nnx.update(model.resampler, put_whole(state, state_shardings(state, vision_mesh)))
     return model
 
 

@@ -1,5 +1,7 @@
 """Generation in one compiled loop over a shared cache is greedy decoding, branch by branch."""
 
+import copy
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,8 +11,9 @@ from references.models import RESAMPLER, tokenizer, vclm
 from stepdiff_jax.data.packing import RowShape, lay_out, pack_row
 from stepdiff_jax.data.prompts import Conversation, pair_conversation
 from stepdiff_jax.inference.clips import LatentTable
-from stepdiff_jax.inference.generate import generate, generate_tokens
-from stepdiff_jax.inference.requests import pair_request
+from stepdiff_jax.inference.decoding import advance, idle, insert
+from stepdiff_jax.inference.generate import ContinuousBatch, generate
+from stepdiff_jax.inference.requests import group_requests, pair_request
 from stepdiff_jax.layout import PackedRows
 from stepdiff_jax.models.vclm import VCLM
 
@@ -65,16 +68,13 @@ def expected() -> list[list[int]]:
 def generated(*ends: int) -> np.ndarray:
     """[2, 3, NEW_TOKENS]: both pairs as one batch; the second row has one branch."""
     rows, latents = zip(*(packed(pair) for pair in PAIRS))
-    return np.asarray(
-        generate_tokens(
-            MODEL,
-            PackedRows(*(np.concatenate(column) for column in zip(*rows))),
-            np.concatenate(latents),
-            branches=3,
-            new_tokens=NEW_TOKENS,
-            ends=np.array(ends, np.int32),
-        )
-    )
+    stops = np.array(ends, np.int32)
+    state = idle(MODEL, batch=2, length=SHAPE.length, branches=3, new_tokens=NEW_TOKENS)
+    both = PackedRows(*(np.concatenate(column) for column in zip(*rows)))
+    state = insert(MODEL, state, both, np.concatenate(latents), np.arange(2, dtype=np.int32), stops)
+    _, done, output = advance(MODEL, state, np.int32(2), stops)
+    assert done.all()
+    return np.asarray(output)
 
 
 def test_all_branches_at_once_equal_each_by_itself_without_a_cache(expected):
@@ -126,3 +126,25 @@ def test_answers_come_back_in_the_order_of_the_requests(expected):
     for request, answer in zip(requests, answers):
         laid_out = lay_out(request.conversation, tokenizer(), RESAMPLER.latents)
         assert (answer.prompt_tokens, answer.new_tokens) == (laid_out.length, NEW_TOKENS)
+
+
+def test_finished_rows_are_replaced_by_waiting_ones():
+    """Answers of all lengths, three rows at a time, are what each is alone, in fewer steps."""
+    ending = copy.copy(tokenizer())
+    ending.stops = (ending.eos, *range(40, 90))
+    table = LatentTable({name: number for number, name in enumerate("abc")}, LATENTS)
+    words = ("what", "is chopped", "the main difference", "YES or NO", "a red onion")
+    pairs = ("ab", "bc", "ca", "cb")
+    requests = [pair_request(table, *pair, word) for pair in pairs for word in words]
+    asked = {"new_tokens": 9, "branches": 1}
+    alone = [generate(MODEL, ending, [one], LATENTS, batch_rows=1, **asked)[0] for one in requests]
+    assert len({one.new_tokens for one in alone}) > 3, "all answers are equally long"
+    assert {one.cut for one in alone} == {True, False}
+    assert generate(MODEL, ending, requests, LATENTS, batch_rows=3, **asked) == alone
+
+    groups = group_requests(requests, ending, LATENTS, 1)
+    batch = ContinuousBatch(MODEL, ending, LATENTS, groups, batch_rows=3, **asked)
+    assert batch.run() == dict(enumerate(alone))
+    steps = [min(one.new_tokens, 8) for one in alone]
+    one_batch_after_another = sum(max(steps[start : start + 3]) for start in range(0, 20, 3))
+    assert int(batch.state.clock) < one_batch_after_another

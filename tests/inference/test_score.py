@@ -10,8 +10,9 @@ from stepdiff_jax.data.packing import RowShape, lay_out, pack_row
 from stepdiff_jax.data.prompts import Conversation, Text, Video, single_conversation
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.inference.clips import ClipTable, DescriptionTable, LatentTable
-from stepdiff_jax.inference.requests import Request, batch_requests, pair_request
-from stepdiff_jax.inference.score import log_likelihoods
+from stepdiff_jax.inference.requests import Request, pair_request
+from stepdiff_jax.inference.score import answer_likelihoods, log_likelihoods
+from stepdiff_jax.inference.tree import Forest, fill_rows
 from stepdiff_jax.layout import PackedRows
 from stepdiff_jax.models.vclm import VCLM
 
@@ -51,10 +52,10 @@ def scored(requests: list[Request], table: ClipTable, **options: int) -> np.ndar
     return log_likelihoods(MODEL, tokenizer(), requests, table.latents, **options)
 
 
-@pytest.mark.parametrize("branches", [1, 3])
-def test_pairs_of_videos(branches):
+@pytest.mark.parametrize("row_tokens", [1, 130, 512])
+def test_pairs_of_videos(row_tokens):
     requests = [pair_request(VIDEOS, *one) for one in ASKED]
-    scores = scored(requests, VIDEOS, batch_rows=3, branches=branches)
+    scores = scored(requests, VIDEOS, batch_rows=3, row_tokens=row_tokens)
     expected = [alone(one) for one in requests]
     np.testing.assert_allclose(scores, expected, rtol=0, atol=3e-5)
     assert len(set(np.round(expected, 3))) == 5  # the last repeats the first
@@ -72,25 +73,50 @@ def test_any_number_of_videos_in_one_batch():
     ]
     requests = [Request(one, "a red onion") for one in asked]
     requests += [Request(one, "the person") for one in asked]
-    scores = scored(requests, VIDEOS, batch_rows=2, branches=2)
+    scores = scored(requests, VIDEOS, batch_rows=2)
     expected = [alone(one) for one in requests]
     np.testing.assert_allclose(scores, expected, rtol=0, atol=3e-5)
     assert len(set(np.round(expected, 3))) == 8
 
 
-def test_requests_of_equal_prefix_share_a_row():
-    requests = [pair_request(VIDEOS, *one) for one in ASKED]
-    batches = batch_requests(
-        requests, tokenizer(), VIDEOS.latents, width=32, batch_rows=4, branches=3
-    )
-    rows = [list(row[row >= 0]) for batch in batches for row in batch.requests if row[0] >= 0]
-    assert sorted(rows) == [[0, 2, 4], [1], [3], [5]]
+def test_what_requests_begin_with_is_read_once():
+    """A reference for its candidates, a pair for its questions, a question for its answers."""
+    asked = [
+        ("a", candidate, question, answer)
+        for question in ("the same?", "what is the difference")
+        for answer in ("YES", "a red onion")
+        for candidate in "bc"
+    ]
+    requests = [pair_request(VIDEOS, *one) for one in asked]
+    (row,) = fill_rows(Forest(requests, tokenizer(), RESAMPLER.latents), 512)
+    shown = [node.tokens.clip for node in row.nodes if node.tokens.clip >= 0]
+    assert shown == [0, 1, 2]
+    texts = [tokenizer().decode(node.tokens.ids.tolist()) for node in row.nodes]
+    assert sum("the same?" in text for text in texts) == 2  # once for each pair
+    expected = [alone(one) for one in requests]
+    scores = scored(requests, VIDEOS, batch_rows=1)
+    np.testing.assert_allclose(scores, expected, rtol=0, atol=3e-5)
+    shuffled = [5, 2, 7, 0, 3, 6, 1, 4]
+    again = scored([requests[one] for one in shuffled], VIDEOS, batch_rows=2, row_tokens=200)
+    np.testing.assert_allclose(again, scores[shuffled], rtol=0, atol=3e-5)
+
+
+def test_the_mean_is_per_token():
+    requests = [pair_request(VIDEOS, *one) for one in ASKED[:2]]
+    for one, request in zip(answer_likelihoods(MODEL, tokenizer(), requests, LATENTS), requests):
+        assert one.tokens == len(tokenizer().encode(request.answer))
+        assert one.mean == pytest.approx(alone(request) / one.tokens, abs=3e-5)
+
+
+def test_an_answer_is_needed():
+    with pytest.raises(ValueError, match="request 0 has no answer"):
+        scored([pair_request(VIDEOS, "a", "b", "the same?")], VIDEOS)
 
 
 def test_text_alone_needs_no_latents():
     conversation = Conversation((Text("a helpful assistant"),), ((Text("which?"),),))
     requests = [Request(conversation, "a red onion")]
-    scores = log_likelihoods(MODEL, tokenizer(), requests, batch_rows=1, branches=1)
+    scores = log_likelihoods(MODEL, tokenizer(), requests, batch_rows=1)
     np.testing.assert_allclose(scores, [alone(requests[0])], rtol=0, atol=3e-5)
 
 
@@ -98,7 +124,7 @@ def test_descriptions_in_the_place_of_videos():
     table = DescriptionTable({"a": "the person chops", "b": "onion"})
     requests = [pair_request(table, *ASKED[0])]
     assert Text("the person chops") in requests[0].conversation.prefix
-    scores = scored(requests, table, batch_rows=1, branches=1)
+    scores = scored(requests, table, batch_rows=1)
     np.testing.assert_allclose(scores, [alone(requests[0])], rtol=0, atol=3e-5)
 
 

@@ -65,9 +65,9 @@ def test_answers_and_likelihoods_about_videos_are_the_same(one, sharded):
         table = latent_table(model, CLIPS, FRAMES)
         requests = [pair_request(table, *one) for one in ASKED]
         asked = (model, TOKENIZER, requests, table.latents)
-        options = {"batch_rows": 3, "branches": 2}  # eight devices do not divide three rows
-        answers = generate(*asked, new_tokens=8, **options)
-        return [one.text for one in answers], log_likelihoods(*asked, **options)
+        # Eight devices do not divide three rows.
+        answers = generate(*asked, new_tokens=8, batch_rows=3, branches=2)
+        return [one.text for one in answers], log_likelihoods(*asked, batch_rows=3)
 
     (texts, scores), (expected, wanted) = told(sharded), told(one)
     assert any(expected)

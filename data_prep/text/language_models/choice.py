@@ -58,10 +58,10 @@ def _open_endpoint(options: ModelOptions) -> LanguageModel:
 def _open_own(options: ModelOptions) -> LanguageModel:
     from data_prep.text.language_models.own import OwnLanguageModel
     from stepdiff_jax.config_files import load_experiment
-    from stepdiff_jax.inference.trained import inference_mesh
-    from stepdiff_jax.weights.build import build_model, load_tokenizer
+    from stepdiff_jax.inference.trained import untrained_model
+    from stepdiff_jax.weights.build import load_tokenizer
 
     experiment = load_experiment(options.name)
     tokenizer = load_tokenizer(experiment)
-    model = build_model(experiment, inference_mesh(experiment.mesh))
+    model = untrained_model(experiment)
     return OwnLanguageModel(model, tokenizer, new_tokens=options.new_tokens)

@@ -32,7 +32,7 @@ class OwnLanguageModel:
                 batch_rows=self._batch_rows,
                 branches=1,
             )
-            yield from (Completion(*answer) for answer in answers)
+            yield from (Completion(*answer[:3]) for answer in answers)
 
 
 def _request(prompt: Prompt) -> Request:
