@@ -1,46 +1,25 @@
 """The programs that `stepdiff aot` compiles, by name: how each is lowered and what its work is."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
-import jax
-from jax.sharding import Mesh
-
+from stepdiff_jax.aot.inference_programs import (
+    prepare_encode,
+    prepare_generate,
+    prepare_prefill,
+    prepare_score,
+)
+from stepdiff_jax.aot.prepared import Prepared
 from stepdiff_jax.aot.topology import topology_devices
 from stepdiff_jax.config import Experiment
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.inference.batch_shape import BatchShape
 from stepdiff_jax.sharding import make_mesh
 from stepdiff_jax.training.abstract import lower_step
-from stepdiff_jax.training.flops import StepFlops, step_flops
+from stepdiff_jax.training.flops import step_flops
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """A program that is ready to be compiled for a slice.
-
-    mesh: what it is lowered for; run: what one run of it is, such as "step".
-    rows, row_length, pairs: of one run; a pair is two videos.
-    flops: of one run over the whole mesh; of a loop that ends by itself, one iteration.
-    """
-
-    lowered: jax.stages.Lowered
-    mesh: Mesh
-    run: str
-    rows: int
-    row_length: int
-    pairs: int
-    flops: StepFlops
-
-
-Prepare = Callable[[Experiment, str], Prepared]
-"""Maps an experiment and a topology to a program; raises InputError if they do not fit together."""
-
-
-def prepare_train(experiment: Experiment, topology: str) -> Prepared:
-    """The training step that `stepdiff train` runs.
-
-    Raises InputError: the slice is unknown, or the mesh or the batch does not divide over it.
-    """
+def prepare_train(experiment: Experiment, topology: str, shape: BatchShape) -> Prepared:
+    """The training step that `stepdiff train` runs; its batch is the experiment's, not `shape`."""
     data, mesh = experiment.data, make_mesh(experiment.mesh, topology_devices(topology))
     try:
         lowered = lower_step(experiment, mesh)
@@ -57,4 +36,14 @@ def prepare_train(experiment: Experiment, topology: str) -> Prepared:
     )
 
 
-PROGRAMS: dict[str, Prepare] = {"train": prepare_train}
+Prepare = Callable[[Experiment, str, BatchShape], Prepared]
+"""Maps an experiment, a topology and a batch of inference to a program; raises InputError if the
+slice is unknown, or the mesh or the batch does not divide over it."""
+
+PROGRAMS: dict[str, Prepare] = {
+    "train": prepare_train,
+    "encode": prepare_encode,
+    "score": prepare_score,
+    "prefill": prepare_prefill,
+    "generate": prepare_generate,
+}

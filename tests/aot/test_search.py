@@ -43,6 +43,7 @@ def compiler(memory_of_rows, asked):
             argument_bytes=0 if fits else None,
             temporary_bytes=int(peak) if fits else None,
             peak_bytes=int(peak) if fits else None,
+            beside_bytes=0,
             flops=step_flops(experiment),
             step_seconds={},
             estimate=None,
