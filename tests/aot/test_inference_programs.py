@@ -13,7 +13,7 @@ from stepdiff_jax.aot.programs import PROGRAMS
 from stepdiff_jax.inference.batch_shape import BatchShape
 from stepdiff_jax.training.flops import step_flops
 
-SMALL = ["--llama.layers", "1", "--encoder.layers", "1", "--resampler.layers", "1"]
+SMALL = ["--llama.layers", "1", "--resampler.layers", "1"]
 BATCH = ["--batch.rows", "8", "--batch.row-tokens", "128", "--batch.new-tokens", "4"]
 
 
