@@ -332,10 +332,11 @@ def prep(prog: str, arguments: Sequence[str]) -> None:
 
 
 def bench(prog: str, arguments: Sequence[str]) -> None:
-    """Measure data preparation: frames, pairs and records per second, tokens per call."""
+    """Measure rates: data preparation, likelihoods; ratios to other ways of doing the same."""
     from data_prep.cli.bench import BENCHES
+    from launch.bench.score import score
 
-    choose_command(BENCHES, prog, arguments)
+    choose_command({**BENCHES, "score": score}, prog, arguments)
 
 
 def convert(prog: str, arguments: Sequence[str]) -> None:
