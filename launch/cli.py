@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -24,7 +24,7 @@ from stepdiff_jax.arguments import (
     missing_values,
     parse_arguments,
 )
-from stepdiff_jax.config import Experiment
+from stepdiff_jax.config import INFERENCE_MESH, Experiment
 from stepdiff_jax.errors import InputError, OutsideFailure
 from stepdiff_jax.exit_codes import BAD_INPUT, FAILED, INTERRUPTED, SAVED
 from stepdiff_jax.files import write_json
@@ -169,6 +169,7 @@ class Evaluate:
 def evaluate(prog: str, arguments: Sequence[str]) -> None:
     """Evaluate an experiment, or a baseline (--system NAME): CONFIG --benchmark DIR [OPTIONS]."""
     experiment, prog, rest = load_config(prog, arguments)
+    experiment = replace(experiment, mesh=INFERENCE_MESH)  # --mesh.* are those of inference
     own = system_options(last_value(rest, "--system", TRAINED))
     default = Evaluate(experiment, missing_values(own), MISSING)
     options = parse_arguments(Evaluate, rest, prog=prog, default=default)

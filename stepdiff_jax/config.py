@@ -227,6 +227,10 @@ class MeshConfig:
     tensor: Devices = 1
 
 
+INFERENCE_MESH = MeshConfig(replica=1, data=-1, fsdp=1, tensor=-1)
+"""Chooses `tensor` by the devices' memory (`stepdiff_jax.inference.mesh`)."""
+
+
 @dataclass(frozen=True)
 class LoopConfig:
     """The training loop: the seed, and how often to save and log, in steps."""

@@ -14,14 +14,11 @@ import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh
 
-from stepdiff_jax.config import Experiment, LlamaConfig, MeshConfig
+from stepdiff_jax.config import INFERENCE_MESH, Experiment, LlamaConfig, MeshConfig
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.models.construct import abstract_model
 from stepdiff_jax.models.variables import held_bits
 from stepdiff_jax.sharding import INFERENCE_AXES, make_mesh
-
-AUTOMATIC = MeshConfig(replica=1, data=-1, fsdp=1, tensor=-1)
-"""Chooses `tensor` by the devices' memory."""
 
 WEIGHTS_SHARE = 0.6
 """The language model's share of a device's memory; the rest holds the encoder, keys and values,
@@ -40,7 +37,7 @@ class Meshes(NamedTuple):
 
 def inference_meshes(
     experiment: Experiment,
-    config: MeshConfig = AUTOMATIC,
+    config: MeshConfig = INFERENCE_MESH,
     devices: Sequence[jax.Device] | None = None,
     memory: int | None = None,
 ) -> Meshes:

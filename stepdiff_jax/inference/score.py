@@ -85,7 +85,8 @@ def answer_likelihoods(
         for row, values in zip(batch, found):
             ends = np.cumsum([len(leaf.answer) for leaf in row.leaves])
             for leaf, part in zip(row.leaves, np.split(values, ends)):
-                likelihoods[leaf.request] = Likelihood(float(part.sum()), len(part))
+                likelihood = Likelihood(float(part.sum()), len(part))
+                likelihoods |= dict.fromkeys(leaf.requests, likelihood)
     return [likelihoods[number] for number in range(len(requests))]
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from flax import nnx
 
 from stepdiff_jax.checkpoint import check_trained, load_trained
-from stepdiff_jax.config import Experiment, MeshConfig
+from stepdiff_jax.config import INFERENCE_MESH, Experiment, MeshConfig
 from stepdiff_jax.data.features import FeatureCache
-from stepdiff_jax.inference.mesh import AUTOMATIC, inference_meshes
+from stepdiff_jax.inference.mesh import inference_meshes
 from stepdiff_jax.models.construct import abstract_model
 from stepdiff_jax.models.variables import split_variables
 from stepdiff_jax.models.vclm import VCLM
@@ -19,7 +19,7 @@ from stepdiff_jax.weights.fingerprint import fingerprint
 def trained_model(
     experiment: Experiment,
     run_directory: Path,
-    mesh: MeshConfig = AUTOMATIC,
+    mesh: MeshConfig = INFERENCE_MESH,
     *,
     caches: Collection[FeatureCache] = (),
     allow_other_frozen_weights: bool = False,
@@ -44,7 +44,7 @@ def trained_model(
 
 
 def untrained_model(
-    experiment: Experiment, mesh: MeshConfig = AUTOMATIC, *, caches: Collection[FeatureCache] = ()
+    experiment: Experiment, mesh: MeshConfig = INFERENCE_MESH, *, caches: Collection[FeatureCache] = ()
 ) -> VCLM:
     """An experiment's model with a fresh resampler, laid out for inference over all devices.
 

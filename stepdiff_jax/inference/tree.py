@@ -54,9 +54,9 @@ class Node:
 
 
 class Leaf(NamedTuple):
-    """The answer of one request: the node that it follows, and its tokens int32 [n]."""
+    """An answer: the requests that want it, the node that it follows, its tokens int32 [n]."""
 
-    request: int
+    requests: list[int]
     last: Node
     answer: np.ndarray
 
@@ -70,7 +70,7 @@ class Forest:
         self._slot = np.zeros(latents, np.int32)
         self._texts: dict[Rendered, np.ndarray] = {}
         self.root = Node(Tokens(np.array([tokenizer.bos], np.int32)), None, 0)
-        self._leaves: dict[Node, list[Leaf]] = {}
+        self._leaves: dict[Node, dict[Rendered, Leaf]] = {}
         for number, request in enumerate(requests):
             node = self.root
             if not request.answer:
@@ -80,15 +80,17 @@ class Forest:
                 if part not in node.children:
                     node.children[part] = Node(self._tokens(part), node, node.end)
                 node = node.children[part]
-            leaf = Leaf(number, node, self._tokens(answer).ids)
-            self._leaves.setdefault(node, []).append(leaf)
+            leaves = self._leaves.setdefault(node, {})
+            if answer not in leaves:
+                leaves[answer] = Leaf([], node, self._tokens(answer).ids)
+            leaves[answer].requests.append(number)
 
     def leaves(self) -> Iterator[Leaf]:
         """All leaves, those of one node together, in the order of the trees (depth first)."""
         waiting = [self.root]
         while waiting:
             node = waiting.pop()
-            yield from self._leaves.get(node, ())
+            yield from self._leaves.get(node, {}).values()
             waiting += reversed(node.children.values())
 
     def _parts(self, request: Request) -> list[Rendered]:
