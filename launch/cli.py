@@ -7,36 +7,29 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
-from tyro import MISSING
 from tyro.conf import Positional, arg
 
+from launch.evaluate import evaluate
 from launch.printing import print_any_name
 from stepdiff_jax import __version__
 from stepdiff_jax.arguments import (
     Command,
     choose_command,
-    last_value,
     load_config,
-    missing_values,
     parse_arguments,
 )
-from stepdiff_jax.config import INFERENCE_MESH, Experiment
+from stepdiff_jax.config import Experiment
 from stepdiff_jax.errors import InputError, OutsideFailure
 from stepdiff_jax.exit_codes import BAD_INPUT, FAILED, INTERRUPTED, SAVED
 from stepdiff_jax.files import write_json
 from stepdiff_jax.inference.batch_shape import BatchShape
 from stepdiff_jax.outside import one_line_errors
-from stepdiff_jax.systems.options import SystemOptions
-from stepdiff_jax.systems.registry import SYSTEMS, TRAINED, system_options
 
 Task = Literal["diffcap", "diffmcq", "diffrank"]
-
-ALL_SPLITS = "all"
-"""Stands for the split in the results of an evaluation that found its clips in any split."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -143,61 +136,6 @@ def aot(prog: str, arguments: Sequence[str]) -> None:
         shape=options.batch,
     )
     print(json.dumps(found.to_json()) if options.json else found.describe())
-
-
-@dataclass(frozen=True)
-class Evaluate:
-    """Answer the benchmark with a system and score the answers.
-
-    Writes predictions/<split>/<task>.jsonl (predictions/all/<task>.jsonl without --split) and
-    results.json to the experiment's run directory, or, for systems other than the trained
-    experiment, to systems/<system> in it.
-    """
-
-    experiment: Annotated[Experiment, arg(name="")]
-    system_options: Annotated[SystemOptions, arg(name="")]
-    benchmark: Path
-    """Directory with diffcap_dataset.jsonl, diffmcq_dataset.jsonl and diffrank_dataset.jsonl."""
-    task: tuple[Task, ...] = ("diffcap", "diffmcq", "diffrank")
-    split: str | None = None
-    """Look for the benchmark's clips in this split of the packed clips only, instead of in all."""
-    system: Annotated[
-        str, arg(help=f"{', '.join(SYSTEMS)}; --system NAME --help lists the system's options.")
-    ] = TRAINED
-
-
-def evaluate(prog: str, arguments: Sequence[str]) -> None:
-    """Evaluate an experiment, or a baseline (--system NAME): CONFIG --benchmark DIR [OPTIONS]."""
-    experiment, prog, rest = load_config(prog, arguments)
-    experiment = replace(experiment, mesh=INFERENCE_MESH)  # --mesh.* are those of inference
-    own = system_options(last_value(rest, "--system", TRAINED))
-    default = Evaluate(experiment, missing_values(own), MISSING)
-    options = parse_arguments(Evaluate, rest, prog=prog, default=default)
-    from stepdiff_jax.data.packed_clips import PackedClips
-    from stepdiff_jax.evaluation.results import write_results
-    from stepdiff_jax.evaluation.run import asked_clips, evaluate
-    from stepdiff_jax.evaluation.system import Opening
-    from stepdiff_jax.training.preflight import check_output
-
-    clips = asked_clips(options.benchmark, options.task)  # fails before minutes of encoding
-    directory = Path(options.experiment.loop.run_directory)
-    if options.system != TRAINED:
-        directory = directory / "systems" / options.system
-    check_output(directory)
-    source = PackedClips(options.experiment.data.directory, clips, options.split)
-    opening = Opening(options.experiment, options.split, source)
-    system = options.system_options.open(opening)
-    predictions = directory / "predictions" / (options.split or ALL_SPLITS)
-    metrics = evaluate(system, options.benchmark, predictions, options.task)
-    results = {
-        "experiment": options.experiment.name,
-        "system": {"name": options.system, **options.system_options.to_json()},
-        "benchmark": str(options.benchmark),
-        "split": options.split or ALL_SPLITS,
-        "tasks": metrics,
-    }
-    write_results(directory / "results.json", results)
-    print(json.dumps(metrics))
 
 
 @dataclass(frozen=True)

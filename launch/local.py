@@ -1,6 +1,7 @@
-"""Runs several training processes on this machine, each with virtual CPU devices.
+"""Runs several processes of `stepdiff train` on this machine, each with virtual CPU devices.
 
     python -m launch.local --processes 2 --devices-per-process 4 CONFIG [--field value ...]
+    python -m launch.local --processes 2 --devices-per-process 4 evaluate CONFIG --benchmark DIR ...
 
 They are real processes that communicate through sockets, so a cluster job can be tried out here.
 Process 0 writes to this terminal, the others to `logs/` in the run directory.
@@ -13,13 +14,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 from typing import NamedTuple, NoReturn
 
 from launch.cli import Train
+from launch.evaluate import parse
 from launch.printing import print_any_name
 from stepdiff_jax.arguments import load_config, parse_arguments
 from stepdiff_jax.errors import InputError
@@ -39,8 +41,10 @@ class Local(NamedTuple):
 
     processes: int
     devices: int
-    train: Sequence[str]
-    """Arguments of `stepdiff train`."""
+    command: str
+    """`train` or `evaluate`."""
+    arguments: Sequence[str]
+    """Those of the command."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,19 +55,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print_any_name()
     try:
         local = _parse(sys.argv[1:] if arguments is None else arguments)
-        experiment, prog, rest = load_config(PROGRAM, local.train)
-        options = parse_arguments(Train, rest, prog=prog, default=Train(experiment))
-        logs = Path(options.experiment.loop.run_directory) / "logs"
-        return run(local, logs)
+        return run(local, RUN_DIRECTORIES[local.command](local.arguments) / "logs")
     except InputError as error:
         print(f"{PROGRAM}: error:", *str(error).splitlines(), file=sys.stderr)
         return BAD_INPUT
 
 
+def _trained_run(arguments: Sequence[str]) -> Path:
+    experiment, prog, rest = load_config(PROGRAM, arguments)
+    options = parse_arguments(Train, rest, prog=prog, default=Train(experiment))
+    return Path(options.experiment.loop.run_directory)
+
+
+RUN_DIRECTORIES: Mapping[str, Callable[[Sequence[str]], Path]] = {
+    "train": _trained_run,
+    "evaluate": lambda arguments: parse(f"{PROGRAM} evaluate", arguments).directory,
+}
+"""Command -> where it writes, by its arguments."""
+
+
 def run(local: Local, logs: Path) -> int:
     """Start the processes; the logs of all but the first go to `logs`. Returns as `main` does."""
     coordinator = f"127.0.0.1:{_free_port()}"
-    command = [sys.executable, "-m", "launch", "train", *local.train]
+    command = [sys.executable, "-m", "launch", local.command, *local.arguments]
     logs.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         processes: list[subprocess.Popen] = []
@@ -189,17 +203,22 @@ class _Parser(argparse.ArgumentParser):
 def _parse(arguments: Sequence[str]) -> Local:
     parser = _Parser(
         prog=PROGRAM,
-        description="Run several training processes on this machine with virtual CPU devices.",
+        description="Run several processes of `stepdiff train` or `evaluate` on this machine, with "
+        "virtual CPU devices.",
     )
     parser.add_argument("--processes", type=int, required=True)
     parser.add_argument("--devices-per-process", type=int, required=True)
-    parser.add_argument("train", nargs=argparse.REMAINDER, metavar="CONFIG [--field value ...]")
+    words = "[train | evaluate] CONFIG [--field value ...]"
+    parser.add_argument("words", nargs=argparse.REMAINDER, metavar=words)
     found = parser.parse_args(arguments)
     for name in ("processes", "devices_per_process"):
         if getattr(found, name) < 1:
             flag = name.replace("_", "-")
             raise InputError(f"--{flag} must be positive, got {getattr(found, name)}")
-    return Local(found.processes, found.devices_per_process, found.train)
+    command, words = "train", found.words
+    if words[:1] and words[0] in RUN_DIRECTORIES:
+        command, *words = words
+    return Local(found.processes, found.devices_per_process, command, words)
 
 
 if __name__ == "__main__":

@@ -103,17 +103,24 @@ def stream_jsonl(path: str | os.PathLike[str]) -> Iterator[JsonLine]:
     """The lines of a UTF-8 JSON Lines file, one at a time; raises as `read_jsonl` does."""
     path = Path(path)
     try:
-        # Bytes: JSON strings may hold U+2028 and others that text mode treats as line ends.
         with path.open("rb") as file:
             if not file.read(_LOOK_AHEAD).strip() and not file.read().strip():
                 raise InputError(f"{path}: is empty")
             file.seek(0)
-            offset = 0
-            for number, row in enumerate(file, start=1):
-                yield _parse(path, number, _decoded(path, row, offset))
-                offset += len(row)
+            yield from parse_lines(path, file)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def parse_lines(path: Path, rows: Iterable[bytes]) -> Iterator[JsonLine]:
+    """The parsed lines of a file's first `rows`; raises as `read_jsonl` does.
+
+    They are bytes: JSON strings may hold U+2028 and others that text mode treats as line ends.
+    """
+    offset = 0
+    for number, row in enumerate(rows, start=1):
+        yield _parse(path, number, _decoded(path, row, offset))
+        offset += len(row)
 
 
 def _decoded(path: Path, row: bytes, offset: int) -> str:

@@ -22,8 +22,9 @@ from stepdiff_jax.data.prompts import difference_question
 from stepdiff_jax.data.records import clip_ids, open_records
 from stepdiff_jax.data.visual import ClipFrames
 from stepdiff_jax.evaluation.benchmark_files import read_diffcap, read_diffmcq
-from stepdiff_jax.evaluation.run import asked_clips, benchmark_path
+from stepdiff_jax.evaluation.run import choose_instances
 from stepdiff_jax.evaluation.system import Opening
+from stepdiff_jax.evaluation.tasks import BENCHMARK_TASKS
 from stepdiff_jax.systems.trained import Trained
 
 
@@ -44,7 +45,9 @@ def main() -> None:
     experiment = dataclasses.replace(experiment, data=data)
     benchmark = options.quickstart / "benchmark" / "test"
     directory = experiment.data.directory
-    clips = PackedClips(directory, asked_clips(benchmark, ("diffcap", "diffmcq")), "test")
+    tasks = [BENCHMARK_TASKS[name] for name in ("diffcap", "diffmcq")]
+    shown = [clip for task in tasks for clip in choose_instances(task, benchmark).clips]
+    clips = PackedClips(directory, shown, "test")
     system = Trained().open(Opening(experiment, "test", clips))
     frames = ClipFrames(open_records(directory, "clips", "test"), experiment.encoder)
     index = {clip: number for number, clip in enumerate(clip_ids(directory, "test"))}
@@ -53,7 +56,7 @@ def main() -> None:
         videos = (frames[index[reference]], frames[index[candidate]])
         return processor.pair(*videos, difference_question(category))
 
-    choices = read_diffmcq(benchmark_path(benchmark, "diffmcq"))
+    choices = read_diffmcq(benchmark / BENCHMARK_TASKS["diffmcq"].file)
     ours = np.array([one.scores for one in system.choose(choices)])
     theirs = np.array(
         [
@@ -71,7 +74,7 @@ def main() -> None:
     print(f"DiffMCQ, {ours.size} log-likelihoods: at most {np.abs(ours - theirs).max():.2e} apart")
     for name, scores in (("ours", ours), ("PyTorch", theirs)):
         print(f"accuracy of {name}: {np.mean(scores.argmax(1) == correct):.4f}")
-    captions = read_diffcap(benchmark_path(benchmark, "diffcap"))[: options.prompts]
+    captions = read_diffcap(benchmark / BENCHMARK_TASKS["diffcap"].file)[: options.prompts]
     answers = [one.text for one in system.caption(captions)]
     with torch.no_grad():
         exported = [

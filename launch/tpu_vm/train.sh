@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# Trains on a Cloud TPU slice over ssh: launch/tpu_vm/train.sh create|install|train|status|stop|delete
-# `train` accepts flags of `stepdiff train`. The settings most often changed come first.
+# Trains and evaluates on a Cloud TPU slice over ssh:
+# launch/tpu_vm/train.sh create|install|train|evaluate|status|stop|delete
+# `train` and `evaluate` accept flags of `stepdiff train` and `stepdiff evaluate`. The settings most
+# often changed come first.
 
 set -euo pipefail
 
@@ -30,12 +32,12 @@ install)
     on_all_hosts "git clone $(printf %q "$REPOSITORY") stepdiff && cd stepdiff \
         && python3 -m venv .venv && .venv/bin/pip install -c constraints.txt -e '.[tpu]'"
     ;;
-train)
+train | evaluate)
     need RUNS
     directory=$RUNS/${CONFIG%@*}
     flags=$(printf '%q ' "$CONFIG" --loop.run-directory "$directory" "${@:2}")
     # Keeps running when the connection ends; saves its PID for `stop`, its exit code for `status`.
-    run=".venv/bin/stepdiff train $flags & echo \$! > train.pid; wait \$!; echo \$? > train.code"
+    run=".venv/bin/stepdiff $1 $flags & echo \$! > train.pid; wait \$!; echo \$? > train.code"
     # In braces, as otherwise a background shell would keep the connection's output open.
     on_all_hosts "cd stepdiff && rm -f train.code && { STEPDIFF_DISTRIBUTED=auto nohup bash -c \
         $(printf %q "$run") > train.log 2>&1 < /dev/null & } && sleep 1"
@@ -51,7 +53,7 @@ delete)
     gcloud compute tpus tpu-vm delete "$NAME" --zone "$ZONE" "${@:2}"
     ;;
 *)
-    echo "usage: $0 create|install|train|status|stop|delete [FLAGS]" >&2
+    echo "usage: $0 create|install|train|evaluate|status|stop|delete [FLAGS]" >&2
     exit 2
     ;;
 esac

@@ -1,76 +1,148 @@
-"""Runs a system on the benchmark: predictions in the official format, and the metrics."""
+"""Runs a system on the instances of a task, some at a time, so that little is lost when it ends."""
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from stepdiff_jax.evaluation.benchmark_files import (
-    TASKS,
-    Task,
-    read_diffcap,
-    read_diffmcq,
-    read_diffrank,
-    write_jsonl,
-)
-from stepdiff_jax.evaluation.scoring import score_files
-from stepdiff_jax.evaluation.system import System
+from stepdiff_jax.errors import InputError
+from stepdiff_jax.evaluation.samples import Sample, answer_fields
+from stepdiff_jax.evaluation.scoring import Metrics
+from stepdiff_jax.evaluation.system import ClipSource, Scored, System, Written
+from stepdiff_jax.evaluation.tasks import BENCHMARK_TASKS, BenchmarkTask, benchmark_task
+from stepdiff_jax.jsonl import write_jsonl
 
 
-def benchmark_path(benchmark: Path, task: Task) -> Path:
-    """The official file of a task in a benchmark directory."""
-    return benchmark / f"{task}_dataset.jsonl"
+@dataclass(frozen=True)
+class Chosen:
+    """Instances of a task by their numbers in the benchmark's file.
+
+    total: how many that has; digest: SHA-256 of all of them, in 16 hex digits.
+    """
+
+    task: BenchmarkTask[Any]
+    instances: Mapping[int, Any]
+    total: int
+    digest: str
+
+    @property
+    def clips(self) -> tuple[str, ...]:
+        """Ids of the clips that they show, each once."""
+        shown = (clip for one in self.instances.values() for clip in self.task.clips(one))
+        return tuple(dict.fromkeys(shown))
+
+    @property
+    def whole(self) -> bool:
+        """Whether these are all of the benchmark's instances."""
+        return len(self.instances) == self.total
+
+    def without(self, done: Collection[int]) -> "Chosen":
+        """The instances that are not among `done`."""
+        left = {number: one for number, one in self.instances.items() if number not in done}
+        return replace(self, instances=left)
 
 
-def asked_clips(benchmark: Path, tasks: Sequence[Task] = TASKS) -> tuple[str, ...]:
-    """Ids of the clips that the tasks ask about, each once.
+def choose_instances(
+    task: BenchmarkTask[Any],
+    benchmark: Path,
+    *,
+    limit: int | None = None,
+    categories: Collection[str] = (),
+) -> Chosen:
+    """The first `limit` instances of some categories (all by default).
 
     Raises:
-        InputError: a file is missing or not a benchmark file.
+        InputError: the file is missing or invalid, it lacks a category, or nothing is left.
     """
-    clips: list[str] = []
-    for task in tasks:
-        path = benchmark_path(benchmark, task)
-        if task == "diffcap":
-            for caption in read_diffcap(path):
-                clips += (caption.reference, caption.candidate)
-        elif task == "diffmcq":
-            for choice in read_diffmcq(path):
-                clips += (clip for pair in choice.options for clip in pair)
-        else:
-            for ranking in read_diffrank(path):
-                clips += (ranking.reference, *ranking.targets)
-    return tuple(dict.fromkeys(clips))
+    instances = task.instances(benchmark)
+    known = {one.category for one in instances}
+    for category in categories:
+        if category not in known:
+            raise InputError(
+                f"--categories: {benchmark / task.file} has {', '.join(sorted(known))}, got "
+                f"{category!r}"
+            )
+    if limit is not None and limit < 1:
+        raise InputError(f"--limit must be positive, got {limit}")
+    wanted = {
+        number: one
+        for number, one in enumerate(instances)
+        if not categories or one.category in categories
+    }
+    digest = hashlib.sha256(repr(instances).encode()).hexdigest()[:16]
+    return Chosen(task, dict(list(wanted.items())[:limit]), len(instances), digest)
+
+
+Answered = tuple[Sequence[int], Sequence[Written | Scored]]
+
+
+def answer_in_parts(system: System, chosen: Chosen, size: int) -> Iterator[Answered | None]:
+    """The numbers and answers of `size` instances at a time; None if the system has none to give.
+
+    Instances that show the same clips first come together, so that what they share is run once.
+    """
+    clips, task = chosen.task.clips, chosen.task
+    numbers = sorted(chosen.instances, key=lambda number: clips(chosen.instances[number]))
+    for start in range(0, len(numbers), size):
+        part = numbers[start : start + size]
+        answers = task.answers(system, [chosen.instances[number] for number in part])
+        if answers is None:
+            yield None
+            return
+        yield part, answers
+
+
+def samples_of(chosen: Chosen, answered: Answered, clips: ClipSource | None = None) -> list[Sample]:
+    """The samples of answered instances.
+
+    Args:
+        clips: says what was seen of each clip; None if the system sees none.
+    """
+    samples = []
+    numbers, answers = answered
+    for number, answer in zip(numbers, answers, strict=True):
+        sample = chosen.task.sample(number, chosen.instances[number])
+        if clips is not None:
+            sample["clips"] = [{"clip": clip, **clips.facts(clip)} for clip in sample["clips"]]
+        samples.append(sample | answer_fields(answer))
+    return samples
+
+
+def write_predictions(directory: Path, chosen: Chosen, samples: Sequence[Sample]) -> None:
+    """Write <task>.jsonl in the official format.
+
+    If these are not all instances, the benchmark's lines of those that are stand beside it, for
+    `stepdiff score`.
+
+    Args:
+        samples: one per instance, in their order.
+    """
+    task = chosen.task
+    rows = [{task.prediction: one[task.prediction]} for one in samples]
+    write_jsonl(directory / f"{task.name}.jsonl", rows)
+    if not chosen.whole:
+        write_jsonl(directory / task.file, chosen.instances.values())
 
 
 def evaluate(
-    system: System, benchmark: Path, predictions: Path, tasks: Sequence[Task] = TASKS
-) -> dict[str, dict[str, Any]]:
-    """Answer the benchmark's files and score the answers.
+    system: System,
+    benchmark: Path,
+    predictions: Path,
+    tasks: Sequence[str] = tuple(BENCHMARK_TASKS),
+) -> dict[str, Metrics]:
+    """Answer a benchmark at once, without a log, and score the answers.
 
-    Args:
-        benchmark: directory with the files `<task>_dataset.jsonl`.
-        predictions: directory to write `<task>.jsonl` to, in the official format.
     Returns:
-        task -> metrics as `stepdiff score` prints them, without tasks that the system cannot
-        do.
+        task -> metrics, without tasks that the system cannot do.
     """
-    results: dict[str, dict[str, Any]] = {}
-    for task in tasks:
-        ground_truth = benchmark_path(benchmark, task)
-        rows = _predict(system, task, ground_truth)
-        if rows is not None:
-            path = predictions / f"{task}.jsonl"
-            write_jsonl(path, rows)
-            results[task] = score_files(task, ground_truth, path)
+    results = {}
+    for name in tasks:
+        chosen = choose_instances(benchmark_task(name), benchmark)
+        for answered in answer_in_parts(system, chosen, chosen.total):
+            if answered is not None:
+                by_number = {one["id"]: one for one in samples_of(chosen, answered)}
+                samples = [by_number[number] for number in chosen.instances]
+                write_predictions(predictions, chosen, samples)
+                results[name] = chosen.task.metrics(list(chosen.instances.values()), samples)
     return results
-
-
-def _predict(system: System, task: Task, ground_truth: Path) -> list[dict[str, Any]] | None:
-    if task == "diffcap":
-        captions = system.caption(read_diffcap(ground_truth))
-        return None if captions is None else [{"generated_text": one.text} for one in captions]
-    if task == "diffmcq":
-        scored = system.choose(read_diffmcq(ground_truth))
-    else:
-        scored = system.rank(read_diffrank(ground_truth))
-    return [{"scores": list(one.scores)} for one in scored]

@@ -44,7 +44,10 @@ def trained_model(
 
 
 def untrained_model(
-    experiment: Experiment, mesh: MeshConfig = INFERENCE_MESH, *, caches: Collection[FeatureCache] = ()
+    experiment: Experiment,
+    mesh: MeshConfig = INFERENCE_MESH,
+    *,
+    caches: Collection[FeatureCache] = (),
 ) -> VCLM:
     """An experiment's model with a fresh resampler, laid out for inference over all devices.
 

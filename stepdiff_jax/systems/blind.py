@@ -21,6 +21,8 @@ UNSEEN = "(not shown)"
 class Blind(SystemOptions):
     """The experiment's language model, which sees no clip; not in the paper (ours)."""
 
+    sees_clips = False
+
     def open(self, opening: Opening) -> LanguageSystem:
         """See `SystemOptions`; neither clips nor data are read."""
         tokenizer = load_tokenizer(opening.experiment)

@@ -3,7 +3,11 @@
 import abc
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from stepdiff_jax.config import Experiment
+from stepdiff_jax.evaluation.identity import named_paths
 
 if TYPE_CHECKING:  # the command line lists systems without numpy
     from stepdiff_jax.evaluation.system import Opening, System
@@ -13,6 +17,11 @@ if TYPE_CHECKING:  # the command line lists systems without numpy
 class SystemOptions(abc.ABC):
     """A system's own options: each field of a subclass is a flag, its docstring the help."""
 
+    sees_clips: ClassVar[bool] = True
+    """Whether the system looks at frames or features of the clips that it is asked about."""
+    part: ClassVar[int] = 512
+    """Instances that are answered and saved together."""
+
     @abc.abstractmethod
     def open(self, opening: "Opening") -> "System":
         """Open the system for some clips; everything that is missing is found before slow work.
@@ -20,6 +29,11 @@ class SystemOptions(abc.ABC):
         Raises:
             InputError: a clip is missing, or data or weights do not match the experiment.
         """
+
+    def reads(self, experiment: Experiment) -> tuple[Path, ...]:
+        """Files and directories that the answers depend on; they need not exist."""
+        weights = (experiment.weights.llama, experiment.weights.encoder)
+        return (*named_paths(self), *map(Path, weights), Path(experiment.weights.tokenizer))
 
     def to_json(self) -> dict[str, Any]:
         """The values, as a result file records them."""

@@ -21,6 +21,8 @@ class Socratic(SystemOptions):
     descriptions: Path
     """JSON Lines of clip and description, as `stepdiff prep describe` writes them."""
 
+    sees_clips = False
+
     def open(self, opening: Opening) -> LanguageSystem:
         """See `SystemOptions`."""
         descriptions = read_descriptions(self.descriptions)

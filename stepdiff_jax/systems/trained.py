@@ -3,6 +3,8 @@
 import dataclasses
 from pathlib import Path
 
+from stepdiff_jax.checkpoint import CHECKPOINTS
+from stepdiff_jax.config import Experiment
 from stepdiff_jax.data.find_clips import FoundClips, find_clips
 from stepdiff_jax.evaluation.system import Opening
 from stepdiff_jax.inference.encode import latent_table
@@ -19,6 +21,10 @@ class Trained(SystemOptions):
 
     allow_other_frozen_weights: bool = False
     """Accept weights that were trained with other frozen weights."""
+
+    def reads(self, experiment: Experiment) -> tuple[Path, ...]:
+        """See `SystemOptions`."""
+        return (*super().reads(experiment), Path(experiment.loop.run_directory) / CHECKPOINTS)
 
     def open(self, opening: Opening) -> LanguageSystem:
         """See `SystemOptions`; each of the clips is encoded once."""

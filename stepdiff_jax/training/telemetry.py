@@ -3,21 +3,15 @@
 import hashlib
 import importlib.util
 import json
-import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
-from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.files import write_text
-
-PLAIN_LINE_SECONDS = 15.0
-"""Minimum interval between progress lines when there is no terminal."""
+from stepdiff_jax.progress import ProgressLine
 
 
 class Telemetry:
@@ -53,8 +47,6 @@ class Telemetry:
         self._steps = steps
         self._restored = restored
         self._active = jax.process_index() == 0
-        self._console = Console(stderr=True)
-        self._last_line = -PLAIN_LINE_SECONDS
         self._shown = ""
 
     def __enter__(self) -> "Telemetry":
@@ -78,17 +70,12 @@ class Telemetry:
                 resume="allow",
                 dir=str(self._directory),
             )
-        columns = (TextColumn("{task.description}"), MofNCompleteColumn(), TimeRemainingColumn())
-        self._progress = Progress(
-            *columns, console=self._console, disable=not self._console.is_terminal
-        )
-        self._progress.start()
-        self._bar = self._progress.add_task(self._name, total=self._steps, completed=start)
+        self._progress = ProgressLine(self._name, self._steps, start).__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._active:
-            self._progress.stop()
+            self._progress.__exit__(None, None, None)
             self._writer.close()
             self._file.close()
             if self._wandb is not None:
@@ -111,15 +98,8 @@ class Telemetry:
 
     def advance(self, step: int) -> None:
         """Show that `step` steps are done."""
-        if not self._active:
-            return
-        if self._console.is_terminal:
-            described = f"{self._name}  {self._shown}"
-            self._progress.update(self._bar, completed=step, description=described)
-        elif time.monotonic() - self._last_line >= PLAIN_LINE_SECONDS or step == self._steps:
-            self._last_line = time.monotonic()
-            line = f"{self._name} {step}/{self._steps}  {self._shown}"
-            print(line, file=sys.stderr, flush=True)
+        if self._active:
+            self._progress.reach(step, self._shown)
 
 
 def _drop_lines_after(path: Path, step: int) -> None:

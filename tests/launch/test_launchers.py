@@ -13,7 +13,7 @@ from kubeflow_trainer_api.models.jobset_v1alpha2_job_set import JobsetV1alpha2Jo
 
 ROOT = Path(__file__).parents[2]
 SLURM, TPU_VM = ROOT / "launch/slurm/train.sbatch", ROOT / "launch/tpu_vm/train.sh"
-JOBSET = ROOT / "launch/gke/jobset.yaml"
+JOBSETS = [ROOT / "launch/gke/jobset.yaml", ROOT / "launch/gke/evaluate.yaml"]
 
 
 def program(path: Path, body: str) -> None:
@@ -60,6 +60,14 @@ def test_slurm_queues_again_what_was_stopped_and_saved_and_nothing_else(
     assert lines[1:] == (["scontrol requeue 17"] if requeued else [])
 
 
+def test_slurm_evaluates(tmp_path):
+    program(tmp_path / "bin/srun", 'while [[ $1 == --* ]]; do shift; done; exec "$@"')
+    program(tmp_path / ".venv/bin/stepdiff", 'echo "stepdiff $*"')
+    where = {"PROJECT": str(tmp_path), "CONFIG": "x", "COMMAND": "evaluate", "SLURM_JOB_ID": "1"}
+    done = run(SLURM, "--benchmark", "b", bin=tmp_path / "bin", **where)
+    assert done.stdout == "stepdiff evaluate x --benchmark b\n"
+
+
 def test_slurm_signals_the_processes_before_time_is_up_and_may_requeue():
     options = [line for line in SLURM.read_text().splitlines() if line.startswith("#SBATCH")]
     assert "#SBATCH --requeue" in options
@@ -76,14 +84,15 @@ def tpu_host(tmp_path: Path, ended: int) -> tuple[Path, Path]:
     return tmp_path / "bin", home / "stepdiff"
 
 
-def test_training_on_tpu_hosts_outlives_the_connection_and_tells_how_it_ended(tmp_path):
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_work_on_tpu_hosts_outlives_the_connection_and_tells_how_it_ended(tmp_path, command):
     bin, directory = tpu_host(tmp_path, 75)
     flags = ("--weights.llama", "a b's")
-    done = run(TPU_VM, "train", *flags, bin=bin, CONFIG="stepdiff_70b@v5e", RUNS="/shared runs")
+    done = run(TPU_VM, command, *flags, bin=bin, CONFIG="stepdiff_70b@v5e", RUNS="/shared runs")
     assert done.returncode == 0, done.stderr
     wait_until((directory / "train.code").exists)
     assert (directory / "train.log").read_text() == (
-        "6 train stepdiff_70b@v5e --loop.run-directory /shared runs/stepdiff_70b "
+        f"6 {command} stepdiff_70b@v5e --loop.run-directory /shared runs/stepdiff_70b "
         "--weights.llama a b's\n"
     )
     assert "exit code: 75" in run(TPU_VM, "status", bin=bin).stdout
@@ -124,15 +133,17 @@ def test_tpu_script_says_what_is_missing(tmp_path, arguments, message):
     assert message in done.stderr
 
 
-def test_job_set_has_the_fields_that_kubernetes_knows():
-    document = yaml.safe_load(JOBSET.read_text())
+@pytest.mark.parametrize("path", JOBSETS, ids=lambda path: path.stem)
+def test_job_set_has_the_fields_that_kubernetes_knows(path):
+    document = yaml.safe_load(path.read_text())
     understood = JobsetV1alpha2JobSet.from_dict(document)
     # What the models do not know they drop.
     assert plain(understood.to_dict()) == plain(document)
 
 
-def test_job_set_starts_again_what_was_saved_uncounted_and_never_bad_input():
-    spec = yaml.safe_load(JOBSET.read_text())["spec"]
+@pytest.mark.parametrize("path", JOBSETS, ids=lambda path: path.stem)
+def test_job_set_starts_again_what_was_saved_uncounted_and_never_bad_input(path):
+    spec = yaml.safe_load(path.read_text())["spec"]
     (rule,) = spec["failurePolicy"]["rules"]
     assert (rule["action"], rule["onJobFailureReasons"]) == ("FailJobSet", ["PodFailurePolicy"])
     assert spec["failurePolicy"]["maxRestarts"] > 0
@@ -153,8 +164,9 @@ def test_job_set_starts_again_what_was_saved_uncounted_and_never_bad_input():
         assert rule["onExitCodes"]["containerName"] == container["name"]
 
 
-def test_job_set_passes_what_its_controller_asks_beyond_the_schema():
-    document = yaml.safe_load(JOBSET.read_text())
+@pytest.mark.parametrize("path", JOBSETS, ids=lambda path: path.stem)
+def test_job_set_passes_what_its_controller_asks_beyond_the_schema(path):
+    document = yaml.safe_load(path.read_text())
     # kubernetes-sigs/jobset, pkg/webhooks/jobset_webhook.go: names of rules, and of pods.
     for rule in document["spec"]["failurePolicy"]["rules"]:
         assert re.fullmatch(r"[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?", rule["name"])

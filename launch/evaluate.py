@@ -1,0 +1,155 @@
+"""`stepdiff evaluate`: a system answers benchmark tasks, and its answers are scored."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+from tyro import MISSING
+from tyro.conf import arg
+
+from stepdiff_jax import __version__
+from stepdiff_jax.arguments import last_value, load_config, missing_values, parse_arguments
+from stepdiff_jax.config import INFERENCE_MESH, Experiment
+from stepdiff_jax.config_files import flatten
+from stepdiff_jax.evaluation.identity import experiment_fields, listing_digests
+from stepdiff_jax.systems.options import SystemOptions
+from stepdiff_jax.systems.registry import SYSTEMS, TRAINED, system_options
+
+ALL_SPLITS = "all"
+"""Stands for the split in the results of an evaluation that found its clips in any split."""
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Answer a benchmark with a system and score the answers.
+
+    Writes predictions/<split>/<task>.jsonl (predictions/all/<task>.jsonl without --split), a log
+    samples_<task>.jsonl beside each, and results.json to the experiment's run directory, or, for
+    systems other than the trained experiment, to systems/<system> in it. Started again after it was
+    interrupted, it does the rest.
+    """
+
+    experiment: Annotated[Experiment, arg(name="")]
+    system_options: Annotated[SystemOptions, arg(name="")]
+    benchmark: Path
+    """Directory with diffcap_dataset.jsonl, diffmcq_dataset.jsonl and diffrank_dataset.jsonl."""
+    task: tuple[str, ...] = ("diffcap", "diffmcq", "diffrank")
+    split: str | None = None
+    """Look for the benchmark's clips in this split of the packed clips only, instead of in all."""
+    limit: int | None = None
+    """Only the first instances of each task."""
+    categories: tuple[str, ...] = ()
+    """Only instances of these categories."""
+    system: Annotated[
+        str, arg(help=f"{', '.join(SYSTEMS)}; --system NAME --help lists the system's options.")
+    ] = TRAINED
+
+    @property
+    def directory(self) -> Path:
+        """Where everything is written."""
+        directory = Path(self.experiment.loop.run_directory)
+        if self.system != TRAINED:
+            directory = directory / "systems" / self.system
+        if self.limit is not None or self.categories:
+            parts = [*self.categories, *([f"first-{self.limit}"] if self.limit else [])]
+            directory = directory / "partial" / "_".join(parts).replace("/", "-").replace(" ", "")
+        return directory
+
+    @property
+    def predictions(self) -> Path:
+        """The directory of the predictions, by split."""
+        return self.directory / "predictions" / (self.split or ALL_SPLITS)
+
+
+def parse(prog: str, arguments: Sequence[str]) -> Evaluate:
+    """The options of a command line; raises InputError."""
+    experiment, prog, rest = load_config(prog, arguments)
+    experiment = replace(experiment, mesh=INFERENCE_MESH)  # --mesh.* are those of inference
+    own = system_options(last_value(rest, "--system", TRAINED))
+    default = Evaluate(experiment, missing_values(own), MISSING)
+    return parse_arguments(Evaluate, rest, prog=prog, default=default)
+
+
+def evaluate(prog: str, arguments: Sequence[str]) -> None:
+    """Evaluate an experiment, or a baseline (--system NAME): CONFIG --benchmark DIR [OPTIONS]."""
+    options = parse(prog, arguments)
+    from stepdiff_jax.training.processes import joined_processes
+
+    with joined_processes():
+        results = run(options)
+        if results is not None:
+            print(json.dumps(results["tasks"]))
+
+
+def run(options: Evaluate) -> Mapping[str, Any] | None:
+    """Evaluate, together with the other processes if there are any.
+
+    Returns:
+        the content of results.json; None in a process other than the first, which writes nothing.
+    Raises:
+        InputError: the benchmark, the data, the experiment or the system's files are missing or do
+            not match; found before slow work, as far as it can be.
+        Interrupted: SIGTERM or SIGINT ended it early; finished instances are saved.
+    """
+    import jax
+
+    from stepdiff_jax.data.packed_clips import PackedClips
+    from stepdiff_jax.evaluation.results import write_results
+    from stepdiff_jax.evaluation.run import choose_instances
+    from stepdiff_jax.evaluation.session import Session, any_process
+    from stepdiff_jax.evaluation.system import Opening
+    from stepdiff_jax.evaluation.tasks import benchmark_task
+    from stepdiff_jax.training.interruption import Interrupted, watch_signals
+    from stepdiff_jax.training.preflight import check_output
+    from stepdiff_jax.training.processes import require_agreement
+
+    tasks = [
+        choose_instances(
+            benchmark_task(name),
+            options.benchmark,
+            limit=options.limit,
+            categories=options.categories,
+        )
+        for name in options.task
+    ]
+    check_output(options.directory)
+    identity = _identity(options)
+    # Hosts may have copies of the files, which differ in their times of change.
+    agreed = {name: value for name, value in identity.items() if name != "files"}
+    require_agreement(lambda _: flatten(agreed))
+    session = Session(options.predictions, tasks, identity)
+    if session.clips:
+        source = PackedClips(options.experiment.data.directory, session.clips, options.split)
+        own = options.system_options
+        system = own.open(Opening(options.experiment, options.split, source))
+        seen = source if own.sees_clips else None
+        with watch_signals() as signalled:
+            if not session.answer(system, own.part, seen, lambda: any_process(signalled())):
+                raise Interrupted
+    if jax.process_index():
+        return None
+    found = session.results()
+    results = {
+        "experiment": options.experiment.name,
+        "system": {"name": options.system, **options.system_options.to_json()},
+        "benchmark": str(options.benchmark),
+        "split": options.split or ALL_SPLITS,
+        "tasks": {task: one["metrics"] for task, one in found.items()},
+        "outputs": {task: one["outputs"] for task, one in found.items() if "outputs" in one},
+    }
+    write_results(options.directory / "results.json", results)
+    return results
+
+
+def _identity(options: Evaluate) -> dict[str, Any]:
+    """What the answers to all tasks depend on."""
+    experiment = options.experiment
+    return {
+        "version": __version__,
+        "experiment": experiment_fields(experiment),
+        "system": {"name": options.system, **options.system_options.to_json()},
+        "split": options.split,
+        "files": listing_digests(options.system_options.reads(experiment)),
+    }

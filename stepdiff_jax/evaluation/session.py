@@ -1,0 +1,126 @@
+"""An evaluation of several tasks by one system, resumed where an earlier one stopped.
+
+All processes answer together; the first one alone reads and writes the logs.
+"""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+
+from stepdiff_jax.evaluation.post_process import degenerate
+from stepdiff_jax.evaluation.run import Chosen, answer_in_parts, samples_of, write_predictions
+from stepdiff_jax.evaluation.samples import Sample, SampleLog, results_of
+from stepdiff_jax.evaluation.system import ClipSource, System, Written
+from stepdiff_jax.progress import ProgressLine
+
+
+class Session:
+    """The tasks of an evaluation, and what is left of each."""
+
+    def __init__(self, directory: Path, tasks: Sequence[Chosen], identity: Mapping[str, Any]):
+        """Reads what earlier evaluations have left in `directory`.
+
+        Args:
+            identity: JSON values that the answers to all tasks depend on.
+        Raises:
+            InputError: as `SampleLog`.
+        """
+        self.directory, self.tasks, self.identity = directory, tasks, identity
+        self.logs: dict[str, SampleLog] = {}
+        if jax.process_index() == 0:
+            for chosen in tasks:
+                own = {**identity, "instances": chosen.digest}
+                self.logs[chosen.task.name] = SampleLog(directory, chosen.task.name, own)
+        self.left = {chosen.task.name: self._left(chosen) for chosen in tasks}
+
+    @property
+    def clips(self) -> tuple[str, ...]:
+        """Ids of the clips that are still to be shown, each once."""
+        return tuple(dict.fromkeys(clip for left in self.left.values() for clip in left.clips))
+
+    def answer(
+        self,
+        system: System,
+        size: int,
+        clips: ClipSource | None,
+        stopping: Callable[[], bool],
+    ) -> bool:
+        """Answer what is left, `size` instances at a time; False if it was stopped.
+
+        Args:
+            clips: says what was seen of each clip, for the samples; None if the system sees none.
+            stopping: whether to stop, asked after each part and equal in all processes.
+        """
+        for name, left in self.left.items():
+            if not left.instances:
+                continue
+            log = self.logs.get(name)
+            if log is not None:
+                if log.changed:
+                    print(f"{log.path}: starting over: {log.changed} differs", file=sys.stderr)
+                log.start(system.settings)
+            with ExitStack() as stack:
+                progress = None
+                if log is not None:
+                    done = len(log.samples)
+                    line = ProgressLine(name, done + len(left.instances), done)
+                    progress = stack.enter_context(line)
+                for answered in answer_in_parts(system, left, size):
+                    if log is not None and answered is None:
+                        log.note(can_answer=False)
+                    elif log is not None and answered is not None:
+                        log.append(samples_of(left, answered, clips))
+                        if progress is not None:
+                            progress.advance(len(answered[0]))
+                    if stopping():
+                        return False
+        return True
+
+    def results(self) -> dict[str, Any]:
+        """Write the predictions; returns task -> result, with earlier tasks of the same system.
+
+        Only for the process that has the logs, when `answer` has returned True.
+        """
+        for chosen in self.tasks:
+            log = self.logs[chosen.task.name]
+            if log.state["can_answer"]:
+                log.sort()
+                samples = log.chosen(chosen.instances)
+                write_predictions(self.directory, chosen, samples)
+                log.note(result=_result(chosen, samples))
+        return results_of(self.directory, self.identity)
+
+    def _left(self, chosen: Chosen) -> Chosen:
+        """What has not been answered, as the first process finds it."""
+        numbers = list(chosen.instances)
+        done = np.zeros(len(numbers), bool)
+        log = self.logs.get(chosen.task.name)
+        if log is not None:
+            done = np.array(
+                [one in log.samples or not log.state["can_answer"] for one in numbers], bool
+            )
+        if jax.process_count() > 1:
+            done = np.asarray(multihost_utils.broadcast_one_to_all(done))
+        return chosen.without({number for number, one in zip(numbers, done, strict=True) if one})
+
+
+def any_process(wanted: bool) -> bool:
+    """Whether any process wants something; asked by all at the same time."""
+    if jax.process_count() == 1:
+        return wanted
+    return bool(np.any(multihost_utils.process_allgather(np.array([wanted]))))
+
+
+def _result(chosen: Chosen, samples: Sequence[Sample]) -> dict[str, Any]:
+    """The metrics of a task, and counts of degenerate answers if they are texts."""
+    result = {"metrics": chosen.task.metrics(list(chosen.instances.values()), samples)}
+    if "output" in samples[0]:
+        written = [Written(one["output"], one["tokens"], one["cut"]) for one in samples]
+        result["outputs"] = degenerate(written)
+    return result
