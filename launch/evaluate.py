@@ -13,6 +13,7 @@ from stepdiff_jax import __version__
 from stepdiff_jax.arguments import last_value, load_config, missing_values, parse_arguments
 from stepdiff_jax.config import INFERENCE_MESH, Experiment
 from stepdiff_jax.config_files import flatten
+from stepdiff_jax.errors import InputError
 from stepdiff_jax.evaluation.identity import experiment_fields, listing_digests
 from stepdiff_jax.systems.options import SystemOptions
 from stepdiff_jax.systems.registry import SYSTEMS, TRAINED, system_options
@@ -42,6 +43,8 @@ class Evaluate:
     """Only the first instances of each task."""
     categories: tuple[str, ...] = ()
     """Only instances of these categories."""
+    save_every: int | None = None
+    """Instances that are answered and saved together; by default what suits the system."""
     system: Annotated[
         str, arg(help=f"{', '.join(SYSTEMS)}; --system NAME --help lists the system's options.")
     ] = TRAINED
@@ -114,6 +117,8 @@ def run(options: Evaluate) -> Mapping[str, Any] | None:
         )
         for name in options.task
     ]
+    if options.save_every is not None and options.save_every < 1:
+        raise InputError(f"--save-every must be positive, got {options.save_every}")
     check_output(options.directory)
     identity = _identity(options)
     # Hosts may have copies of the files, which differ in their times of change.
@@ -126,7 +131,7 @@ def run(options: Evaluate) -> Mapping[str, Any] | None:
         system = own.open(Opening(options.experiment, options.split, source))
         seen = source if own.sees_clips else None
         with watch_signals() as signalled:
-            if not session.answer(system, own.part, seen, lambda: any_process(signalled())):
+            if not session.answer(system, options.save_every or own.save_every, seen, lambda: any_process(signalled())):
                 raise Interrupted
     if jax.process_index():
         return None

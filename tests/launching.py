@@ -31,7 +31,7 @@ def write_config(experiment: Experiment, directory: Path) -> Path:
     return path
 
 
-def launch(processes: int, devices: int, config: Path, *flags: str, **options: Any):
+def launch(processes: int, devices: int, config: Path | str, *flags: str, **options: Any):
     """`python -m launch.local`, started."""
     counts = ("--processes", str(processes), "--devices-per-process", str(devices))
     command = [sys.executable, "-m", "launch.local", *counts, str(config), *flags]

@@ -19,7 +19,7 @@ class SystemOptions(abc.ABC):
 
     sees_clips: ClassVar[bool] = True
     """Whether the system looks at frames or features of the clips that it is asked about."""
-    part: ClassVar[int] = 512
+    save_every: ClassVar[int] = 512
     """Instances that are answered and saved together."""
 
     @abc.abstractmethod
