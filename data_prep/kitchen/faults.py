@@ -224,8 +224,8 @@ def _is_certain(qa: QA, reference: Scene, candidate: Scene) -> bool:
     question, answer = qa
     if answer not in ("YES", "NO"):
         return True
-    category = next(name for name in CATEGORIES if f"same {name}?" in question)
-    names = CATEGORIES[category]
+    asked = CATEGORIES | {name: (name,) for name in ATTRIBUTES}
+    names = next(names for name, names in asked.items() if f"same {name}?" in question)
     same = all(reference.word(name) == candidate.word(name) for name in names)
     return (answer == "YES") == same
 
