@@ -131,7 +131,9 @@ def run(options: Evaluate) -> Mapping[str, Any] | None:
         system = own.open(Opening(options.experiment, options.split, source))
         seen = source if own.sees_clips else None
         with watch_signals() as signalled:
-            if not session.answer(system, options.save_every or own.save_every, seen, lambda: any_process(signalled())):
+            if not session.answer(
+                system, options.save_every or own.save_every, seen, lambda: any_process(signalled())
+            ):
                 raise Interrupted
     if jax.process_index():
         return None

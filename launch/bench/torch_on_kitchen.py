@@ -24,7 +24,7 @@ from stepdiff_jax.data.visual import ClipFrames
 from stepdiff_jax.evaluation.benchmark_files import read_diffcap, read_diffmcq
 from stepdiff_jax.evaluation.run import choose_instances
 from stepdiff_jax.evaluation.system import Opening
-from stepdiff_jax.evaluation.tasks import BENCHMARK_TASKS
+from stepdiff_jax.evaluation.tasks import BENCHMARK_TASKS, benchmark_path
 from stepdiff_jax.systems.trained import Trained
 
 
@@ -56,7 +56,7 @@ def main() -> None:
         videos = (frames[index[reference]], frames[index[candidate]])
         return processor.pair(*videos, difference_question(category))
 
-    choices = read_diffmcq(benchmark / BENCHMARK_TASKS["diffmcq"].file)
+    choices = read_diffmcq(benchmark_path(benchmark, "diffmcq"))
     ours = np.array([one.scores for one in system.choose(choices)])
     theirs = np.array(
         [
@@ -74,7 +74,7 @@ def main() -> None:
     print(f"DiffMCQ, {ours.size} log-likelihoods: at most {np.abs(ours - theirs).max():.2e} apart")
     for name, scores in (("ours", ours), ("PyTorch", theirs)):
         print(f"accuracy of {name}: {np.mean(scores.argmax(1) == correct):.4f}")
-    captions = read_diffcap(benchmark / BENCHMARK_TASKS["diffcap"].file)[: options.prompts]
+    captions = read_diffcap(benchmark_path(benchmark, "diffcap"))[: options.prompts]
     answers = [one.text for one in system.caption(captions)]
     with torch.no_grad():
         exported = [

@@ -20,7 +20,7 @@ from stepdiff_jax.evaluation.benchmark_files import (
     read_diffcap,
     read_generated_texts,
 )
-from stepdiff_jax.evaluation.tasks import BENCHMARK_TASKS
+from stepdiff_jax.evaluation.tasks import benchmark_path
 from stepdiff_jax.report.page import Html, element, join, jpeg
 from stepdiff_jax.report.tables import MISSING
 
@@ -73,7 +73,7 @@ def read_samples(directory: Path, split: str, systems: Sequence[str]) -> list[Sa
     Raises:
         InputError: a file is missing or invalid, or there is not one prediction per instance.
     """
-    path = directory / "benchmark" / split / BENCHMARK_TASKS["diffcap"].file
+    path = benchmark_path(directory / "benchmark" / split, "diffcap")
     instances = read_diffcap(path)
     scenes = scenes_of(read_truth(directory / "world" / "truth.jsonl", split))
     answers: dict[str, list[str] | None] = {}

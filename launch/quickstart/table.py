@@ -18,7 +18,7 @@ from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.evaluation.benchmark_files import read_diffcap
 from stepdiff_jax.evaluation.run import evaluate
 from stepdiff_jax.evaluation.system import System
-from stepdiff_jax.evaluation.tasks import BENCHMARK_TASKS
+from stepdiff_jax.evaluation.tasks import benchmark_path
 from stepdiff_jax.inference.clips import DescriptionTable
 from stepdiff_jax.inference.encode import latent_table
 from stepdiff_jax.inference.encoder import Encoder
@@ -69,7 +69,7 @@ def caption_attributes(
 ) -> dict[str, float]:
     """Share of correct attributes in the captions, and of captions with all four correct."""
     shares = []
-    captions = read_diffcap(benchmark / BENCHMARK_TASKS["diffcap"].file)
+    captions = read_diffcap(benchmark_path(benchmark, "diffcap"))
     for one, line in zip(captions, predictions.read_text().splitlines()):
         text = json.loads(line)["generated_text"]
         reference, candidate = scenes[one.reference], scenes[one.candidate]

@@ -113,3 +113,8 @@ def benchmark_task(name: str) -> BenchmarkTask[Any]:
     if name not in BENCHMARK_TASKS:
         raise InputError(f"--task: must be one of {', '.join(BENCHMARK_TASKS)}, got {name!r}")
     return BENCHMARK_TASKS[name]
+
+
+def benchmark_path(benchmark: Path, task: str) -> Path:
+    """The file of a task in a benchmark's directory; raises InputError if there is no such task."""
+    return benchmark / benchmark_task(task).file

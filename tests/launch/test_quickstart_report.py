@@ -32,8 +32,8 @@ from stepdiff_jax.evaluation.benchmark_files import (
     read_diffcap,
     write_jsonl,
 )
-from stepdiff_jax.evaluation.run import benchmark_path
 from stepdiff_jax.evaluation.scoring import score_files
+from stepdiff_jax.evaluation.tasks import benchmark_path
 from stepdiff_jax.ran_on import machine, packages
 
 SPLIT = "test"
