@@ -21,7 +21,7 @@ class _Counts(NamedTuple):
 
     caption: Integers
     ngram: Integers
-    count: Integers
+    times: Integers
 
 
 def cider_scores(
@@ -88,8 +88,8 @@ def _extended(shorter: Integers, words: Integers, caption: Integers, order: int)
 
 def _counts(caption: Integers, ngram: Integers) -> _Counts:
     width = ngram.max(initial=0) + 1
-    keys, count = np.unique(caption * width + ngram, return_counts=True)
-    return _Counts(keys // width, keys % width, count)
+    keys, times = np.unique(caption * width + ngram, return_counts=True)
+    return _Counts(keys // width, keys % width, times)
 
 
 def _clipped_cosines(counts: _Counts, owner: Integers, instances: int) -> Floats:
@@ -101,14 +101,14 @@ def _clipped_cosines(counts: _Counts, owner: Integers, instances: int) -> Floats
     Returns:
         [references]; 0 where either has no weight.
     """
-    caption, ngram, count = counts
+    caption, ngram, times = counts
     width = ngram.max(initial=0) + 1
     ours = np.flatnonzero(caption < instances)
     theirs = np.flatnonzero(caption >= instances)
     instance = owner[caption[theirs] - instances]
     documents = np.unique(instance * width + ngram[theirs]) % width
     frequency = np.maximum(1, np.bincount(documents, minlength=width))
-    weight = count * (np.log(instances) - np.log(frequency))[ngram]
+    weight = times * (np.log(instances) - np.log(frequency))[ngram]
     squares = np.bincount(caption, weight**2, instances + len(owner))
     # The hypothesis' row with the same n-gram, where there is one.
     keys = caption[ours] * width + ngram[ours]
