@@ -58,7 +58,7 @@ class VideoClips:
         sampled = self.spans[clip].sample(self.count)
         self._facts[clip] = {
             "times": sampled.times.tolist(),
-            "frames": hashlib.sha256(np.ascontiguousarray(sampled.frames)).hexdigest(),
+            "frames": hashlib.sha256(sampled.frames.tobytes()).hexdigest(),
             "decoder": decoder_version(),
         }
         return sampled.frames
