@@ -171,14 +171,28 @@ class Score:
     """The benchmark file, JSON Lines."""
     predictions: Path
     """One line per benchmark line: {"generated_text": str} or {"scores": [float x4]}."""
+    intervals: bool = False
+    """Add 95 % bootstrap intervals of every metric, overall and by category."""
+    against: Path | None = None
+    """Another system's predictions: add how much better these are, on the same instances."""
 
 
 def score(prog: str, arguments: Sequence[str]) -> None:
     """Print the official metrics of a prediction file as JSON."""
     options = parse_arguments(Score, arguments, prog=prog)
-    from stepdiff_jax.evaluation.scoring import score_files
+    from stepdiff_jax.evaluation.intervals import intervals, paired_comparison
+    from stepdiff_jax.evaluation.scoring import read_scored, score_examples
 
-    print(json.dumps(score_files(options.task, options.ground_truth, options.predictions)))
+    task = options.task
+    examples, predictions = read_scored(task, options.ground_truth, options.predictions)
+    against = options.against
+    others = None if against is None else read_scored(task, options.ground_truth, against)[1]
+    report = {"task": task, **score_examples(task, examples, predictions)}
+    if options.intervals:
+        report["intervals"] = intervals(task, examples, predictions)
+    if others is not None:
+        report["against"] = paired_comparison(task, examples, predictions, others)
+    print(json.dumps(report))
 
 
 @dataclass(frozen=True)

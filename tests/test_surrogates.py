@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_prep.json_files import is_time, read_object
+from data_prep.json_files import is_time
 from data_prep.sources.json_stream import WellFormedJson
 from data_prep.text.language_models.base import Completion
 from data_prep.text.question.answers import parse_questions
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.json_files import read_object
 from stepdiff_jax.jsonl import read_jsonl
 from stepdiff_jax.surrogates import without_surrogates
 

@@ -152,7 +152,7 @@ def corpus(prog: str, arguments: Sequence[str]) -> None:
     if options.clips < 1:
         raise InputError(f"--clips must be at least 1, got {options.clips}")
     from data_prep.bench.corpus import estimate, table
-    from data_prep.json_files import read_object
+    from stepdiff_jax.json_files import read_object
 
     figures = read_object(options.prep), read_object(options.prompts)
     try:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
-from data_prep.json_files import read_object
 from data_prep.schema.line import LineT, check_fields, stream_lines
 from data_prep.schema.stages import RecordCounts
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.json_files import read_object
 from stepdiff_jax.jsonl import shorten
 
 ORDER = (

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from data_prep.benchmark.held_out import stream_pairs
 from data_prep.schema.segments import SegmentRow
-from data_prep.sources.base import Annotated, Segment, video_files
+from data_prep.sources.base import Annotated, Segment
+from stepdiff_jax.data.video_names import video_files
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.evaluation.benchmark_files import TASKS, ClipId, parse_clip_id
 

@@ -11,12 +11,14 @@ from typing import NoReturn
 
 import msgspec
 
-from data_prep.json_files import fail, read_list, read_object
+from data_prep.json_files import fail
 from data_prep.schema.clips import is_split
 from data_prep.schema.line import Finite, Row, check_fields
-from data_prep.sources.base import Annotated, Segment, StepError, video_files
+from data_prep.sources.base import Annotated, Segment, StepError
 from data_prep.stage import Rejected
+from stepdiff_jax.data.video_names import video_files
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.json_files import read_list, read_object
 from stepdiff_jax.jsonl import shorten
 
 ANNOTATIONS_FILE = "error_annotations.json"

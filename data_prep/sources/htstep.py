@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from data_prep.json_files import fail, is_time, read_object
+from data_prep.json_files import fail, is_time
 from data_prep.schema.clips import is_split
 from data_prep.schema.line import Row
-from data_prep.sources.base import Annotated, Segment, video_files
+from data_prep.sources.base import Annotated, Segment
 from data_prep.sources.csv_files import stream_csv
 from data_prep.stage import Rejected
+from stepdiff_jax.data.video_names import video_files
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.json_files import read_object
 from stepdiff_jax.jsonl import shorten
 
 MATCHES = {"Full Match": "full", "Partial Match": "partial"}

@@ -10,9 +10,9 @@ from typing import Any, BinaryIO
 
 import ijson
 
-from data_prep.json_files import parse_json
 from data_prep.sources.json_stream import WellFormedJson
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.json_files import parse_json
 from stepdiff_jax.jsonl import shorten
 
 

@@ -29,6 +29,7 @@ __all__ = [
     "JPEG_QUALITY",
     "MISSING",
     "SHORT_SIDE",
+    "UNKNOWN_DURATION",
     "SampledFrames",
     "VideoError",
     "VideoInfo",
@@ -43,6 +44,9 @@ SHORT_SIDE = 256
 """The short side of stored frames, in pixels."""
 
 JPEG_QUALITY = 92
+
+UNKNOWN_DURATION = "duration is unknown"
+"""Kind of the VideoError of a file that does not say how long it is; it may be readable."""
 
 TRUNCATION_SECONDS = 1.0
 """A video that ends this much before its header says, within the requested span, is truncated."""
@@ -94,7 +98,7 @@ def probe(path: Path | str) -> VideoInfo:
         duration = promised[0] if promised and not video.restarts else _measured_end(video)
         if not 0 < duration < np.inf:
             detail = "the file does not say how long the video is"
-            raise VideoError(path, "duration is unknown", detail)
+            raise VideoError(path, UNKNOWN_DURATION, detail)
         return VideoInfo(
             duration=duration,
             width=video.stream.codec_context.width,

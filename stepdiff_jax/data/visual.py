@@ -1,6 +1,6 @@
 """The visual input of a clip: its frames, or its cached features."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -29,13 +29,14 @@ def encoder_frames(record: ClipRecord, encoder: EncoderConfig) -> np.ndarray:
     Raises:
         InputError: the clip was stored with another number of frames, or a frame is not an image.
     """
-    if len(record.frames) != encoder.frames:
-        raise InputError(
-            f"clip {record.id!r} has {len(record.frames)} frames, encoder.frames is "
-            f"{encoder.frames}"
-        )
+    _require_frames(record.id, len(record.frames), encoder)
     decoded = np.stack([decode_jpeg(frame) for frame in record.frames])
     return resize_and_crop(decoded, encoder.resized_side, encoder.image_size)
+
+
+def _require_frames(clip: str, frames: int, encoder: EncoderConfig) -> None:
+    if frames != encoder.frames:
+        raise InputError(f"clip {clip!r} has {frames} frames, encoder.frames is {encoder.frames}")
 
 
 class ClipFrames:
@@ -52,6 +53,35 @@ class ClipFrames:
 
     def __getitem__(self, clip: int) -> np.ndarray:
         return encoder_frames(self._records[clip], self._encoder)
+
+
+class SourceFrames:
+    """Frames of clips from wherever they are, read on access: uint8 [T, S, S, 3].
+
+    caches: none; for `FoundClips`, which may read features instead.
+    """
+
+    dtype = np.dtype(np.uint8)
+    caches = ()
+
+    def __init__(
+        self, clips: Sequence[str], frames: Callable[[str], np.ndarray], encoder: EncoderConfig
+    ):
+        """
+        Args:
+            frames: gives a clip's frames, uint8 [T, H, W, 3]; thread-safe.
+        """
+        self._clips, self._frames, self._encoder = clips, frames, encoder
+        self.shape = (encoder.frames, encoder.image_size, encoder.image_size, 3)
+
+    def __len__(self) -> int:
+        return len(self._clips)
+
+    def __getitem__(self, clip: int) -> np.ndarray:
+        name, encoder = self._clips[clip], self._encoder
+        frames = self._frames(name)
+        _require_frames(name, len(frames), encoder)
+        return resize_and_crop(frames, encoder.resized_side, encoder.image_size)
 
 
 def gather_visuals(source: VisualSource, clips: np.ndarray) -> np.ndarray:

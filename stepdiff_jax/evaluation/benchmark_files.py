@@ -6,12 +6,10 @@ raise `InputError` naming file, line, field and value.
 
 import dataclasses
 import os
-import re
 from collections.abc import Callable
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, TypeVar
 
-import numpy as np
-
+from stepdiff_jax.data.clip_ids import ClipId, format_clip_id, parse_clip_id
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.jsonl import JsonLine, read_jsonl, shorten, write_jsonl
 
@@ -41,19 +39,8 @@ Task = Literal["diffcap", "diffmcq", "diffrank"]
 TASKS: tuple[Task, ...] = ("diffcap", "diffmcq", "diffrank")
 NUM_CHOICES = 4  # options of a DiffMCQ question, targets of a DiffRank line
 
-_SECONDS = r"([0-9]+(?:\.[0-9]+)?)"
-_CLIP_ID = re.compile(rf"(.+)_{_SECONDS}_{_SECONDS}", re.DOTALL)
-
 ClipPair = tuple[str, str]
 _Example = TypeVar("_Example")
-
-
-class ClipId(NamedTuple):
-    """A clip: the video's id, and the clip's start and end in seconds."""
-
-    video: str
-    start: float
-    end: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,27 +76,6 @@ class DiffRank:
     targets: tuple[str, ...]
     category: str
     scores: tuple[int, ...]
-
-
-def parse_clip_id(clip: str) -> ClipId:
-    """Splits `<video>_<start>_<end>` from the right, since video ids contain `_` themselves.
-
-    Raises:
-      InputError: the id has another form, or the clip does not end after it starts.
-    """
-    match = _CLIP_ID.fullmatch(clip)
-    if match is None:
-        raise InputError(f"clip id must be <video>_<start>_<end>, got {shorten(clip)}")
-    parsed = ClipId(match[1], float(match[2]), float(match[3]))
-    if not parsed.start < parsed.end < float("inf"):
-        raise InputError(f"clip id must end after it starts, got {shorten(clip)}")
-    return parsed
-
-
-def format_clip_id(clip: ClipId) -> str:
-    """The inverse of `parse_clip_id`: shortest decimals, whole seconds without a decimal point."""
-    start, end = (np.format_float_positional(value, trim="-") for value in (clip.start, clip.end))
-    return f"{clip.video}_{start}_{end}"
 
 
 def read_diffcap(path: PathLike) -> list[DiffCap]:

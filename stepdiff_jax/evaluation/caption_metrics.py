@@ -5,24 +5,21 @@ no PTB tokenizer and no lower-casing, which would change the numbers. BLEU and C
 white space, ROUGE-L on single spaces, so double spaces produce empty tokens and an empty
 hypothesis has length 1.
 
-All functions take N hypotheses and N non-empty lists of references, with N >= 1, and raise
-`ValueError` otherwise.
+Functions of `hypotheses` and `references` take N hypotheses and N non-empty lists of references,
+with N >= 1, and raise `ValueError` otherwise. Those in the plural return a value per instance.
 """
 
-import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-_MAX_NGRAM = 4
-_CIDER_SIGMA = 6.0
+from stepdiff_jax.evaluation.cider import cider_scores
+
 _ROUGE_BETA = 1.2
 # Constants that pycocoevalcap adds to avoid division by zero; they are part of the score.
 _TINY, _SMALL = 1e-15, 1e-9
-
-Ngram = tuple[str, ...]
-_TfIdf = list[dict[Ngram, float]]  # one dictionary per order, 1 to 4
 
 
 def caption_metrics(
@@ -41,21 +38,37 @@ def bleu_1(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> fl
 
     If two references are equally close in length, the shorter one counts.
     """
+    return float(bleu_of_counts(bleu_counts(hypotheses, references).sum(axis=0)))
+
+
+def bleu_counts(
+    hypotheses: Sequence[str], references: Sequence[Sequence[str]]
+) -> NDArray[np.int64]:
+    """What each instance adds to BLEU-1: int [N, 3].
+
+    The columns: words that match, words of the hypothesis, words of the closest reference.
+    """
     _check(hypotheses, references)
-    matched = hypothesis_length = reference_length = 0
-    for hypothesis, refs in zip(hypotheses, references):
+    counts = np.zeros((len(hypotheses), 3), np.int64)
+    for row, hypothesis, refs in zip(counts, hypotheses, references):
         words = hypothesis.split()
         tokenized = [ref.split() for ref in refs]
         most: Counter[str] = Counter()
         for tokens in tokenized:
             most |= Counter(tokens)
-        matched += (Counter(words) & most).total()
-        hypothesis_length += len(words)
+        matched = (Counter(words) & most).total()
         lengths = map(len, tokenized)
-        reference_length += min(lengths, key=lambda n: (abs(n - len(words)), n))
+        closest = min(lengths, key=lambda n: (abs(n - len(words)), n))
+        row[:] = matched, len(words), closest
+    return counts
+
+
+def bleu_of_counts(counts: ArrayLike) -> NDArray[np.float64]:
+    """BLEU-1 [...] of corpora whose instances' `bleu_counts` add up to `counts` [..., 3]."""
+    matched, hypothesis_length, reference_length = np.moveaxis(np.asarray(counts, float), -1, 0)
     precision = (matched + _TINY) / (hypothesis_length + _SMALL)
     ratio = (hypothesis_length + _TINY) / (reference_length + _SMALL)
-    return precision * math.exp(min(0.0, 1 - 1 / ratio))
+    return precision * np.exp(np.minimum(0.0, 1 - 1 / ratio))
 
 
 def cider_d(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> float:
@@ -66,33 +79,22 @@ def cider_d(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> f
     implementation, length is the number of **bigrams**; the penalty uses the difference, which is
     that in words.
     """
+    return float(np.mean(cider_ds(hypotheses, references)))
+
+
+def cider_ds(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> NDArray[np.float64]:
+    """CIDEr-D of each instance: float [N]."""
     _check(hypotheses, references)
-    counted = [[_ngrams(ref) for ref in refs] for refs in references]
-    document_frequency = Counter(ngram for refs in counted for ngram in set().union(*refs))
-    log_documents = math.log(len(references))
-
-    def tf_idf(counts: Counter[Ngram]) -> _TfIdf:
-        vectors: _TfIdf = [{} for _ in range(_MAX_NGRAM)]
-        for ngram, count in counts.items():
-            idf = log_documents - math.log(max(1, document_frequency[ngram]))
-            vectors[len(ngram) - 1][ngram] = count * idf
-        return vectors
-
-    scores = []
-    for hypothesis, refs in zip(hypotheses, counted):
-        counts = _ngrams(hypothesis)
-        vectors, bigrams = tf_idf(counts), _num_bigrams(counts)
-        total = 0.0
-        for ref in refs:
-            delta = bigrams - _num_bigrams(ref)
-            penalty = math.exp(-(delta**2) / (2 * _CIDER_SIGMA**2))
-            total += penalty * _clipped_cosines(vectors, tf_idf(ref))
-        scores.append(10 * total / (_MAX_NGRAM * len(refs)))
-    return float(np.mean(scores))
+    return cider_scores(hypotheses, references)
 
 
 def rouge_l(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> float:
     """ROUGE-L (Lin 2004), beta 1.2, of the best precision and the best recall; mean over N."""
+    return float(np.mean(rouge_ls(hypotheses, references)))
+
+
+def rouge_ls(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> NDArray[np.float64]:
+    """ROUGE-L of each instance: float [N]."""
     _check(hypotheses, references)
     scores = []
     for hypothesis, refs in zip(hypotheses, references):
@@ -103,7 +105,7 @@ def rouge_l(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> f
         recall = max(n / len(ref) for n, ref in zip(common, tokenized))
         weighted = recall + _ROUGE_BETA**2 * precision
         scores.append((1 + _ROUGE_BETA**2) * precision * recall / weighted if weighted else 0.0)
-    return float(np.mean(scores))
+    return np.asarray(scores)
 
 
 def _check(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> None:
@@ -116,40 +118,14 @@ def _check(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> No
             raise ValueError(f"references of hypothesis {index} must be a non-empty list: {refs!r}")
 
 
-def _ngrams(sentence: str) -> Counter[Ngram]:
-    words = sentence.split()
-    return Counter(
-        tuple(words[start : start + order])
-        for order in range(1, _MAX_NGRAM + 1)
-        for start in range(len(words) - order + 1)
-    )
-
-
-def _num_bigrams(counts: Counter[Ngram]) -> int:
-    return sum(count for ngram, count in counts.items() if len(ngram) == 2)
-
-
-def _clipped_cosines(hypothesis: _TfIdf, reference: _TfIdf) -> float:
-    """Cosines with the hypothesis' weights clipped to the reference's, summed over the orders."""
-    total = 0.0
-    for ours, theirs in zip(hypothesis, reference):
-        norms = _norm(ours.values()) * _norm(theirs.values())
-        if norms:
-            products = (min(ours[key], theirs[key]) * theirs[key] for key in ours if key in theirs)
-            total += sum(products) / norms
-    return total
-
-
-def _norm(values: Iterable[float]) -> float:
-    return math.sqrt(sum(value * value for value in values))
-
-
 def _longest_common_subsequence(first: Sequence[str], second: Sequence[str]) -> int:
-    row = [0] * (len(second) + 1)
+    """Its length, a row of the usual table at a time as the bits of an integer (Hyyro 2004)."""
+    places: dict[str, int] = {}
+    for index, token in enumerate(second):
+        places[token] = places.get(token, 0) | 1 << index
+    every = (1 << len(second)) - 1
+    row = every  # a zero is where the table's row rises by one
     for token in first:
-        diagonal = 0
-        for column, other in enumerate(second, start=1):
-            above = row[column]
-            row[column] = diagonal + 1 if token == other else max(above, row[column - 1])
-            diagonal = above
-    return row[-1]
+        common = row & places.get(token, 0)
+        row = (row + common | row - common) & every
+    return len(second) - row.bit_count()

@@ -42,6 +42,28 @@ def accuracy(scores: ArrayLike, answers: Sequence[int]) -> float:
     return float(np.mean(table.argmax(axis=1) == indices))
 
 
+def hits(scores: Sequence[Sequence[float]], answers: Sequence[int]) -> NDArray[np.bool_]:
+    """Whether each row's highest score is at its answer: bool [N]. See `accuracy`.
+
+    Args:
+      scores: N rows of finite floats, whose lengths may differ.
+      answers: N indices into the rows.
+
+    Raises:
+      ValueError: the numbers of rows differ, a score is not finite, or an answer is out of range.
+    """
+    if len(scores) != len(answers):
+        raise ValueError(f"{len(answers)} answers for {len(scores)} rows of scores")
+    found = np.zeros(len(scores), bool)
+    for number, (row, answer) in enumerate(zip(scores, answers)):
+        if not 0 <= answer < len(row):
+            raise ValueError(f"row {number}: answer {answer} of {len(row)} scores")
+        if not np.isfinite(row).all():
+            raise ValueError(f"row {number}: scores must be finite")
+        found[number] = int(np.argmax(row)) == answer
+    return found
+
+
 def kendall_taus(scores: ArrayLike, human_scores: ArrayLike) -> NDArray[np.float64]:
     """Kendall's tau-b of each row, as SciPy computes it; NaN where either row is constant.
 

@@ -10,12 +10,12 @@ from stepdiff_jax.evaluation.benchmark_files import (
     DiffCap,
     DiffMCQ,
     DiffRank,
+    Task,
     as_task,
     read_diffcap,
     read_diffmcq,
     read_diffrank,
-    read_generated_texts,
-    read_scores,
+    read_predictions,
 )
 from stepdiff_jax.evaluation.caption_metrics import caption_metrics
 from stepdiff_jax.evaluation.choice_metrics import accuracy, kendall_taus, summarize_taus
@@ -33,20 +33,29 @@ def score_files(task: str, ground_truth: Path, predictions: Path) -> Metrics:
     Raises:
       InputError: the task is unknown, a file is invalid, or the files differ in length.
     """
-    match as_task(task):
-        case "diffcap":
-            captions, texts = read_diffcap(ground_truth), read_generated_texts(predictions)
-            _check_counts(len(captions), len(texts), ground_truth, predictions)
-            metrics = score_diffcap(captions, texts)
-        case "diffmcq":
-            questions, scores = read_diffmcq(ground_truth), read_scores(predictions)
-            _check_counts(len(questions), len(scores), ground_truth, predictions)
-            metrics = score_diffmcq(questions, scores)
-        case "diffrank":
-            rankings, scores = read_diffrank(ground_truth), read_scores(predictions)
-            _check_counts(len(rankings), len(scores), ground_truth, predictions)
-            metrics = score_diffrank(rankings, scores)
-    return {"task": task, **metrics}
+    examples, found = read_scored(task, ground_truth, predictions)
+    return {"task": task, **score_examples(task, examples, found)}
+
+
+def read_scored(task: str, ground_truth: Path, predictions: Path) -> tuple[list[Any], list[Any]]:
+    """The examples of a benchmark file, and the prediction for each.
+
+    Raises:
+      InputError: as `score_files`.
+    """
+    examples = _READERS[as_task(task)](ground_truth)
+    found = read_predictions(predictions, task)
+    if len(examples) != len(found):
+        raise InputError(
+            f"{predictions}: has {len(found)} predictions for the {len(examples)} instances of "
+            f"{ground_truth}"
+        )
+    return list(examples), list(found)
+
+
+def score_examples(task: str, examples: Sequence[Any], predictions: Sequence[Any]) -> Metrics:
+    """The metrics of a task's examples, overall and by category; one prediction per example."""
+    return _SCORERS[as_task(task)](examples, predictions)
 
 
 def score_diffcap(examples: Sequence[DiffCap], texts: Sequence[str]) -> Metrics:
@@ -98,8 +107,13 @@ def _overall_and_by_category(
     }
 
 
-def _check_counts(wanted: int, found: int, ground_truth: Path, predictions: Path) -> None:
-    if wanted != found:
-        raise InputError(
-            f"{predictions}: has {found} predictions for the {wanted} instances of {ground_truth}"
-        )
+_READERS: dict[Task, Callable[[Path], Sequence[Any]]] = {
+    "diffcap": read_diffcap,
+    "diffmcq": read_diffmcq,
+    "diffrank": read_diffrank,
+}
+_SCORERS: dict[Task, Callable[[Any, Any], Metrics]] = {
+    "diffcap": score_diffcap,
+    "diffmcq": score_diffmcq,
+    "diffrank": score_diffrank,
+}

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from stepdiff_jax.checkpoint import CHECKPOINTS
 from stepdiff_jax.config import Experiment
-from stepdiff_jax.data.find_clips import FoundClips, find_clips
 from stepdiff_jax.evaluation.system import Opening
 from stepdiff_jax.inference.encode import latent_table
 from stepdiff_jax.inference.trained import trained_model
+from stepdiff_jax.systems.clip_visuals import clip_visuals
 from stepdiff_jax.systems.language import LanguageSystem
 from stepdiff_jax.systems.options import SystemOptions
 from stepdiff_jax.systems.own_model import OwnModel
@@ -29,8 +29,7 @@ class Trained(SystemOptions):
     def open(self, opening: Opening) -> LanguageSystem:
         """See `SystemOptions`; each of the clips is encoded once."""
         experiment = opening.experiment
-        places = find_clips(experiment.data.directory, opening.clips.ids, opening.split)
-        visual = FoundClips(places, experiment.data, experiment.encoder)
+        visual = clip_visuals(opening, experiment.data)
         tokenizer = load_tokenizer(experiment)
         model = trained_model(
             experiment,
@@ -39,5 +38,5 @@ class Trained(SystemOptions):
             caches=visual.caches,
             allow_other_frozen_weights=self.allow_other_frozen_weights,
         )
-        table = latent_table(model, tuple(places), visual)
+        table = latent_table(model, opening.clips.ids, visual)
         return LanguageSystem(OwnModel(model, tokenizer, table))

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from stepdiff_jax.data.find_clips import FoundClips, find_clips
 from stepdiff_jax.evaluation.benchmark_files import DiffCap, DiffMCQ, DiffRank
 from stepdiff_jax.evaluation.system import ChoiceQuestion, Opening, Scored
 from stepdiff_jax.inference.encode import encode_clips, unit_length
 from stepdiff_jax.inference.encoder import open_encoder
+from stepdiff_jax.systems.clip_visuals import clip_visuals
 from stepdiff_jax.systems.options import SystemOptions
 
 
@@ -64,9 +64,7 @@ class InternVideoEmbeddings(SystemOptions):
     def open(self, opening: Opening) -> VLEmbed:
         """See `SystemOptions`; each of the clips is encoded from its frames."""
         experiment = opening.experiment
-        places = find_clips(experiment.data.directory, opening.clips.ids, opening.split)
-        data = replace(experiment.data, visual_input="frames")
-        frames = FoundClips(places, data, experiment.encoder)
+        frames = clip_visuals(opening, replace(experiment.data, visual_input="frames"))
         encoder = open_encoder(experiment)
         features = [feature for _, feature in encode_clips(encoder.model, frames)]
-        return VLEmbed(dict(zip(places, features, strict=True)), encoder.text_features)
+        return VLEmbed(dict(zip(opening.clips.ids, features, strict=True)), encoder.text_features)

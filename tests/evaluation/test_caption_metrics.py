@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepdiff_jax.evaluation.caption_metrics import bleu_1, caption_metrics, cider_d, rouge_l
+from stepdiff_jax.evaluation.caption_metrics import (
+    bleu_1,
+    bleu_counts,
+    bleu_of_counts,
+    caption_metrics,
+    cider_d,
+    cider_ds,
+    rouge_l,
+    rouge_ls,
+)
 
 GOLDEN = json.loads(
     Path(__file__).with_name("golden_caption_metrics.json").read_text(encoding="utf-8")
@@ -88,3 +97,30 @@ def _cosine_of_doubled(order: int) -> float:
 def test_rejects_what_has_no_score(metric, hypotheses, references, message):
     with pytest.raises(ValueError, match=message):
         metric(hypotheses, references)
+
+
+@given(st.lists(WORDS, max_size=9), st.lists(WORDS, max_size=9))
+def test_rouge_of_one_reference_follows_from_the_longest_common_subsequence(first, second):
+    table = [[0] * (len(second) + 1) for _ in range(len(first) + 1)]
+    for i, one in enumerate(first):
+        for j, other in enumerate(second):
+            table[i + 1][j + 1] = (
+                table[i][j] + 1 if one == other else max(table[i][j + 1], table[i + 1][j])
+            )
+    if not first or not second:
+        return  # "" is one empty token, not none
+    precision, recall = table[-1][-1] / len(first), table[-1][-1] / len(second)
+    wanted = 0.0
+    if precision:
+        wanted = (1 + 1.2**2) * precision * recall / (recall + 1.2**2 * precision)
+    assert rouge_l([" ".join(first)], [[" ".join(second)]]) == pytest.approx(wanted, abs=1e-12)
+
+
+@given(INSTANCES)
+def test_metrics_are_made_of_those_of_the_instances(instances):
+    hypotheses, references = zip(*instances)
+    counts = bleu_counts(hypotheses, references)
+    assert bleu_of_counts(counts.sum(0)) == bleu_1(hypotheses, references)
+    assert cider_ds(hypotheses, references).mean() == cider_d(hypotheses, references)
+    assert rouge_ls(hypotheses, references).mean() == rouge_l(hypotheses, references)
+    assert len(counts) == len(cider_ds(hypotheses, references)) == len(instances)

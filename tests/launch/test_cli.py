@@ -66,6 +66,25 @@ def test_score_of_files_of_different_length(capsys, tmp_path):
     assert message == f"{predictions}: has 1 predictions for the 2 instances of {ground_truth}"
 
 
+def test_score_adds_intervals_and_a_comparison_when_asked(capsys, tmp_path):
+    ground_truth = write_lines(tmp_path / "truth.jsonl", GROUND_TRUTH)
+    first = write_lines(tmp_path / "first.jsonl", PREDICTIONS)
+    other = write_lines(tmp_path / "other.jsonl", PREDICTIONS[::-1])
+    command = ("score", "--task", "diffrank", "--ground-truth", ground_truth, "--predictions")
+    plain = json.loads(run(capsys, *command, first)[1])
+    more = json.loads(run(capsys, *command, first, "--intervals", "--against", other)[1])
+    intervals, against = more.pop("intervals"), more.pop("against")
+    assert more == plain
+    assert intervals["ktau"] == {"low": -1.0, "high": 1.0}
+    assert intervals["by_category"]["Visuals"] == {
+        name: intervals[name] for name in ("ktau", "ktau_nan_as_zero")
+    }
+    assert against["ktau"]["difference"] == 0.0
+    short = write_lines(tmp_path / "short.jsonl", PREDICTIONS[:1])
+    message = error_of(capsys, *command, first, "--against", short)
+    assert message == f"{short}: has 1 predictions for the 2 instances of {ground_truth}"
+
+
 @pytest.mark.parametrize("command", [(name,) for name in COMMANDS])
 def test_every_command_has_help(capsys, command):
     code, output, error = run(capsys, *command, "--help")

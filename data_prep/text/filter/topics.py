@@ -8,9 +8,9 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from data_prep.json_files import read_object
 from data_prep.text.filter.words import stem, tokens
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.json_files import read_object
 from stepdiff_jax.jsonl import shorten
 
 _END = r"(?![\w/])"

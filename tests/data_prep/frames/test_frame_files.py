@@ -15,10 +15,10 @@ from data_prep.cli.sources import Clips
 from data_prep.frames.files import frames_path
 from data_prep.frames.stage import write_frames
 from data_prep.records.pack import pack
-from data_prep.sources.base import VIDEO_SUFFIXES, video_files
 from launch.cli import main
 from record_sources import read_lines, write_lines, write_source
 from stepdiff_jax.data.records import frames_per_clip
+from stepdiff_jax.data.video_names import VIDEO_SUFFIXES, video_files
 from stepdiff_jax.errors import InputError
 from video_files import write
 

@@ -1,0 +1,1 @@
+"""Other benchmarks of questions about several videos with answers to choose from."""
