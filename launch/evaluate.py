@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro import MISSING
 from tyro.conf import arg
@@ -17,6 +17,9 @@ from stepdiff_jax.errors import InputError
 from stepdiff_jax.evaluation.identity import experiment_fields, listing_digests
 from stepdiff_jax.systems.options import SystemOptions
 from stepdiff_jax.systems.registry import SYSTEMS, TRAINED, system_options
+
+if TYPE_CHECKING:
+    from stepdiff_jax.evaluation.system import ClipSource
 
 ALL_SPLITS = "all"
 """Stands for the split in the results of an evaluation that found its clips in any split."""
@@ -35,10 +38,14 @@ class Evaluate:
     experiment: Annotated[Experiment, arg(name="")]
     system_options: Annotated[SystemOptions, arg(name="")]
     benchmark: Path
-    """Directory with diffcap_dataset.jsonl, diffmcq_dataset.jsonl and diffrank_dataset.jsonl."""
+    """Directory with diffcap_dataset.jsonl, diffmcq_dataset.jsonl and diffrank_dataset.jsonl, or
+    with another benchmark's files."""
     task: tuple[str, ...] = ("diffcap", "diffmcq", "diffrank")
+    """These, or another benchmark: captaincook4d, crossvid, cvbench, viddiffbench."""
     split: str | None = None
     """Look for the benchmark's clips in this split of the packed clips only, instead of in all."""
+    videos: Path | None = None
+    """Directory of video files to take the clips from, instead of the packed clips."""
     limit: int | None = None
     """Only the first instances of each task."""
     categories: tuple[str, ...] = ()
@@ -98,7 +105,6 @@ def run(options: Evaluate) -> Mapping[str, Any] | None:
     """
     import jax
 
-    from stepdiff_jax.data.packed_clips import PackedClips
     from stepdiff_jax.evaluation.results import write_results
     from stepdiff_jax.evaluation.run import choose_instances
     from stepdiff_jax.evaluation.session import Session, any_process
@@ -108,6 +114,10 @@ def run(options: Evaluate) -> Mapping[str, Any] | None:
     from stepdiff_jax.training.preflight import check_output
     from stepdiff_jax.training.processes import require_agreement
 
+    if options.videos is not None and options.split is not None:
+        raise InputError("--videos and --split are mutually exclusive: a split is of packed clips")
+    if options.save_every is not None and options.save_every < 1:
+        raise InputError(f"--save-every must be positive, got {options.save_every}")
     tasks = [
         choose_instances(
             benchmark_task(name),
@@ -117,8 +127,6 @@ def run(options: Evaluate) -> Mapping[str, Any] | None:
         )
         for name in options.task
     ]
-    if options.save_every is not None and options.save_every < 1:
-        raise InputError(f"--save-every must be positive, got {options.save_every}")
     check_output(options.directory)
     identity = _identity(options)
     # Hosts may have copies of the files, which differ in their times of change.
@@ -126,7 +134,7 @@ def run(options: Evaluate) -> Mapping[str, Any] | None:
     require_agreement(lambda _: flatten(agreed))
     session = Session(options.predictions, tasks, identity)
     if session.clips:
-        source = PackedClips(options.experiment.data.directory, session.clips, options.split)
+        source = clip_source(options, session.clips)
         own = options.system_options
         system = own.open(Opening(options.experiment, options.split, source))
         seen = source if own.sees_clips else None
@@ -144,10 +152,22 @@ def run(options: Evaluate) -> Mapping[str, Any] | None:
         "benchmark": str(options.benchmark),
         "split": options.split or ALL_SPLITS,
         "tasks": {task: one["metrics"] for task, one in found.items()},
+        "intervals": {task: one["intervals"] for task, one in found.items()},
         "outputs": {task: one["outputs"] for task, one in found.items() if "outputs" in one},
     }
     write_results(options.directory / "results.json", results)
     return results
+
+
+def clip_source(options: Evaluate, clips: Sequence[str]) -> "ClipSource":
+    """Where the frames of clips come from."""
+    from stepdiff_jax.data.packed_clips import PackedClips
+    from stepdiff_jax.data.video_clips import VideoClips
+
+    experiment = options.experiment
+    if options.videos is None:
+        return PackedClips(experiment.data.directory, clips, options.split)
+    return VideoClips(options.videos, clips, experiment.encoder.frames)
 
 
 def _identity(options: Evaluate) -> dict[str, Any]:
@@ -158,5 +178,7 @@ def _identity(options: Evaluate) -> dict[str, Any]:
         "experiment": experiment_fields(experiment),
         "system": {"name": options.system, **options.system_options.to_json()},
         "split": options.split,
-        "files": listing_digests(options.system_options.reads(experiment)),
+        "files": listing_digests(
+            (*options.system_options.reads(experiment), *filter(None, [options.videos]))
+        ),
     }

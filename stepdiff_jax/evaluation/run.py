@@ -122,7 +122,7 @@ def write_predictions(directory: Path, chosen: Chosen, samples: Sequence[Sample]
     rows = [{task.prediction: one[task.prediction]} for one in samples]
     write_jsonl(directory / f"{task.name}.jsonl", rows)
     if not chosen.whole:
-        write_jsonl(directory / task.file, chosen.instances.values())
+        write_jsonl(directory / f"{task.name}_dataset.jsonl", chosen.instances.values())
 
 
 def evaluate(

@@ -18,7 +18,8 @@ from stepdiff_jax.evaluation.benchmark_files import (
     read_predictions,
 )
 from stepdiff_jax.evaluation.caption_metrics import caption_metrics
-from stepdiff_jax.evaluation.choice_metrics import accuracy, kendall_taus, summarize_taus
+from stepdiff_jax.evaluation.choice_metrics import accuracy, hits, kendall_taus, summarize_taus
+from stepdiff_jax.evaluation.system import ChoiceQuestion
 
 Metrics = dict[str, Any]
 
@@ -87,6 +88,16 @@ def score_diffrank(examples: Sequence[DiffRank], scores: Sequence[Sequence[float
     def measure(rows: Sequence[int]) -> Metrics:
         summary = summarize_taus(taus[list(rows)])._asdict()
         return {**summary, "ktau": None if math.isnan(summary["ktau"]) else summary["ktau"]}
+
+    return _overall_and_by_category([example.category for example in examples], measure)
+
+
+def score_choices(examples: Sequence[ChoiceQuestion], scores: Sequence[Sequence[float]]) -> Metrics:
+    """Accuracy of N rows of scores, one for each option, overall and by category."""
+    correct = hits(scores, [example.answer for example in examples])
+
+    def measure(rows: Sequence[int]) -> Metrics:
+        return {"accuracy": float(correct[list(rows)].mean())}
 
     return _overall_and_by_category([example.category for example in examples], measure)
 

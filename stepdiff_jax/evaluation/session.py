@@ -118,8 +118,12 @@ def any_process(wanted: bool) -> bool:
 
 
 def _result(chosen: Chosen, samples: Sequence[Sample]) -> dict[str, Any]:
-    """The metrics of a task, and counts of degenerate answers if they are texts."""
-    result = {"metrics": chosen.task.metrics(list(chosen.instances.values()), samples)}
+    """The metrics of a task, their intervals, and counts of degenerate answers if it has texts."""
+    task, instances = chosen.task, list(chosen.instances.values())
+    result = {
+        "metrics": task.metrics(instances, samples),
+        "intervals": task.intervals(instances, samples),
+    }
     if "output" in samples[0]:
         written = [Written(one["output"], one["tokens"], one["cut"]) for one in samples]
         result["outputs"] = degenerate(written)

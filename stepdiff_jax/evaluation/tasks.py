@@ -15,9 +15,17 @@ from stepdiff_jax.evaluation.benchmark_files import (
     read_diffmcq,
     read_diffrank,
 )
+from stepdiff_jax.evaluation.choice_benchmarks.registry import CHOICE_BENCHMARKS, choice_reader
+from stepdiff_jax.evaluation.intervals import intervals
 from stepdiff_jax.evaluation.samples import Sample
-from stepdiff_jax.evaluation.scoring import Metrics, score_diffcap, score_diffmcq, score_diffrank
-from stepdiff_jax.evaluation.system import Scored, System, Written
+from stepdiff_jax.evaluation.scoring import (
+    Metrics,
+    score_choices,
+    score_diffcap,
+    score_diffmcq,
+    score_diffrank,
+)
+from stepdiff_jax.evaluation.system import ChoiceQuestion, Scored, System, Written
 
 Instance = TypeVar("Instance")
 Answers = Sequence[Written | Scored]
@@ -27,7 +35,8 @@ Answers = Sequence[Written | Scored]
 class BenchmarkTask(Generic[Instance]):
     """A task on instances that have a `category`.
 
-    file: its file in a benchmark's directory; read: the file's instances, raising InputError.
+    file: its file in a benchmark's directory, or "" for the directory; read: its instances, raising
+    InputError.
     clips: ids of the clips that an instance shows. answers: a system's, None if it cannot answer.
     prediction: name of the one field of the official format. score: the metrics of instances and
     their predictions.
@@ -58,6 +67,10 @@ class BenchmarkTask(Generic[Instance]):
     def metrics(self, instances: Sequence[Instance], samples: Sequence[Sample]) -> Metrics:
         """The metrics of instances and their samples, as `stepdiff score` prints them."""
         return {"task": self.name, **self.score(instances, self.predictions(samples))}
+
+    def intervals(self, instances: Sequence[Instance], samples: Sequence[Sample]) -> Metrics:
+        """95 % intervals of the metrics."""
+        return intervals(self.name, instances, self.predictions(samples))
 
     def predictions(self, samples: Sequence[Sample]) -> list[Any]:
         """The predictions of samples, as `score` takes them."""
@@ -109,10 +122,21 @@ BENCHMARK_TASKS: Mapping[str, BenchmarkTask[Any]] = {
 
 
 def benchmark_task(name: str) -> BenchmarkTask[Any]:
-    """A task by name; raises InputError if there is none."""
-    if name not in BENCHMARK_TASKS:
-        raise InputError(f"--task: must be one of {', '.join(BENCHMARK_TASKS)}, got {name!r}")
-    return BENCHMARK_TASKS[name]
+    """A task by name, or another benchmark's choice questions; InputError if there is none."""
+    if name in BENCHMARK_TASKS:
+        return BENCHMARK_TASKS[name]
+    if name not in CHOICE_BENCHMARKS:
+        known = ", ".join([*BENCHMARK_TASKS, *CHOICE_BENCHMARKS])
+        raise InputError(f"--task: must be one of {known}, got {name!r}")
+    return BenchmarkTask[ChoiceQuestion](
+        name,
+        "",
+        choice_reader(name),
+        lambda instance: instance.clips,
+        lambda system, instances: system.answer(instances),
+        "scores",
+        score_choices,
+    )
 
 
 def benchmark_path(benchmark: Path, task: str) -> Path:

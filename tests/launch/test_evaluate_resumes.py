@@ -144,7 +144,7 @@ def test_some_instances_have_a_directory_of_their_own(directory, whole, capsys):
         ("--limit 0", "--limit must be positive, got 0"),
         ("--save-every 0", "--save-every must be positive, got 0"),
         ("--categories Taste", "/diffcap_dataset.jsonl has Actions, Tools/Equipment, got 'Taste'"),
-        ("--task diffcut", "--task: must be one of diffcap, diffmcq, diffrank, got 'diffcut'"),
+        ("--task diffcut", "--task: must be one of diffcap, diffmcq, diffrank, captaincook4d, "),
     ],
 )
 def test_wrong_choices_are_one_line(directory, tmp_path, capsys, flags, message):
