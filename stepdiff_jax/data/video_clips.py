@@ -24,9 +24,10 @@ RESOLUTIONS = ("", "_360p")
 class VideoClips:
     """Clips of a directory of video files, decoded when they are asked for; thread-safe.
 
-    A clip is a file in the directory (`PATH`), a part of one in seconds (`PATH@start-end`), or, as
-    in the benchmark, `<video>_<start>_<end>` for `<video>` with any ending of a video file. Frames
-    are sampled as by `prep frames`, and are not stored as JPEG images in between.
+    A clip is a file in the directory (`PATH`, whose ending may be left out), a part of one in
+    seconds (`PATH@start-end`), or, as in the benchmark, `<video>_<start>_<end>` for `<video>` with
+    any ending of a video file. Frames are sampled as by `prep frames`, and are not stored as JPEG
+    images in between.
 
     Its methods raise InputError, at the first use of any of them, if a clip's file is missing or
     does not have it; later, if a file turns out to be damaged.
@@ -76,13 +77,15 @@ class VideoClips:
         try:
             video, start, end = parse_clip_id(clip)
         except InputError:
-            return None
+            video, start, end = str(named.path), named.start, named.end
         if video not in files:
-            names = (name for suffix in RESOLUTIONS for name in video_files(f"{video}{suffix}"))
-            paths = (self.directory / name for name in names)
-            files[video] = next(filter(_is_file, paths), None)
+            files[video] = self._with_ending(video)
         path = files[video]
         return None if path is None else VideoSpan(path, start, end)
+
+    def _with_ending(self, video: str) -> Path | None:
+        names = (name for suffix in RESOLUTIONS for name in video_files(f"{video}{suffix}"))
+        return next(filter(_is_file, (self.directory / name for name in names)), None)
 
 
 def _require_playable(spans: dict[str, VideoSpan]) -> None:

@@ -18,7 +18,8 @@ from stepdiff_jax.evaluation.benchmark_files import (
     read_predictions,
 )
 from stepdiff_jax.evaluation.caption_metrics import caption_metrics
-from stepdiff_jax.evaluation.choice_metrics import accuracy, kendall_taus, summarize_taus
+from stepdiff_jax.evaluation.choice_metrics import accuracy, hits, kendall_taus, summarize_taus
+from stepdiff_jax.evaluation.system import ChoiceQuestion
 
 Metrics = dict[str, Any]
 
@@ -76,6 +77,18 @@ def score_diffmcq(examples: Sequence[DiffMCQ], scores: Sequence[Sequence[float]]
     def measure(rows: Sequence[int]) -> Metrics:
         answers = [examples[i].answer_index for i in rows]
         return {"accuracy": accuracy([scores[i] for i in rows], answers)}
+
+    return _overall_and_by_category([example.category for example in examples], measure)
+
+
+def score_choices(examples: Sequence[ChoiceQuestion], scores: Sequence[Sequence[float]]) -> Metrics:
+    """Accuracy on N questions with any number of options, and that of guessing (`chance`, ours)."""
+    right = hits(scores, [example.answer for example in examples])
+    chances = [1 / len(example.options) for example in examples]
+
+    def measure(rows: Sequence[int]) -> Metrics:
+        chance = sum(chances[i] for i in rows) / len(rows)
+        return {"accuracy": float(right[list(rows)].mean()), "chance": chance}
 
     return _overall_and_by_category([example.category for example in examples], measure)
 

@@ -52,7 +52,7 @@ def read_options(item: JsonItem, options: str = "options", answer: str = "answer
 
 def _split(text: str) -> list[str]:
     """ "A. one, B. two" as ["A. one", "B. two"]; the text alone if it holds no such letters."""
-    starts = []
+    starts: list[int] = []
     for letter in ascii_uppercase:
         start = starts[-1] if starts else 0
         found = re.compile(rf"(?:^|(?<=[\s,;])){_LABEL.format(letter)}").search(text, start)
