@@ -47,7 +47,7 @@ class VideoClips:
         """Clip id -> its part of a video file; the headers of all files have been read."""
         if not self.directory.is_dir():
             raise InputError(f"{self.directory}: no such directory of videos")
-        files: dict[str, Path | None] = {}
+        files: dict[Path, Path | None] = {}
         found = {clip: self._find(clip, files) for clip in self.ids}
         spans = {clip: span for clip, span in found.items() if span is not None}
         require_clips(self.ids, spans, str(self.directory))
@@ -70,22 +70,26 @@ class VideoClips:
             self.frames(clip)
         return self._facts[clip]
 
-    def _find(self, clip: str, files: dict[str, Path | None]) -> VideoSpan | None:
+    def _find(self, clip: str, files: dict[Path, Path | None]) -> VideoSpan | None:
         named = parse_video(str(self.directory / clip))
         if _is_file(named.path):
             return named
+        path, start, end = named.path, named.start, named.end
         try:
             video, start, end = parse_clip_id(clip)
+            path = self.directory / video
         except InputError:
-            video, start, end = str(named.path), named.start, named.end
-        if video not in files:
-            files[video] = self._with_ending(video)
-        path = files[video]
-        return None if path is None else VideoSpan(path, start, end)
+            pass  # a path without its ending
+        if path not in files:
+            files[path] = _with_ending(path)
+        found = files[path]
+        return None if found is None else VideoSpan(found, start, end)
 
-    def _with_ending(self, video: str) -> Path | None:
-        names = (name for suffix in RESOLUTIONS for name in video_files(f"{video}{suffix}"))
-        return next(filter(_is_file, (self.directory / name for name in names)), None)
+
+def _with_ending(path: Path) -> Path | None:
+    """The file whose name is the path's and any ending of a video file."""
+    names = (name for suffix in RESOLUTIONS for name in video_files(f"{path}{suffix}"))
+    return next(filter(_is_file, map(Path, names)), None)
 
 
 def _require_playable(spans: dict[str, VideoSpan]) -> None:

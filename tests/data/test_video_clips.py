@@ -51,6 +51,13 @@ def test_other_ids_are_paths_with_or_without_a_span(videos):
         np.testing.assert_array_equal(clips.frames(clip), expected.frames)
 
 
+def test_the_directory_may_be_given_from_the_current_one(videos, monkeypatch):
+    monkeypatch.chdir(videos.parent)
+    ids = ["ab_c-d_1_3", "158/1Q0_seg1@1-3", "ab_c-d.mp4@1-3"]
+    clips = VideoClips(videos.name, ids, frames=3)
+    assert [numbers(clips.frames(clip)) for clip in ids] == [[10, 20, 30]] * 3
+
+
 def test_facts_tell_what_the_frames_were(videos):
     clip, again = "ab_c-d_1_3", VideoClips(videos, ["ab_c-d_1_3"], frames=3)
     facts = again.facts(clip)  # before the frames are asked for
