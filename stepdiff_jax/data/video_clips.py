@@ -3,6 +3,7 @@
 import hashlib
 import stat
 from collections.abc import Collection
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -74,16 +75,21 @@ class VideoClips:
         named = parse_video(str(self.directory / clip))
         if _is_file(named.path):
             return named
-        path, start, end = named.path, named.start, named.end
+        for span in (*self._of_benchmark(clip), named):
+            if span.path not in files:
+                files[span.path] = _with_ending(span.path)
+            path = files[span.path]
+            if path is not None:
+                return replace(span, path=path)
+        return None
+
+    def _of_benchmark(self, clip: str) -> list[VideoSpan]:
+        """What an id means if it is one of the benchmark's; the file's ending is missing."""
         try:
             video, start, end = parse_clip_id(clip)
-            path = self.directory / video
         except InputError:
-            pass  # a path without its ending
-        if path not in files:
-            files[path] = _with_ending(path)
-        found = files[path]
-        return None if found is None else VideoSpan(found, start, end)
+            return []
+        return [VideoSpan(self.directory / video, start, end)]
 
 
 def _with_ending(path: Path) -> Path | None:

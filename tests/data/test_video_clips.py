@@ -37,6 +37,9 @@ def test_ids_of_the_benchmark_name_a_part_of_a_file_with_any_ending(videos):
     assert clips.ids == ("ab_c-d_1_3", "x.y_0.5_2.5", "1_10_1_3")
     assert numbers(clips.frames("ab_c-d_1_3")) == [10, 15, 20, 25, 30]
     assert numbers(clips.frames("1_10_1_3")) == [10, 15, 20, 25, 30]
+    shutil.copy(videos / "ab_c-d.mp4", videos / "cut_2_3.mp4")  # no part of a video "cut"
+    whole = VideoClips(videos, ["cut_2_3"], frames=2)
+    assert numbers(whole.frames("cut_2_3")) == [0, 49]
     expected = sample_frames(videos / "x.y.webm", 0.5, 2.5, 5)
     np.testing.assert_array_equal(clips.frames("x.y_0.5_2.5"), expected.frames)
 
