@@ -3,6 +3,7 @@
 import hashlib
 import stat
 from collections.abc import Collection
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,10 @@ RESOLUTIONS = ("", "_360p")
 class VideoClips:
     """Clips of a directory of video files, decoded when they are asked for; thread-safe.
 
-    A clip is a file in the directory (`PATH`), a part of one in seconds (`PATH@start-end`), or, as
-    in the benchmark, `<video>_<start>_<end>` for `<video>` with any ending of a video file. Frames
-    are sampled as by `prep frames`, and are not stored as JPEG images in between.
+    A clip is a file in the directory (`PATH`, whose ending may be left out), a part of one in
+    seconds (`PATH@start-end`), or, as in the benchmark, `<video>_<start>_<end>` for `<video>` with
+    any ending of a video file. Frames are sampled as by `prep frames`, and are not stored as JPEG
+    images in between.
 
     Its methods raise InputError, at the first use of any of them, if a clip's file is missing or
     does not have it; later, if a file turns out to be damaged.
@@ -46,7 +48,7 @@ class VideoClips:
         """Clip id -> its part of a video file; the headers of all files have been read."""
         if not self.directory.is_dir():
             raise InputError(f"{self.directory}: no such directory of videos")
-        files: dict[str, Path | None] = {}
+        files: dict[Path, Path | None] = {}
         found = {clip: self._find(clip, files) for clip in self.ids}
         spans = {clip: span for clip, span in found.items() if span is not None}
         require_clips(self.ids, spans, str(self.directory))
@@ -69,20 +71,31 @@ class VideoClips:
             self.frames(clip)
         return self._facts[clip]
 
-    def _find(self, clip: str, files: dict[str, Path | None]) -> VideoSpan | None:
+    def _find(self, clip: str, files: dict[Path, Path | None]) -> VideoSpan | None:
         named = parse_video(str(self.directory / clip))
         if _is_file(named.path):
             return named
+        for span in (*self._of_benchmark(clip), named):
+            if span.path not in files:
+                files[span.path] = _with_ending(span.path)
+            path = files[span.path]
+            if path is not None:
+                return replace(span, path=path)
+        return None
+
+    def _of_benchmark(self, clip: str) -> list[VideoSpan]:
+        """What an id means if it is one of the benchmark's; the file's ending is missing."""
         try:
             video, start, end = parse_clip_id(clip)
         except InputError:
-            return None
-        if video not in files:
-            names = (name for suffix in RESOLUTIONS for name in video_files(f"{video}{suffix}"))
-            paths = (self.directory / name for name in names)
-            files[video] = next(filter(_is_file, paths), None)
-        path = files[video]
-        return None if path is None else VideoSpan(path, start, end)
+            return []
+        return [VideoSpan(self.directory / video, start, end)]
+
+
+def _with_ending(path: Path) -> Path | None:
+    """The file whose name is the path's and any ending of a video file."""
+    names = (name for suffix in RESOLUTIONS for name in video_files(f"{path}{suffix}"))
+    return next(filter(_is_file, map(Path, names)), None)
 
 
 def _require_playable(spans: dict[str, VideoSpan]) -> None:

@@ -81,6 +81,18 @@ def score_diffmcq(examples: Sequence[DiffMCQ], scores: Sequence[Sequence[float]]
     return _overall_and_by_category([example.category for example in examples], measure)
 
 
+def score_choices(examples: Sequence[ChoiceQuestion], scores: Sequence[Sequence[float]]) -> Metrics:
+    """Accuracy on N questions with any number of options, and that of guessing (`chance`, ours)."""
+    right = hits(scores, [example.answer for example in examples])
+    chances = [1 / len(example.options) for example in examples]
+
+    def measure(rows: Sequence[int]) -> Metrics:
+        chance = sum(chances[i] for i in rows) / len(rows)
+        return {"accuracy": float(right[list(rows)].mean()), "chance": chance}
+
+    return _overall_and_by_category([example.category for example in examples], measure)
+
+
 def score_diffrank(examples: Sequence[DiffRank], scores: Sequence[Sequence[float]]) -> Metrics:
     """Kendall's tau-b of N rows of four scores, overall and by category."""
     taus = kendall_taus(scores, [example.scores for example in examples])

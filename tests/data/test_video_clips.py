@@ -37,17 +37,28 @@ def test_ids_of_the_benchmark_name_a_part_of_a_file_with_any_ending(videos):
     assert clips.ids == ("ab_c-d_1_3", "x.y_0.5_2.5", "1_10_1_3")
     assert numbers(clips.frames("ab_c-d_1_3")) == [10, 15, 20, 25, 30]
     assert numbers(clips.frames("1_10_1_3")) == [10, 15, 20, 25, 30]
+    shutil.copy(videos / "ab_c-d.mp4", videos / "cut_2_3.mp4")  # no part of a video "cut"
+    whole = VideoClips(videos, ["cut_2_3"], frames=2)
+    assert numbers(whole.frames("cut_2_3")) == [0, 49]
     expected = sample_frames(videos / "x.y.webm", 0.5, 2.5, 5)
     np.testing.assert_array_equal(clips.frames("x.y_0.5_2.5"), expected.frames)
 
 
 def test_other_ids_are_paths_with_or_without_a_span(videos):
-    whole, part, nested = "ab_c-d.mp4", "ab_c-d.mp4@1-3", "158/1Q0_seg1.MKV"
-    clips = VideoClips(videos, [whole, part, nested], frames=3)
-    assert numbers(clips.frames(part)) == [10, 20, 30]
+    whole, nested, bare = "ab_c-d.mp4", "158/1Q0_seg1.MKV", "158/1Q0_seg1"
+    parts = ["ab_c-d.mp4@1-3", "158/1Q0_seg1@1-3"]
+    clips = VideoClips(videos, [whole, nested, bare, *parts], frames=3)
+    assert [numbers(clips.frames(part)) for part in parts] == [[10, 20, 30]] * 2
     expected = sample_frames(videos / whole, frames=3)
-    for clip in (whole, nested):
+    for clip in (whole, nested, bare):
         np.testing.assert_array_equal(clips.frames(clip), expected.frames)
+
+
+def test_the_directory_may_be_given_from_the_current_one(videos, monkeypatch):
+    monkeypatch.chdir(videos.parent)
+    ids = ["ab_c-d_1_3", "158/1Q0_seg1@1-3", "ab_c-d.mp4@1-3"]
+    clips = VideoClips(videos.name, ids, frames=3)
+    assert [numbers(clips.frames(clip)) for clip in ids] == [[10, 20, 30]] * 3
 
 
 def test_facts_tell_what_the_frames_were(videos):
@@ -62,13 +73,13 @@ def test_facts_tell_what_the_frames_were(videos):
 
 
 def test_what_is_missing_is_named_at_the_first_use(videos):
-    lost = ["lost_0_1", "lost.mp4", "ab_c-d", "158", "", "a\0b_0_1", "z" * 300]
+    lost = ["lost_0_1", "lost.mp4", "ab_c", "158", "", "a\0b_0_1", "z" * 300]
     clips = VideoClips(videos, ["ab_c-d_1_3", *lost], frames=3)
     with pytest.raises(InputError) as error:
         clips.frames("ab_c-d_1_3")
     assert str(error.value) == (
         f"{videos}: 7 of the 8 clips that the benchmark asks about are missing: 'lost_0_1', "
-        "'lost.mp4', 'ab_c-d', ..."
+        "'lost.mp4', 'ab_c', ..."
     )
     with pytest.raises(InputError, match=r"/nowhere: no such directory of videos$"):
         VideoClips(videos / "nowhere", ["a"], frames=3).facts("a")

@@ -14,7 +14,8 @@ from stepdiff_jax.evaluation.benchmark_files import (
     write_jsonl,
 )
 from stepdiff_jax.evaluation.caption_metrics import caption_metrics
-from stepdiff_jax.evaluation.scoring import score_files
+from stepdiff_jax.evaluation.scoring import score_choices, score_files
+from stepdiff_jax.evaluation.system import ChoiceQuestion
 
 CLIPS = [f"video_{index}_{index + 5}" for index in range(5)]
 OPTIONS = tuple((CLIPS[0], clip) for clip in CLIPS[1:])
@@ -89,6 +90,27 @@ def test_diffrank(tmp_path):
         "Visuals": expected((1 + 4 / 6) / 2, 2),
     }
     assert report == expected((1 - 1 + 4 / 6) / 3, 3)
+
+
+def test_choices_with_their_chance():
+    questions = [
+        ChoiceQuestion(("a.mp4", "b.mp4"), category, "which?", options, answer)
+        for category, options, answer in (
+            ("Counting", ("1", "2", "3", "4"), 3),
+            ("Counting", ("yes", "no"), 1),
+            ("Order", ("yes", "no"), 0),
+        )
+    ]
+    report = score_choices(questions, [[0, 0, 0, 1], [1, 0], [1, 1]])
+    assert report == {
+        "accuracy": pytest.approx(2 / 3),
+        "chance": pytest.approx(1.25 / 3),
+        "instances": 3,
+        "by_category": {
+            "Counting": {"accuracy": 0.5, "chance": 0.375, "instances": 2},
+            "Order": {"accuracy": 1.0, "chance": 0.5, "instances": 1},
+        },
+    }
 
 
 def test_a_constant_line_makes_the_official_tau_null(tmp_path):
