@@ -7,17 +7,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from stepdiff_jax.config import LlamaConfig
 from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.inference.requests import Request, latents_of
-from stepdiff_jax.inference.tree import Forest, fill_rows
+from stepdiff_jax.inference.tree import Forest, Row, fill_rows
 from stepdiff_jax.inference.tree_rows import TreeRows, lay_out
 from stepdiff_jax.layout import tree_visible
 from stepdiff_jax.models.vclm import VCLM
 from stepdiff_jax.sharding import constrain, on_mesh_of, whole_batches
 
-ROW_TOKENS = 512
-"""Tokens of a row, unless one question alone is longer (ours)."""
+ROW_TOKENS = (128, 192, 256, 384, 512, 768, 1024)
+"""Lengths of a row to choose from, unless one question alone is longer (ours)."""
+
+ATTENTION_WEIGHT = 8
+"""What an operation of attention takes, in operations of the matrices: as measured with a narrow
+model on a CPU, where the softmax is what costs (`stepdiff bench score`; ours)."""
 
 
 class Likelihood(NamedTuple):
@@ -56,7 +61,7 @@ def answer_likelihoods(
     latents: np.ndarray | None = None,
     *,
     batch_rows: int = 16,
-    row_tokens: int = ROW_TOKENS,
+    row_tokens: int | None = None,
 ) -> list[Likelihood]:
     """The likelihood of each request's answer, in order.
 
@@ -64,14 +69,19 @@ def answer_likelihoods(
 
     Args:
         latents: [clips, latents, E] of the clips that the requests show; None for text alone.
-        batch_rows: rows per batch; row_tokens: most tokens of a row that holds several requests.
+        batch_rows: rows per batch.
+        row_tokens: most tokens of a row that holds several requests; None for what costs least.
     Raises:
         InputError: a request shows a clip that has no latents.
         ValueError: a request has no answer.
     """
     clips = latents_of(latents, model.llama.config.width)
     forest = Forest(requests, tokenizer, clips.shape[1])
-    rows = sorted(fill_rows(forest, row_tokens), key=lambda row: row.tokens)
+    if row_tokens is None:
+        rows = cheapest_rows(forest, model.llama.config)
+    else:
+        rows = fill_rows(forest, row_tokens)
+    rows.sort(key=lambda row: row.tokens)
     known = 0 if latents is None else len(latents)
     for row in rows:
         if max(row.clips, default=-1) >= known:
@@ -90,6 +100,22 @@ def answer_likelihoods(
     return [likelihoods[number] for number in range(len(requests))]
 
 
+def cheapest_rows(forest: Forest, llama: LlamaConfig) -> list[Row]:
+    """Rows of the length of `ROW_TOKENS` that takes the fewest operations per layer (ours).
+
+    Longer rows share more, but every token of a row is compared with all others of it.
+    """
+    matrices = 2 * llama.width * llama.head_width * (llama.heads + llama.kv_heads)
+    matrices += 3 * llama.width * llama.mlp_width
+
+    def cost(rows: Sequence[Row]) -> int:
+        length = max(row.tokens for row in rows)
+        attention = 2 * length * llama.heads * llama.head_width
+        return len(rows) * length * (matrices + ATTENTION_WEIGHT * attention)
+
+    return min((fill_rows(forest, length) for length in ROW_TOKENS), key=cost)
+
+
 def log_likelihoods(
     model: VCLM,
     tokenizer: Tokenizer,
@@ -97,7 +123,7 @@ def log_likelihoods(
     latents: np.ndarray | None = None,
     *,
     batch_rows: int = 16,
-    row_tokens: int = ROW_TOKENS,
+    row_tokens: int | None = None,
 ) -> np.ndarray:
     """`answer_likelihoods`' totals: float32 [requests]."""
     found = answer_likelihoods(

@@ -1,5 +1,7 @@
 """Likelihoods of answers that share a prefix are those of full forward passes."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,7 +13,7 @@ from stepdiff_jax.data.prompts import Conversation, Text, Video, single_conversa
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.inference.clips import ClipTable, DescriptionTable, LatentTable
 from stepdiff_jax.inference.requests import Request, pair_request
-from stepdiff_jax.inference.score import answer_likelihoods, log_likelihoods
+from stepdiff_jax.inference.score import answer_likelihoods, cheapest_rows, log_likelihoods
 from stepdiff_jax.inference.tree import Forest, fill_rows
 from stepdiff_jax.layout import PackedRows
 from stepdiff_jax.models.vclm import VCLM
@@ -99,6 +101,17 @@ def test_what_requests_begin_with_is_read_once():
     shuffled = [5, 2, 7, 0, 3, 6, 1, 4]
     again = scored([requests[one] for one in shuffled], VIDEOS, batch_rows=2, row_tokens=200)
     np.testing.assert_allclose(again, scores[shuffled], rtol=0, atol=3e-5)
+
+
+def test_rows_are_longer_where_attention_costs_less():
+    """Of a wide model's operations, attention is few: more questions share a row."""
+    narrow, pairs = MODEL.llama.config, [("a", "b", f"the same {n}?", "YES") for n in range(200)]
+    requests = [pair_request(VIDEOS, *one) for one in pairs]
+    forest = Forest(requests, tokenizer(), RESAMPLER.latents)
+    wide = replace(narrow, width=64 * narrow.width, mlp_width=64 * narrow.mlp_width)
+    short, long = (cheapest_rows(forest, llama) for llama in (narrow, wide))
+    assert len(long) < len(short)
+    assert sorted(leaf.requests for row in long for leaf in row.leaves) == [[n] for n in range(200)]
 
 
 def test_the_mean_is_per_token():
