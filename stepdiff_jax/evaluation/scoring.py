@@ -104,16 +104,6 @@ def score_diffrank(examples: Sequence[DiffRank], scores: Sequence[Sequence[float
     return _overall_and_by_category([example.category for example in examples], measure)
 
 
-def score_choices(examples: Sequence[ChoiceQuestion], scores: Sequence[Sequence[float]]) -> Metrics:
-    """Accuracy of N rows of scores, one for each option, overall and by category."""
-    correct = hits(scores, [example.answer for example in examples])
-
-    def measure(rows: Sequence[int]) -> Metrics:
-        return {"accuracy": float(correct[list(rows)].mean())}
-
-    return _overall_and_by_category([example.category for example in examples], measure)
-
-
 def _overall_and_by_category(
     categories: Sequence[str], measure: Callable[[Sequence[int]], Metrics]
 ) -> Metrics:
