@@ -173,7 +173,7 @@ def evaluate(prog: str, arguments: Sequence[str]) -> None:
         directory = directory / "systems" / options.system
     check_output(directory)
     source = PackedClips(options.experiment.data.directory, clips, options.split)
-    opening = Opening(options.experiment, options.split, source)
+    opening = Opening(options.experiment, options.split, source, directory)
     system = options.system_options.open(opening)
     predictions = directory / "predictions" / (options.split or ALL_SPLITS)
     metrics = evaluate(system, options.benchmark, predictions, options.task)
