@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -28,6 +28,7 @@ from stepdiff_jax.config import Experiment
 from stepdiff_jax.errors import InputError, OutsideFailure
 from stepdiff_jax.exit_codes import BAD_INPUT, FAILED, INTERRUPTED, SAVED
 from stepdiff_jax.files import write_json
+from stepdiff_jax.inference.batch_shape import BatchShape
 from stepdiff_jax.outside import one_line_errors
 from stepdiff_jax.systems.options import SystemOptions
 from stepdiff_jax.systems.registry import SYSTEMS, TRAINED, system_options
@@ -109,9 +110,14 @@ def train(prog: str, arguments: Sequence[str]) -> None:
 
 @dataclass(frozen=True)
 class Aot:
-    """Compile an experiment's training step for a TPU slice, which need not be present."""
+    """Compile a program of an experiment for a TPU slice, which need not be present."""
 
     experiment: Annotated[Experiment, arg(name="")]
+    program: Literal["train", "encode", "score", "prefill", "generate"] = "train"
+    """The training step, or a part of inference: clips to latents, likelihoods of answers, reading
+    rows that generate, the loop that generates (counted by the token)."""
+    batch: BatchShape = field(default_factory=BatchShape)
+    """Of a part of inference; the training step's is data.*."""
     topology: str | None = None
     """GENERATION:SHAPE, such as v5p:4x4x4, v5e:4x4 or v6e:4x4."""
     search: str | None = None
@@ -129,7 +135,12 @@ def aot(prog: str, arguments: Sequence[str]) -> None:
     from stepdiff_jax.aot.run import run
 
     found = run(
-        options.experiment, topology=options.topology, search=options.search, save=options.save
+        options.experiment,
+        topology=options.topology,
+        search=options.search,
+        save=options.save,
+        program=options.program,
+        shape=options.batch,
     )
     print(json.dumps(found.to_json()) if options.json else found.describe())
 
@@ -321,10 +332,11 @@ def prep(prog: str, arguments: Sequence[str]) -> None:
 
 
 def bench(prog: str, arguments: Sequence[str]) -> None:
-    """Measure data preparation: frames, pairs and records per second, tokens per call."""
+    """Measure rates: data preparation, likelihoods; ratios to other ways of doing the same."""
     from data_prep.cli.bench import BENCHES
+    from launch.bench.score import score
 
-    choose_command(BENCHES, prog, arguments)
+    choose_command({**BENCHES, "score": score}, prog, arguments)
 
 
 def convert(prog: str, arguments: Sequence[str]) -> None:

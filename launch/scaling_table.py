@@ -60,12 +60,14 @@ ROWS = (
 )
 COLUMNS = (
     "config", "weights", "slice", "chips", "rows per step", "tokens per step", "arguments",
-    "temporary", "peak", "of", "PFLOP per step", "s at 40 %", "s at 60 %",
+    "temporary", "peak", "of", "PFLOP per step", "s at 40 %", "s at 60 %", "s by schedule", "MFU",
+    "s exposed",
 )  # fmt: skip
 
 HEADING = """# Slices
 
-Written by `python -m launch.scaling_table`; sizes in GiB per chip. See [scaling.md](scaling.md).
+Written by `python -m launch.scaling_table`; sizes in GiB per chip. "By schedule" is the compiler's
+own schedule, nothing of which is measured. See [scaling.md](scaling.md).
 
 """
 
@@ -93,6 +95,18 @@ def _cells(row: Row, fit: Mapping[str, Any]) -> list[str]:
         f"{fit['flops']['total'] / 1e15:.1f}",
         f"{fit['step_seconds']['40%']:.2f}",
         f"{fit['step_seconds']['60%']:.2f}",
+        *_schedule(fit),
+    ]
+
+
+def _schedule(fit: Mapping[str, Any]) -> list[str]:
+    """Time by the compiler's schedule; unknown where the program cannot be read back."""
+    if fit["schedule_seconds"] is None:
+        return ["unknown"] * 3
+    return [
+        f"{fit['schedule_seconds']:.2f}",
+        f"{fit['estimated_mfu']:.0%}",
+        f"{fit['exposed_collective_seconds']:.2f}",
     ]
 
 

@@ -6,8 +6,10 @@ import inspect
 import json
 import traceback
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from stepdiff_jax.accelerators import on_accelerator
@@ -51,8 +53,9 @@ def load_experiment(config: str) -> Experiment:
 
     The file defines `experiment() -> Experiment`, or `experiment(size: str)` with a default, and
     may import Python files beside it.
-    NAME@SIZE is the experiment with a published language model, such as stepdiff@llama2-70b, and
-    NAME@ACCELERATOR or NAME@SIZE@ACCELERATOR uses the preset for that accelerator.
+    NAME@SIZE is the experiment with a published language model, such as stepdiff@llama2-70b, or
+    with one that the file lists in `SIZES`, and NAME@ACCELERATOR or NAME@SIZE@ACCELERATOR uses the
+    preset for that accelerator.
 
     Raises:
         InputError: no such name, file, size or preset; or the file fails, does not accept a size,
@@ -60,18 +63,32 @@ def load_experiment(config: str) -> Experiment:
     """
     name, *suffixes = _split(config)
     name, *implied = CONFIG_ALIASES[name].split("@") if name in CONFIG_ALIASES else [name]
-    # A size is FAMILY-NAME; accelerators have no hyphen.
-    sizes = implied + [part for part in suffixes[:1] if "-" in part]
-    accelerators = suffixes[len(sizes) - len(implied) :]
-    if len(sizes) > 1 or len(accelerators) > 1:
-        raise InputError(f"{config}: must be NAME, optionally with @SIZE and @ACCELERATOR")
-    experiment = _load(name, *sizes)
+    path = _find(name)
+    with importable(path.parent):
+        with _named_errors(path):
+            module = _execute(path)
+        own = getattr(module, "SIZES", ())
+        # A published size is FAMILY-NAME; accelerators have no hyphen.
+        sizes = implied + [part for part in suffixes[:1] if "-" in part or part in own]
+        accelerators = suffixes[len(sizes) - len(implied) :]
+        if len(sizes) > 1 or len(accelerators) > 1:
+            raise InputError(f"{config}: must be NAME, optionally with @SIZE and @ACCELERATOR")
+        for size in sizes:
+            _check_size(size, own, path)
+        with _named_errors(path):
+            experiment = _build(module, path, *sizes)
+    if not isinstance(experiment, Experiment):
+        raise InputError(
+            f"{path}: experiment() must return an Experiment, got {shorten(experiment)}"
+        )
+    refuse_addresses(experiment, texts=True)
     for accelerator in accelerators:
         experiment = on_accelerator(experiment, accelerator)
     return experiment
 
 
-def _load(config: str, *sizes: str) -> Experiment:
+def _find(config: str) -> Path:
+    """The file of a config by name or path."""
     path = Path(config)
     if path.suffix != ".py":
         named = _named_files()
@@ -81,21 +98,25 @@ def _load(config: str, *sizes: str) -> Experiment:
         path = named[config]
     elif not path.is_file():
         raise InputError(f"{path}: no such config file")
-    for size in sizes:
+    return path
+
+
+def _check_size(size: str, own: Sequence[str], path: Path) -> None:
+    if not own:
         find_size(size)
+    elif size not in own:
+        raise InputError(f"{path}: unknown size {size!r}; it has {', '.join(own)}")
+
+
+@contextmanager
+def _named_errors(path: Path) -> Iterator[None]:
+    """Errors in a config, or in a file beside it, as InputErrors that name the file and line."""
     try:
-        with importable(path.parent):
-            experiment = _run(path, *sizes)
+        yield
     except InputError:
         raise
     except (Exception, SystemExit) as error:
         raise InputError(f"{_origin(error, path)}: {type(error).__name__}: {error}") from error
-    if not isinstance(experiment, Experiment):
-        raise InputError(
-            f"{path}: experiment() must return an Experiment, got {shorten(experiment)}"
-        )
-    refuse_addresses(experiment, texts=True)
-    return experiment
 
 
 def to_dict(experiment: Experiment) -> dict[str, Any]:
@@ -146,12 +167,16 @@ def _named_files() -> dict[str, Path]:
     return {path.stem: path for one in directories for path in one.glob("[!_]*.py")}
 
 
-def _run(path: Path, *sizes: str) -> Any:
+def _execute(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    return module
+
+
+def _build(module: ModuleType, path: Path, *sizes: str) -> Any:
     if sizes and "size" not in inspect.signature(module.experiment).parameters:
         raise InputError(f"{path}: experiment() does not accept a size, got {sizes[0]!r}")
     return module.experiment(*sizes)

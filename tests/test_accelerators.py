@@ -76,7 +76,7 @@ def test_presets_fit_every_published_config(name, accelerator):
     [
         ("stepdiff_70b@v9", "accelerator 'v9': must be one of v5e, v6e, v5p, h100, h200"),
         ("kitchen@v5e", "accelerator 'v5e': presets are only for Llama-2 .* for kitchen-stepdiff"),
-        ("kitchen@llama2-7b", r"kitchen\.py: .* does not accept a size, got 'llama2-7b'"),
+        ("kitchen@llama2-7b", r"kitchen\.py: unknown size 'llama2-7b'; it has base, small"),
         ("stepdiff@llama2-8b", "unknown size 'llama2-8b'; known: llama2-7b, "),
         ("stepdiff_70b@llama3-8b", "must be NAME, optionally with @SIZE and @ACCELERATOR"),
         ("stepdiff@v5e@v5e", "must be NAME, optionally with @SIZE and @ACCELERATOR"),

@@ -111,6 +111,23 @@ def test_wrong_config_files_are_named(tmp_path, program, message):
     assert str(error.value).startswith(f"{path}{message}")
 
 
+def test_a_file_may_list_sizes_of_its_own(tmp_path):
+    small, base = load_experiment("kitchen@small"), load_experiment("kitchen@base")
+    assert base == load_experiment("kitchen")
+    assert small.llama.width < base.llama.width
+    assert small.loop.run_directory != base.loop.run_directory
+    assert small.weights.initial_run != base.weights.initial_run
+    assert Path(small.weights.llama).stat().st_size < 2**20
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "from stepdiff_jax.config import Experiment\nSIZES = 'thin', 'wide'\n"
+        "def experiment(size='thin'):\n    return Experiment(size)"
+    )
+    assert load_experiment(f"{path}@wide") == Experiment("wide")
+    with pytest.raises(InputError, match="unknown size 'llama2-7b'; it has thin, wide"):
+        load_experiment(f"{path}@llama2-7b")
+
+
 def test_missing_config_file_is_named(tmp_path):
     with pytest.raises(InputError, match=r"mine\.py: no such config file"):
         load_experiment(str(tmp_path / "mine.py"))

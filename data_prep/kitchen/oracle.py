@@ -60,7 +60,7 @@ def paired_questions(
     *,
     partners: int,
     seed: int,
-    questions: int = 3,
+    questions: int = 5,
     error_rate: float = ERROR_RATE,
 ) -> Iterator[dict]:
     """Rows of `pairs.jsonl`: each clip paired with `partners` similar clips.
@@ -92,13 +92,16 @@ def ask(
     """Ask for a difference, a verdict, a summary (as in the paper's prompt), and then any kind.
 
     The summary is one of three: what both videos show, what is the same, or how similar they are.
-    Some answers are based on a misread candidate.
+    Two verdicts on single attributes follow, which are exact where a category's is noisy. Some
+    answers are based on a misread candidate.
     """
     summaries = (language.ask_summary, language.ask_checklist, language.ask_scores)
     kinds: list[language.Question] = [
         language.ask_difference,
         language.ask_same,
         summaries[rng.integers(len(summaries))],
+        language.ask_same_attribute,
+        language.ask_same_attribute,
     ]
     others = (language.ask_difference, language.ask_same, *summaries, language.ask_contrast)
     while len(kinds) < count:

@@ -1,6 +1,8 @@
 """The shipped stand-in weights: their directory and configurations."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from stepdiff_jax.config import EncoderConfig, LlamaConfig, TextTowerConfig
 
@@ -16,6 +18,13 @@ LLAMA = LlamaConfig(
     dtype="float32",
     remat=False,
 )
+Size = Literal["base", "small"]
+LLAMAS: dict[Size, LlamaConfig] = {
+    "base": LLAMA,
+    "small": replace(LLAMA, width=96, layers=3, mlp_width=224),
+}
+"""The language models by size; "small" is for a comparison of sizes, as in the paper's Table 2."""
+
 ENCODER = EncoderConfig(
     image_size=64,
     resized_side=64,
@@ -32,3 +41,8 @@ ENCODER = EncoderConfig(
     ),
     dtype="float32",
 )
+
+
+def language_model_file(size: Size) -> str:
+    """Name of the weights file of a language model."""
+    return "language_model.safetensors" if size == "base" else f"language_model_{size}.safetensors"

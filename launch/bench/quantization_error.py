@@ -24,6 +24,7 @@ from data_prep.kitchen.pretrain.language_model import (
     language_loss,
     score_tokens,
     value_tokens,
+    verdict_tokens,
 )
 from launch.quickstart import table
 from stepdiff_jax.checkpoint import load_trained
@@ -79,6 +80,7 @@ def report_kitchen() -> None:
         language_loss,
         values=value_tokens(tokenizer),
         scores=score_tokens(tokenizer),
+        verdicts=verdict_tokens(tokenizer),
         end=tokenizer.eos,
     )
 

@@ -1,1 +1,1 @@
-"""Compiles the training step for hardware that is not attached, and reports what it needs."""
+"""Compiles programs for hardware that is not attached, and reports what they need."""

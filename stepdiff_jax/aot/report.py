@@ -1,4 +1,4 @@
-"""What a compiled training step needs: memory per chip, work per step, collectives."""
+"""What a compiled program needs: memory per chip, work, time by the compiler's schedule."""
 
 import dataclasses
 import re
@@ -8,14 +8,14 @@ from typing import Any
 
 import jax
 
-from stepdiff_jax.aot.collectives import Collective, collectives
-from stepdiff_jax.aot.topology import GIB, parse_topology, topology_devices
+from stepdiff_jax.aot.describe import describe_estimate, seconds
+from stepdiff_jax.aot.estimate import Estimate, estimate
+from stepdiff_jax.aot.programs import PROGRAMS
+from stepdiff_jax.aot.topology import GIB, parse_topology
 from stepdiff_jax.config import Experiment
-from stepdiff_jax.errors import InputError
-from stepdiff_jax.sharding import make_mesh
-from stepdiff_jax.training.abstract import lower_step
+from stepdiff_jax.inference.batch_shape import BatchShape
 from stepdiff_jax.training.executable import compile_anew
-from stepdiff_jax.training.flops import StepFlops, step_flops
+from stepdiff_jax.training.flops import StepFlops
 
 SHARES_OF_PEAK = (0.4, 0.6)
 """Shares of the chips' peak at which step times are given (published MFUs are in this range)."""
@@ -25,17 +25,22 @@ SHARES_OF_PEAK = (0.4, 0.6)
 class Fit:
     """One program on one slice; byte counts are per chip.
 
-    fits: whether the program fits in memory; if not, the sizes below are None and `reason` is the
-        compiler's own message.
+    program: its name in `PROGRAMS`; run: what one run of it is.
+    fits: whether the program fits in memory, with the weights that stay beside it; if the compiler
+        says that it does not, the sizes are None and `reason` is its own message.
     argument_bytes: weights, optimizer and batch; temporary_bytes: everything else;
-        peak_bytes: the peak of both together.
-    tokens, pairs: per step, padding included; a pair is two videos.
-    collectives: None if the compiled program cannot be read back (jaxlib 0.10.2 fails to parse
-        its own asynchronous operations for v5p), or if there is none.
+        peak_bytes: the peak of both together; beside_bytes: weights that this program does not
+        take, but others of the same process do.
+    tokens, pairs: per run, padding included; a pair is two videos.
+    step_seconds: of one run, by share of the chips' peak.
+    estimate: time by the compiler's schedule; None if there is no compiled program, or if it
+        cannot be read back.
     compile_seconds: on this machine; no test compares it.
     """
 
     name: str
+    program: str
+    run: str
     topology: str
     chips: int
     mesh: dict[str, int]
@@ -49,16 +54,18 @@ class Fit:
     argument_bytes: int | None
     temporary_bytes: int | None
     peak_bytes: int | None
+    beside_bytes: int
     flops: StepFlops
     step_seconds: dict[str, float]
-    collectives: tuple[Collective, ...] | None
+    estimate: Estimate | None
     compile_seconds: float
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, with the total FLOPs added."""
+        """Plain values; the estimate's stand beside the others, None if there is none."""
         row = dataclasses.asdict(self)
         row["flops"]["total"] = self.flops.total
-        return row
+        figures = row.pop("estimate") or {}
+        return row | {one.name: figures.get(one.name) for one in dataclasses.fields(Estimate)}
 
     def describe(self) -> str:
         """A readable summary of a few lines."""
@@ -66,90 +73,84 @@ class Fit:
         lines = [
             f"{self.name} on {self.topology}: {self.chips} chips, mesh "
             + ", ".join(f"{axis} {size}" for axis, size in self.mesh.items() if size > 1),
-            f"step      {self.rows} rows of {self.row_length} tokens = {self.tokens} tokens, "
-            f"{self.pairs} pairs",
+            f"{self.program:<9} per {self.run}: {self.rows} rows of {self.row_length} tokens = "
+            f"{self.tokens} tokens, {self.pairs} pairs",
         ]
         if self.peak_bytes is None or self.argument_bytes is None or self.temporary_bytes is None:
             lines.append(f"memory    DOES NOT FIT: {self.reason}")
         else:
+            beside = f", beside it {self.beside_bytes * gib:.2f}" if self.beside_bytes else ""
             lines.append(
-                f"memory    fits: {self.peak_bytes * gib:.2f} of "
+                f"memory    {'fits' if self.fits else 'DOES NOT FIT'}: "
+                f"{(self.peak_bytes + self.beside_bytes) * gib:.2f} of "
                 f"{self.memory_bytes * gib:.0f} GiB per chip (arguments "
-                f"{self.argument_bytes * gib:.2f}, temporary {self.temporary_bytes * gib:.2f})"
+                f"{self.argument_bytes * gib:.2f}, temporary {self.temporary_bytes * gib:.2f}"
+                f"{beside})"
             )
         work = self.flops
         lines.append(
-            f"work      {work.total:.3g} FLOPs per step: language model {work.language_model:.3g} "
-            f"(4N per token), remat {work.rematerialisation:.3g}, encoder {work.encoder:.3g}, "
-            f"resampler {work.resampler:.3g}"
+            f"work      {work.total:.3g} FLOPs per {self.run}: language model "
+            f"{work.language_model:.3g}, remat {work.rematerialisation:.3g}, encoder "
+            f"{work.encoder:.3g}, resampler {work.resampler:.3g}"
         )
-        times = ", ".join(f"{s:.2f} s at {share}" for share, s in self.step_seconds.items())
+        times = ", ".join(f"{seconds(s)} at {share}" for share, s in self.step_seconds.items())
         lines.append(f"time      {times} of the chips' peak (arithmetic, not measured)")
-        lines += [
-            f"{one.kind:<20} {one.operations:>4} in the program, {one.bytes / 2**20:,.0f} MiB "
-            "(a loop's body counts once)"
-            for one in self.collectives or ()
-        ]
-        if self.fits and self.collectives is None:
-            lines.append("collectives: unknown, the compiled program cannot be read back")
+        if self.peak_bytes is not None:
+            lines += describe_estimate(self.estimate, self.topology.partition(":")[0])
         return "\n".join([*lines, f"compiled in {self.compile_seconds:.0f} s"])
 
 
-def compile_for(experiment: Experiment, topology: str) -> tuple[Fit, jax.stages.Compiled | None]:
-    """Compile the training step for a slice; the executable is None if it does not fit.
+def compile_for(
+    experiment: Experiment,
+    topology: str,
+    program: str = "train",
+    shape: BatchShape = BatchShape(),  # noqa: B008  (frozen)
+) -> tuple[Fit, jax.stages.Compiled | None]:
+    """Compile a program of an experiment for a slice; the executable is None if it does not fit.
 
+    Args:
+        program: a name in `PROGRAMS`; shape: the batch of a program of inference.
     Raises:
         InputError: the slice is unknown, or the mesh or the batch does not divide over it.
     """
     chip, chips = parse_topology(topology)
-    mesh = make_mesh(experiment.mesh, topology_devices(topology))
     start = time.monotonic()
-    try:
-        lowered = lower_step(experiment, mesh)
-    except ValueError as error:
-        raise InputError(f"data.batch_rows: {experiment.data.batch_rows}: {error}") from error
+    prepared = PROGRAMS[program](experiment, topology, shape)
     compiled, reason, memory = None, "", None
     try:
-        compiled = compile_anew(lowered)
+        compiled = compile_anew(prepared.lowered)
         memory = compiled.memory_analysis()
     except jax.errors.JaxRuntimeError as error:
         reason = out_of_memory(str(error))
         if not reason:
             raise
-    flops, data = step_flops(experiment), experiment.data
-    tokens = data.batch_rows * data.row_length
+    flops = prepared.flops
     fit = Fit(
         name=experiment.name,
+        program=program,
+        run=prepared.run,
         topology=topology,
         chips=chips,
-        mesh={axis: int(size) for axis, size in mesh.shape.items()},
-        rows=data.batch_rows,
-        row_length=data.row_length,
-        tokens=tokens,
-        pairs=data.batch_rows * data.row_videos // 2,
+        mesh={axis: int(size) for axis, size in prepared.mesh.shape.items()},
+        rows=prepared.rows,
+        row_length=prepared.row_length,
+        tokens=prepared.rows * prepared.row_length,
+        pairs=prepared.pairs,
         memory_bytes=chip.memory,
-        fits=compiled is not None,
+        fits=memory is not None and memory.peak_memory_in_bytes + prepared.beside <= chip.memory,
         reason=reason,
         argument_bytes=memory and memory.argument_size_in_bytes,
         temporary_bytes=memory and memory.temp_size_in_bytes,
         peak_bytes=memory and memory.peak_memory_in_bytes,
+        beside_bytes=prepared.beside,
         flops=flops,
         step_seconds={
             f"{share:.0%}": flops.total / (chips * chip.peak * share) for share in SHARES_OF_PEAK
         },
-        collectives=_read_collectives(compiled),
+        estimate=estimate(compiled, prepared.mesh, topology, flops.useful),
         compile_seconds=round(time.monotonic() - start, 1),
     )
     return fit, compiled
-
-
-def _read_collectives(compiled: jax.stages.Compiled | None) -> tuple[Collective, ...] | None:
-    if compiled is None:
-        return None
-    try:
-        return tuple(collectives(compiled.as_text() or ""))
-    except jax.errors.JaxRuntimeError:
-        return None
 
 
 def out_of_memory(message: str) -> str:

@@ -1,12 +1,16 @@
 """TPU slices by name: their chips, memory and speed, and their devices.
 
 Figures are from Google's documentation of each generation ("TPU v5e", "TPU v5p", "TPU v6e",
-"TPU v4" at cloud.google.com/tpu/docs, read 2026-11): HBM and bfloat16 peak per chip.
+"TPU v4" at cloud.google.com/tpu/docs, read 2026-11): HBM and bfloat16 peak per chip; of the links
+from "How to Scale Your Model" (jax-ml.github.io/scaling-book, chapter 2). Clocks are ours: the peak
+over the FLOPs of one cycle, which the compiler's estimates for matrix products show (v5e 131,072,
+v4 and v5p 262,144, v6e 524,288).
 """
 
 import os
 import re
 from dataclasses import dataclass
+from math import prod
 
 import jax
 
@@ -20,20 +24,41 @@ GIB = 2**30
 class Chip:
     """One accelerator chip.
 
-    memory: bytes of HBM; peak: bfloat16 FLOPs per second; slices: shapes that `--search` tries,
-    smallest first.
+    memory: bytes of HBM; bandwidth: of HBM, bytes per second; peak: bfloat16 FLOPs per second.
+    clock: cycles per second, in which the compiler estimates.
+    link: bytes per second of one link to a neighbour, in one direction.
+    closed: along how many chips an axis of a slice is a ring. Where a chip has six links, axes are
+        rings of any multiple of it, in slices that are multiples of it along all three.
+    calibration: real time over the compiler's, from and to; None if nobody has compared them.
+    slices: shapes that `--search` tries, smallest first.
     """
 
     memory: int
+    bandwidth: float
     peak: float
+    clock: float
+    link: float
+    closed: int
+    calibration: tuple[float, float] | None
     slices: tuple[str, ...]
 
+    def closes(self, shape: tuple[int, ...], axis: int) -> bool:
+        """Whether an axis of a slice is a ring: its last chip is linked to its first."""
+        if len(shape) == 3:
+            return all(side % self.closed == 0 for side in shape)
+        return shape[axis] == self.closed
+
+
+FLAT = ("2x2", "2x4", "4x4", "4x8", "8x8", "8x16", "16x16")
+CUBES = ("2x2x1", "2x2x2", "2x2x4", "2x4x4", "4x4x4", "4x4x8")
+CALIBRATED = (0.78, 0.95)
+"""Step times that MaxText published over the compiler's for the same steps; `docs/scaling.md`."""
 
 CHIPS = {
-    "v4": Chip(32 * GIB, PEAKS["TPU v4"], ("2x2x1", "2x2x2", "2x2x4", "2x4x4", "4x4x4", "4x4x8")),
-    "v5e": Chip(16 * GIB, PEAKS["TPU v5e"], ("2x2", "2x4", "4x4", "4x8", "8x8", "8x16", "16x16")),
-    "v5p": Chip(95 * GIB, PEAKS["TPU v5p"], ("2x2x1", "2x2x2", "2x2x4", "2x4x4", "4x4x4", "4x4x8")),
-    "v6e": Chip(32 * GIB, PEAKS["TPU v6e"], ("2x2", "2x4", "4x4", "4x8", "8x8", "8x16", "16x16")),
+    "v4": Chip(32 * GIB, 1228e9, PEAKS["TPU v4"], 1.05e9, 45e9, 4, None, CUBES),
+    "v5e": Chip(16 * GIB, 819e9, PEAKS["TPU v5e"], 1.5e9, 45e9, 16, CALIBRATED, FLAT),
+    "v5p": Chip(95 * GIB, 2765e9, PEAKS["TPU v5p"], 1.75e9, 90e9, 4, CALIBRATED, CUBES),
+    "v6e": Chip(32 * GIB, 1640e9, PEAKS["TPU v6e"], 1.75e9, 90e9, 16, None, FLAT),
 }
 
 
@@ -48,10 +73,12 @@ def parse_topology(name: str) -> tuple[Chip, int]:
             f"topology {name!r}: must be GENERATION:AxB or GENERATION:AxBxC, such as "
             f"v5p:4x4x4; known generations: {', '.join(CHIPS)}"
         )
-    count = 1
-    for side in match[2].split("x"):
-        count *= int(side)
-    return CHIPS[match[1]], count
+    return CHIPS[match[1]], prod(slice_shape(name))
+
+
+def slice_shape(topology: str) -> tuple[int, ...]:
+    """Chips along each axis of a topology that `parse_topology` accepts."""
+    return tuple(int(side) for side in topology.partition(":")[2].split("x"))
 
 
 def use_compiler_only() -> None:

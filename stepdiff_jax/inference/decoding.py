@@ -5,16 +5,18 @@ values. Token t of all rows' branches goes to the same cache slots, so a row tha
 others uses the slots round the end; what an earlier row left there is hidden.
 """
 
-from functools import partial
-from typing import NamedTuple
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import Mesh, NamedSharding
 
+from stepdiff_jax.config import LlamaConfig
 from stepdiff_jax.layout import PackedRows, attention_mask, segments_visible
 from stepdiff_jax.models.llama import KeyValues, empty_cache
 from stepdiff_jax.models.vclm import VCLM
-from stepdiff_jax.sharding import constrain, on_mesh_of
+from stepdiff_jax.sharding import constrain, mesh_of, on_mesh_of, rules_of
 
 PREFIX, FIRST_BRANCH = 1, 2
 """Segments of a row."""
@@ -40,10 +42,44 @@ class State(NamedTuple):
     key_segment: jax.Array
 
 
-@on_mesh_of(lambda model: model.llama)
-@partial(jax.jit, static_argnames=("batch", "length", "branches", "new_tokens"))
+_ROWS = ("rows",)
+_CACHE = ("layers", "rows", None, "kv_heads")
+_AXES: Any = State((), _ROWS, _ROWS, _ROWS, _ROWS, _ROWS, KeyValues(_CACHE, _CACHE), _ROWS)  # type: ignore[arg-type]
+"""Logical axes of a state. It is laid out so before and after each call: another layout would be
+another program to compile."""
+
+
+def _is_axes(node: Any) -> bool:
+    return isinstance(node, tuple) and not hasattr(node, "_fields")
+
+
+def _laid_out(state: State) -> State:
+    return jax.tree.map(lambda axes, x: constrain(x, *axes), _AXES, state, is_leaf=_is_axes)
+
+
 def idle(model: VCLM, *, batch: int, length: int, branches: int, new_tokens: int) -> State:
-    """A state whose rows are all done."""
+    """A state whose rows are all done, on the language model's mesh."""
+    shape = (model.llama.config, batch, length, branches, new_tokens)
+    return _idle_on(mesh_of(model.llama), *shape)()
+
+
+def state_layout(mesh: Mesh) -> State:
+    """Shardings of a state on a mesh for inference."""
+    rules = rules_of(mesh)
+    return jax.tree.map(lambda axes: NamedSharding(mesh, rules.spec(axes)), _AXES, is_leaf=_is_axes)
+
+
+@lru_cache(maxsize=64)
+def _idle_on(mesh: Mesh | None, *shape: Any) -> Any:
+    # The cache is large: it must never be whole on one device.
+    layout = None if mesh is None else state_layout(mesh)
+    return jax.jit(partial(idle_state, *shape), out_shardings=layout)
+
+
+def idle_state(
+    config: LlamaConfig, batch: int, length: int, branches: int, new_tokens: int
+) -> State:
+    """The arrays of `idle`."""
     capacity = length + branches * new_tokens
     integers = partial(jnp.zeros, dtype=jnp.int32)
     return State(
@@ -53,7 +89,7 @@ def idle(model: VCLM, *, batch: int, length: int, branches: int, new_tokens: int
         position=integers((batch, branches)),
         done=jnp.ones((batch, branches), bool),
         output=integers((batch, branches, new_tokens)),
-        cache=empty_cache(model.llama.config, batch, capacity),
+        cache=empty_cache(config, batch, capacity),
         key_segment=integers((batch, capacity)),
     )
 
@@ -116,7 +152,7 @@ def insert(
     def put(old: jax.Array, new: jax.Array) -> jax.Array:
         return old.at[where].set(new, mode="drop")
 
-    return State(
+    placed = State(
         clock=state.clock,
         age=put(state.age, jnp.ones_like(where)),
         token=put(state.token, token),
@@ -125,15 +161,13 @@ def insert(
         output=put(state.output, output),
         cache=KeyValues(
             *(
-                constrain(
-                    old.at[:, where, :length].set(new, mode="drop"),
-                    "layers", "rows", None, "kv_heads",
-                )
+                old.at[:, where, :length].set(new, mode="drop")
                 for old, new in zip(state.cache, read.cache)
             )
         ),
         key_segment=put(state.key_segment, jnp.pad(rows.segment, empty)),
-    )  # fmt: skip
+    )
+    return _laid_out(placed)
 
 
 @on_mesh_of(lambda model: model.llama)
@@ -183,5 +217,5 @@ def advance(
     def unfinished(state: State) -> jax.Array:
         return jnp.sum(jnp.all(state.done, -1)) < enough
 
-    state = jax.lax.while_loop(unfinished, step, state)
+    state = _laid_out(jax.lax.while_loop(unfinished, step, state))
     return state, constrain(jnp.all(state.done, -1)), constrain(state.output)

@@ -56,7 +56,7 @@ def encoder_flops(config: EncoderConfig) -> float:
 
 def step_flops(experiment: Experiment) -> StepFlops:
     """FLOPs of the step that `stepdiff train` runs."""
-    llama, data, resampler = experiment.llama, experiment.data, experiment.resampler
+    llama, data = experiment.llama, experiment.data
     tokens = data.batch_rows * data.row_length
     attention = 2 * data.row_length * llama.width
     layers = 2.0 * llama.layers * tokens * (layer_weights(llama) + attention)
@@ -69,7 +69,7 @@ def step_flops(experiment: Experiment) -> StepFlops:
         language_model=2 * (layers + head) + head_gradient + trained + 3 * adapters,
         rematerialisation=layers + adapters if llama.remat else 0.0,
         encoder=encoded * encoder_flops(experiment.encoder),
-        resampler=3.0 * videos * _resampler_forward(experiment, resampler.latents),
+        resampler=3.0 * videos * resampler_flops(experiment),
     )
 
 
@@ -87,8 +87,10 @@ def _trained_weights(experiment: Experiment) -> tuple[int, int]:
     return matrices, adapters
 
 
-def _resampler_forward(experiment: Experiment, latents: int) -> float:
+def resampler_flops(experiment: Experiment) -> float:
+    """FLOPs of one video's forward pass from the encoder's tokens to latents."""
     config, width = experiment.resampler, experiment.encoder.width
+    latents = config.latents
     inner, seen = config.heads * config.head_width, experiment.encoder.tokens + latents
     layer = (
         2 * seen * width * inner  # keys and values

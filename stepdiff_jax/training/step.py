@@ -1,6 +1,7 @@
 """One optimization step. Only the trained tree is differentiated, donated and clipped."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -8,6 +9,7 @@ import optax
 from flax import nnx
 from jax.sharding import Mesh
 
+from stepdiff_jax.compile_options import compile_options
 from stepdiff_jax.training.optimizer import learning_rate
 
 Metrics = dict[str, jax.Array]
@@ -29,7 +31,7 @@ def make_step(
 
     Args:
         graph: the graph from `nnx.split(model, trainable, frozen)`.
-        mesh: the mesh that activations are sharded over.
+        mesh: the mesh that activations are sharded over; its chips decide the compiler's options.
         shardings: of trainable and opt_state; they stay the same from step to step.
     Returns:
         the function; its metrics are float32 scalars: loss, gradient_norm (before clipping),
@@ -51,13 +53,18 @@ def make_step(
         }
         return optax.apply_updates(trainable, updates), new_opt_state, metrics
 
-    return jax.jit(step, donate_argnums=(0, 1), out_shardings=(*shardings, None))
+    return jax.jit(
+        step,
+        donate_argnums=(0, 1),
+        out_shardings=(*shardings, None),
+        compiler_options=compile_options(mesh),
+    )
 
 
 def make_evaluation(graph: Any, loss: Loss, mesh: Mesh) -> Any:
     """The jitted `evaluate(trainable, frozen, batch) -> metrics`, with loss and those of `loss`."""
 
-    @jax.jit
+    @partial(jax.jit, compiler_options=compile_options(mesh))
     def evaluate(trainable: Any, frozen: Any, batch: Any) -> Metrics:
         with jax.sharding.use_abstract_mesh(mesh.abstract_mesh):
             value, figures = loss(nnx.merge(graph, trainable, frozen), batch)

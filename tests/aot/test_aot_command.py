@@ -19,7 +19,22 @@ def test_7b_fits_eight_small_chips(capsys):
     assert 6.7e9 * 2 / 8 < fit["argument_bytes"] < 1.15 * 6.8e9 * 2 / 8
     assert fit["peak_bytes"] < fit["memory_bytes"]
     assert fit["tokens"] == 8 * 1024
-    assert any(one["kind"] == "all-gather" for one in fit["collectives"])
+    # Each of 32 layers gathers its weights at least twice: forward, and again to go back.
+    gathered = next(one for one in fit["collectives"] if one["kind"] == "all-gather")
+    assert gathered["bytes"] > 2 * 32 * 2 * 200e6
+    # Loops times their trip counts, the compiled products are the analytic ones.
+    assert fit["product_flops"] == pytest.approx(fit["flops"]["total"], rel=0.1)
+    estimated = fit["estimated_seconds"]
+    assert 0 < estimated["low"] < estimated["high"] < fit["schedule_seconds"]
+    parts = ("compute_seconds", "exposed_collective_seconds", "exposed_copy_seconds")
+    assert fit["schedule_seconds"] == pytest.approx(sum(fit[part] for part in parts))
+    peak = 8 * 197e12 * fit["schedule_seconds"]
+    assert fit["estimated_mfu"] == pytest.approx(
+        (fit["flops"]["total"] - fit["flops"]["rematerialisation"]) / peak
+    )
+    assert 0.1 < fit["estimated_mfu"] < 1
+    assert len(fit["costliest"]) == 10
+    assert any("stepdiff_jax/models/llama.py:" in one["source"] for one in fit["costliest"])
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,8 @@ def compiler(memory_of_rows, asked):
         fits = peak <= chip.memory
         return Fit(
             name=experiment.name,
+            program="train",
+            run="step",
             topology=topology,
             chips=chips,
             mesh={},
@@ -41,9 +43,10 @@ def compiler(memory_of_rows, asked):
             argument_bytes=0 if fits else None,
             temporary_bytes=int(peak) if fits else None,
             peak_bytes=int(peak) if fits else None,
+            beside_bytes=0,
             flops=step_flops(experiment),
             step_seconds={},
-            collectives=(),
+            estimate=None,
             compile_seconds=0.0,
         )
 

@@ -13,7 +13,7 @@ from stepdiff_jax.inference.encode import encode_clips, encode_texts, latent_tab
 from stepdiff_jax.inference.generate import generate
 from stepdiff_jax.inference.requests import pair_request
 from stepdiff_jax.inference.score import log_likelihoods
-from stepdiff_jax.inference.trained import inference_mesh
+from stepdiff_jax.inference.trained import untrained_model
 from stepdiff_jax.models.vclm import VCLM
 from stepdiff_jax.sharding import make_mesh
 from stepdiff_jax.weights.build import build_model, load_tokenizer
@@ -28,7 +28,10 @@ ASKED = [
     for word in ("tool", "difference")
 ]
 PROMPTS = [Prompt(f"Video 1: a red {word}. Video 2: a fork.") for word in ("spoon", "whisk", "pan")]
-MESHES = {"fsdp": MeshConfig(), "tensor": MeshConfig(fsdp=1, tensor=-1)}
+MESHES = {
+    "eight copies": MeshConfig(data=8, fsdp=1, tensor=1),
+    "two copies, heads shared by pairs": MeshConfig(data=-1, fsdp=1, tensor=4),
+}
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +41,21 @@ def one() -> VCLM:
 
 @pytest.fixture(scope="module", params=MESHES)
 def sharded(request) -> VCLM:
-    model = build_model(EXPERIMENT, make_mesh(MESHES[request.param]))
-    for part, largest in ((model.llama, 0.13), (model.encoder, 0.5), (model.resampler, 0.2)):
+    return untrained_model(EXPERIMENT, MESHES[request.param])
+
+
+@pytest.fixture(scope="module")
+def trained_layout() -> VCLM:
+    return build_model(EXPERIMENT, make_mesh(MeshConfig(fsdp=4, tensor=2)))
+
+
+def test_each_device_holds_its_part_of_the_language_model_and_the_whole_encoder():
+    model = untrained_model(EXPERIMENT, MESHES["two copies, heads shared by pairs"])
+    for part, least, most in ((model.llama, 0.24, 0.35), (model.encoder, 1, 1)):
         leaves = jax.tree.leaves(nnx.state(part))
-        held = [sum(_held(leaf, device) for leaf in leaves) for device in jax.devices()]
-        assert max(held) < largest * sum(leaf.nbytes for leaf in leaves)
-    return model
+        whole = sum(leaf.nbytes for leaf in leaves)
+        for device in jax.devices():
+            assert least <= sum(_held(leaf, device) for leaf in leaves) / whole <= most
 
 
 def _held(array: jax.Array, device: jax.Device) -> int:
@@ -88,8 +100,16 @@ def test_features_are_the_same(one, sharded):
     )
 
 
-def test_a_mesh_for_other_devices_gives_way(capsys):
-    assert dict(inference_mesh(MeshConfig(fsdp=4, tensor=2)).shape) == {
-        "replica": 1, "data": 1, "fsdp": 4, "tensor": 2}  # fmt: skip
-    assert inference_mesh(MeshConfig(fsdp=256)).shape["fsdp"] == 8
-    assert "do not make up 8 devices: mesh.fsdp is 8 instead" in capsys.readouterr().err
+def test_a_model_in_the_layout_of_training_says_the_same(one, trained_layout):
+    for asked in (ASKED[:2], ASKED[2:]):
+        wanted, scores = (
+            log_likelihoods(
+                model,
+                TOKENIZER,
+                [pair_request(table, *question) for question in asked],
+                table.latents,
+            )
+            for model in (one, trained_layout)
+            for table in (latent_table(model, CLIPS, FRAMES),)
+        )
+        np.testing.assert_allclose(scores, wanted, rtol=1e-4)

@@ -21,6 +21,9 @@ FIT = {
     "memory_bytes": 16 * GIB,
     "flops": {"total": 2.5e15},
     "step_seconds": {"40%": 1.25, "60%": 0.5},
+    "schedule_seconds": 1.5,
+    "estimated_mfu": 0.444,
+    "exposed_collective_seconds": 0.25,
 }
 
 
@@ -44,6 +47,15 @@ def test_rows_are_read_from_the_cache(tmp_path):
     assert cells["peak"] == "does not fit"
     assert cells["PFLOP per step"] == "2.5"
     assert (cells["tokens per step"], cells["s at 40 %"]) == ("32,768", "1.25")
+    by_schedule = [cells[name] for name in ("s by schedule", "MFU", "s exposed")]
+    assert by_schedule == ["1.50", "44%", "0.25"]
+
+
+def test_a_program_that_cannot_be_read_back_has_no_schedule(tmp_path):
+    names = ("schedule_seconds", "estimated_mfu", "exposed_collective_seconds")
+    row, unread = Row("stepdiff_7b", "v5p:2x2x1", "int8", 32), dict.fromkeys(names)
+    (tmp_path / "stepdiff_7b-v5p-2x2x1-int8-32.json").write_text(json.dumps(FIT | unread))
+    assert table([row], tmp_path).splitlines()[2].endswith("| unknown | unknown | unknown |")
 
 
 def test_a_row_that_fails_says_why(tmp_path):

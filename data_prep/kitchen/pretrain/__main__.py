@@ -1,7 +1,8 @@
 """Train the kitchen's stand-ins: `python -m data_prep.kitchen.pretrain`.
 
-Writes `tokenizer.model`, `language_model.safetensors` and `encoder.safetensors` (float16). An
-interrupted run resumes. Takes about two hours on two cores, estimated from its parts (see CARD.md).
+Writes `tokenizer.model`, `language_model.safetensors` and `encoder.safetensors` (float16);
+`--part language-model --size small` writes `language_model_small.safetensors`. An interrupted run
+resumes. Takes about two and a half hours on two cores, estimated from its parts (see CARD.md).
 """
 
 import logging
@@ -19,11 +20,11 @@ class Pretrain:
     """What to train, for how long, and where to write it."""
 
     part: Literal["all", "language-model", "encoder"] = "all"
+    size: stand_ins.Size = "base"
+    """Which language model; its rounds are in `lessons.py`."""
     directory: Path = Path("build/pretrain")
     """Checkpoints."""
     output: Path = stand_ins.DIRECTORY
-    language_model_rounds: tuple[int, ...] = (3000, 1500, 1500)
-    """Steps in each round of the language model's training."""
     encoder_rounds: tuple[int, ...] = (1700, 1200)
     """Steps in each round of the encoder's training."""
     seed: int = 0
@@ -33,6 +34,7 @@ def main(options: Pretrain) -> None:
     from data_prep.kitchen.pretrain.dialogues import corpus
     from data_prep.kitchen.pretrain.encoder import train_encoder
     from data_prep.kitchen.pretrain.language_model import train_language_model
+    from data_prep.kitchen.pretrain.lessons import LESSONS
     from stepdiff_jax.data.tokenizer import Tokenizer, train_tokenizer
     from stepdiff_jax.weights.native import save_weights
 
@@ -45,14 +47,15 @@ def main(options: Pretrain) -> None:
         texts = corpus(options.seed, conversations=4000)
         tokenizer = train_tokenizer(texts, tokenizer_path, stand_ins.LLAMA.vocabulary_size)
     if options.part != "encoder":
+        name = stand_ins.language_model_file(options.size)
         model = train_language_model(
-            stand_ins.LLAMA,
+            stand_ins.LLAMAS[options.size],
             tokenizer,
-            rounds=options.language_model_rounds,
+            lessons=LESSONS[options.size],
             seed=options.seed,
-            directory=directory / "language_model",
+            directory=directory / name.removesuffix(".safetensors"),
         )
-        save_weights(model, options.output / "language_model.safetensors")
+        save_weights(model, options.output / name)
     if options.part != "language-model":
         encoder = train_encoder(
             stand_ins.ENCODER,

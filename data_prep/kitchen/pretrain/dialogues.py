@@ -5,12 +5,21 @@ dialogue has the layout used in training, with a description in each video's slo
 the training split are used.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Literal
 
 import numpy as np
 
 from data_prep.kitchen import language, stand_ins
-from data_prep.kitchen.world import ATTRIBUTES, KEYSTEPS, VALUES, Scene, sample_scene
+from data_prep.kitchen.world import (
+    ATTRIBUTES,
+    CATEGORIES,
+    KEYSTEPS,
+    VALUES,
+    Scene,
+    sample_scene,
+    score,
+)
 from stepdiff_jax.data.chat import in_template
 from stepdiff_jax.data.prompts import (
     ANYMAL_SYSTEM,
@@ -21,12 +30,16 @@ from stepdiff_jax.data.prompts import (
     answer_text,
     pair_prefix,
     question_branch,
+    ranking_question,
 )
 from stepdiff_jax.families.common.find import find_family
 
 DESCRIPTION_WEIGHT = 0.05
 SENTENCES = 0.2
 NARRATION_QUESTION = "what does the person say"
+
+Branch = tuple[Segment, ...]
+Pairs = Literal["any", "verdicts"]
 
 
 def similar_scene(scene: Scene, rng: np.random.Generator) -> Scene:
@@ -84,12 +97,50 @@ def pair_dialogue(rng: np.random.Generator) -> Conversation:
     ]
     if rng.random() < 0.1:
         kinds[0] = language.ask_contrast
-    branches: list[tuple[Segment, ...]] = []
-    for ask in kinds:
-        question, answer = ask(reference, candidate, rng)
-        branches.append(question_branch(question, answer_text(answer, language.answer_weight(ask))))
+    branches = tuple(_asked(ask, reference, candidate, rng) for ask in kinds)
+    prefix = pair_prefix(described(reference, rng), described(candidate, rng))
+    return Conversation(prefix, branches)
+
+
+def verdict_dialogue(rng: np.random.Generator) -> Conversation:
+    """Two scenes and mostly verdicts: on the actions, on two other categories, on one attribute.
+
+    The verdict on Actions is the one that a model learns last. A category's verdict has both
+    answers, each weighted by its share: one noisy answer says next to nothing about the smaller
+    difference, which changes the share of YES from .97 to .75.
+    """
+    reference = sample_scene(rng, "train")
+    candidate = similar_scene(reference, rng)
+    others = [name for name in CATEGORIES if name != "Actions"]
+    rng.shuffle(others)
+    summaries = (language.ask_checklist, language.ask_scores, language.ask_summary)
+    kinds = [
+        language.ask_difference if rng.random() < 0.9 else language.ask_contrast,
+        language.ask_same_attribute,
+        summaries[rng.choice(3, p=(0.4, 0.4, 0.2))],
+    ]
+    branches = [_asked(ask, reference, candidate, rng) for ask in kinds]
+    for category in ("Actions", *others[:2]):
+        branches += verdict_branches(reference, candidate, category)
     prefix = pair_prefix(described(reference, rng), described(candidate, rng))
     return Conversation(prefix, tuple(branches))
+
+
+def verdict_branches(reference: Scene, candidate: Scene, category: str) -> list[Branch]:
+    """The question of DiffRank, answered YES and answered NO, weighted by `YES_SHARE`."""
+    share = language.YES_SHARE[score(reference, candidate, category)]
+    weight = language.answer_weight(language.ask_same)
+    return [
+        question_branch(ranking_question(category), answer_text(answer, weight * part))
+        for answer, part in (("YES", share), ("NO", 1 - share))
+    ]
+
+
+def _asked(
+    ask: language.Question, reference: Scene, candidate: Scene, rng: np.random.Generator
+) -> Branch:
+    question, answer = ask(reference, candidate, rng)
+    return question_branch(question, answer_text(answer, language.answer_weight(ask)))
 
 
 def single_dialogue(rng: np.random.Generator) -> Conversation:
@@ -110,10 +161,17 @@ def interleaved_text(rng: np.random.Generator) -> Conversation:
     return Conversation(tuple(segments))
 
 
-def dialogues(seed: int) -> Iterator[Conversation]:
-    """An endless, seeded stream; four fifths are pair dialogues."""
+PAIRS: dict[Pairs, Callable[[np.random.Generator], Conversation]] = {
+    "any": pair_dialogue,
+    "verdicts": verdict_dialogue,
+}
+"""Dialogues about two scenes by what they ask about."""
+
+
+def dialogues(seed: int, pairs: Pairs = "any") -> Iterator[Conversation]:
+    """An endless, seeded stream; four fifths are dialogues about two scenes."""
     rng = np.random.default_rng(seed)
-    kinds = 8 * [pair_dialogue] + [single_dialogue, interleaved_text]
+    kinds = 8 * [PAIRS[pairs]] + [single_dialogue, interleaved_text]
     while True:
         yield kinds[rng.integers(len(kinds))](rng)
 

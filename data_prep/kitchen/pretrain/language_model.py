@@ -10,7 +10,8 @@ import numpy as np
 from flax import nnx
 
 from data_prep.kitchen import language
-from data_prep.kitchen.pretrain.dialogues import dialogues
+from data_prep.kitchen.pretrain.dialogues import Pairs, dialogues
+from data_prep.kitchen.pretrain.lessons import Lesson
 from data_prep.kitchen.pretrain.rounds import Recipe, Round, train_rounds
 from data_prep.kitchen.world import SCORES, VALUES
 from stepdiff_jax.config import LlamaConfig
@@ -25,14 +26,9 @@ NOISE = 0.6
 """Largest noise on the prefix's embeddings, relative to their RMS: soft tokens that a resampler
 writes are never exactly words, and Llama-2, trained on far more text, is robust to that. It grows
 from nothing over the second third of a round's steps, once the model distinguishes words."""
-MIXING = 0.8
-"""Maximum share of a neighbouring token's embedding added to each prefix embedding, from the third
-round on: a resampler may write two things into one latent. It grows like the noise."""
-MIXED_ROUND = 2
 
-VERDICT, SCORED, CHECKLIST = (
-    language.answer_weight(ask)
-    for ask in (language.ask_same, language.ask_scores, language.ask_checklist)
+SCORED, CHECKLIST = (
+    language.answer_weight(ask) for ask in (language.ask_scores, language.ask_checklist)
 )
 """Loss weights, by which the figures distinguish kinds of answers."""
 
@@ -48,6 +44,11 @@ def score_tokens(tokenizer: Tokenizer) -> np.ndarray:
     return np.array([tokenizer.encode(str(digit))[-1] for digit in SCORES.values()])
 
 
+def verdict_tokens(tokenizer: Tokenizer) -> np.ndarray:
+    """Token ids of YES and NO; each is one token."""
+    return np.array([token for (token,) in map(tokenizer.encode, ("YES", "NO"))])
+
+
 def language_loss(
     model: Llama,
     batch: tuple[PackedRows, jax.Array, jax.Array],
@@ -55,14 +56,15 @@ def language_loss(
     *,
     values: np.ndarray,
     scores: np.ndarray,
+    verdicts: np.ndarray,
     end: int,
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
     """Weighted cross-entropy, with the shared prefix's embeddings perturbed.
 
     Args:
         batch: rows, the maximum noise, and the maximum share of a neighbour.
-        values, scores, end: token ids of the attribute words, of the digits of scores, and of the
-            end token; used for the figures only.
+        values, scores, verdicts, end: token ids of the attribute words, of the digits of scores,
+            of YES and NO, and of the end token; used for the figures only.
     """
     rows, max_noise, max_share = batch
     embeddings = model.embed(rows.tokens)
@@ -85,7 +87,7 @@ def language_loss(
     token_loss = -jnp.take_along_axis(log_probabilities, targets[..., None], -1)[..., 0]
     weight = rows.loss_mask[:, 1:]
     correct = jnp.argmax(log_probabilities, -1) == targets
-    verdict = (weight == VERDICT) & (targets != end)
+    verdict = (weight > 0) & jnp.isin(targets, verdicts)
     scored = (weight == SCORED) & jnp.isin(targets, scores)
     checked = (weight == CHECKLIST) & (targets != end)
     named = (weight == 1.0) & jnp.isin(targets, values) & (rows.parent[:, 1:] > 0)
@@ -94,16 +96,16 @@ def language_loss(
         return jnp.sum(jnp.where(where, values, 0.0)) / jnp.maximum(1, jnp.sum(where))
 
     return jnp.sum(weight * token_loss) / jnp.sum(weight), {
-        "verdict": mean(token_loss, verdict),
+        "verdict": mean(token_loss * weight, verdict) / mean(weight, verdict),
         "scores right": mean(correct, scored),
         "checklist right": mean(correct, checked),
         "values right": mean(correct, named),
     }
 
 
-def batch_of_rows(tokenizer: Tokenizer, seed: int, step: int) -> PackedRows:
-    """[ROWS, L]: rows filled greedily with dialogues; a pure function of (seed, step)."""
-    stream = dialogues(int(np.random.SeedSequence([seed, step]).generate_state(1)[0]))
+def batch_of_rows(tokenizer: Tokenizer, seed: int, step: int, pairs: Pairs = "any") -> PackedRows:
+    """[ROWS, L]: rows filled greedily with dialogues; a pure function of its arguments."""
+    stream = dialogues(int(np.random.SeedSequence([seed, step]).generate_state(1)[0]), pairs)
     examples = (lay_out(conversation, tokenizer, latents=0) for conversation in stream)
     rows: list[PackedRows] = []
     waiting: list[Example] = []
@@ -122,42 +124,69 @@ def train_language_model(
     config: LlamaConfig,
     tokenizer: Tokenizer,
     *,
-    rounds: Sequence[int],
+    lessons: Sequence[Lesson],
     seed: int,
     directory: Path,
 ) -> Llama:
     """Train from random weights; deterministic on a given type of machine.
 
     Args:
-        rounds: steps in each round. A later round continues from the float16 weights of the
-            previous one, with rate and noise rising again: the next round learns verdicts that
-            the previous one did not.
+        lessons: one per round. A later round continues from the float16 weights of the previous
+            one, with rate and noise rising again: the next round learns verdicts that the previous
+            one did not.
         directory: see `train_rounds`.
     """
     loss = partial(
         language_loss,
         values=value_tokens(tokenizer),
         scores=score_tokens(tokenizer),
+        verdicts=verdict_tokens(tokenizer),
         end=tokenizer.eos,
     )
-
     recipe = Recipe(
         name="language model",
         loss=loss,
-        batch=partial(_batch, tokenizer, seed),
+        batch=partial(_batch, tokenizer, seed, lessons),
         tokens=lambda batch: int(np.count_nonzero(batch[0].segment)),
         peak_rate=2e-3,
         seed=seed,
-        settings=config,
+        settings=(config, lessons),
     )
-    return train_rounds(Llama(config, rngs=nnx.Rngs(seed)), recipe, rounds, directory)
+
+    def begin(model: Llama, one: Round) -> Llama:
+        begin_lesson(model, tokenizer, lessons[one.number])
+        return model
+
+    return train_rounds(
+        Llama(config, rngs=nnx.Rngs(seed)),
+        recipe,
+        [lesson.steps for lesson in lessons],
+        directory,
+        begin=begin,
+    )
+
+
+def begin_lesson(model: Llama, tokenizer: Tokenizer, lesson: Lesson) -> None:
+    """Move the embeddings of the words that `lesson.likened` has halfway to those of others."""
+    table = model.embedding[...]
+    for word, other in lesson.likened:
+        token, target = word_token(tokenizer, word), word_token(tokenizer, other)
+        table = table.at[token].set((table[token] + table[target]) / 2)
+    model.embedding[...] = table
+
+
+def word_token(tokenizer: Tokenizer, word: str) -> int:
+    """Token id of a word within a sentence; the word is one token."""
+    before, after = tokenizer.encode("same"), tokenizer.encode(f"same {word}")
+    (token,) = after[len(before) :]
+    return token
 
 
 def _batch(
-    tokenizer: Tokenizer, seed: int, one: Round, step: int
+    tokenizer: Tokenizer, seed: int, lessons: Sequence[Lesson], one: Round, step: int
 ) -> tuple[PackedRows, np.float32, np.float32]:
     """The rows of a round's step, the maximum noise, and the maximum share of a neighbour."""
-    grown = np.clip(3 * step / one.steps - 1, 0, 1)
-    share = MIXING if one.number >= MIXED_ROUND else 0.0
-    rows = batch_of_rows(tokenizer, seed, one.first + step)
-    return rows, np.float32(NOISE * grown), np.float32(share * grown)
+    lesson = lessons[one.number]
+    grown = np.clip(3 * step / lesson.steps - 1, 0, 1)
+    rows = batch_of_rows(tokenizer, seed, one.first + step, lesson.pairs)
+    return rows, np.float32(NOISE * grown), np.float32(lesson.mixing * grown)

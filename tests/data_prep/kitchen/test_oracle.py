@@ -91,16 +91,20 @@ def test_both_ways_round_are_asked(pairs, clips):
     assert np.mean(turned) == pytest.approx(0.5, abs=0.1)
 
 
-def test_each_pair_is_asked_for_a_difference_a_verdict_and_a_summary(pairs):
+def test_each_pair_is_asked_for_a_difference_verdicts_and_a_summary(pairs):
     differences = {difference_question(category) for category in CATEGORIES}
     verdicts = {ranking_question(category) for category in CATEGORIES}
+    exact = {ranking_question(attribute) for attribute in ATTRIBUTES}
     for pair in pairs:
-        difference, verdict, summary = pair["questions"]
+        difference, verdict, summary, *single = pair["questions"]
         assert difference["question"] in differences
         assert verdict["question"] in verdicts
         assert summary["question"] in SUMMARIES
+        assert len(single) == 2
+        assert {asked["question"] for asked in single} <= exact
         for asked in pair["questions"]:
-            assert (asked["question"] in verdicts) == (asked["answer"] in ("YES", "NO"))
+            judged = asked["question"] in verdicts | exact
+            assert judged == (asked["answer"] in ("YES", "NO"))
         assert (difference["weight"], verdict["weight"]) == (1.0, 4.0)
         assert summary["weight"] == SUMMARIES[summary["question"]]
     asked_for = Counter(pair["questions"][2]["question"] for pair in pairs)
@@ -117,6 +121,17 @@ def test_errors_are_as_frequent_as_they_are_said_to_be(pairs, by_id):
         wrong.append(asked["answer"] != language.difference_caption(first, second, category))
     # A misread scene is wrong in a given category in about two cases of five.
     assert 0.2 * ERROR_RATE < np.mean(wrong) < 0.8 * ERROR_RATE
+
+
+def test_verdicts_on_single_attributes_are_exact_but_for_misread_scenes(pairs, by_id):
+    wrong = []
+    for pair in pairs:
+        first, second = by_id[pair["reference"]].scene, by_id[pair["candidate"]].scene
+        for asked in pair["questions"][3:]:
+            attribute = next(a for a in ATTRIBUTES if ranking_question(a) == asked["question"])
+            same = first.word(attribute) == second.word(attribute)
+            wrong.append(asked["answer"] != ("YES" if same else "NO"))
+    assert np.mean(wrong) < ERROR_RATE
 
 
 def test_a_misread_scene_differs_in_three_values_at_most():

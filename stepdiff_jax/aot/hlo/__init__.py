@@ -1,0 +1,1 @@
+"""Reads the text of a compiled program: its computations, loops, collectives and source lines."""
