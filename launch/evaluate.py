@@ -136,7 +136,7 @@ def run(options: Evaluate) -> Mapping[str, Any] | None:
     if session.clips:
         source = clip_source(options, session.clips)
         own = options.system_options
-        system = own.open(Opening(options.experiment, options.split, source))
+        system = own.open(Opening(options.experiment, options.split, source, options.directory))
         seen = source if own.sees_clips else None
         with watch_signals() as signalled:
             if not session.answer(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -102,8 +103,11 @@ class Opening:
     split: look for packed clips in this split only; None: in all.
     clips: the ids that it will be asked about, and their frames. Reading frames of a clip raises
         InputError if the data lacks it; a system that reads no video never touches them.
+    directory: where a system keeps what it makes once (the captions of Socratic models), beside
+        its predictions; None: nowhere.
     """
 
     experiment: Experiment
     split: str | None
     clips: ClipSource
+    directory: Path | None = None

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from stepdiff_jax.data.prompts import Video
 from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.evaluation.system import Written
 from stepdiff_jax.inference.clips import ClipTable
 from stepdiff_jax.inference.generate import generate
+from stepdiff_jax.inference.prompt_text import prompt_text
 from stepdiff_jax.inference.requests import Request, clips_request
 from stepdiff_jax.inference.score import answer_likelihoods
 from stepdiff_jax.models.vclm import VCLM
@@ -37,7 +39,10 @@ class OwnModel:
             self.table.latents,
             new_tokens=self.new_tokens,
         )
-        return [Written(one.text, one.new_tokens, one.cut) for one in answers]
+        return [
+            Written(answer.text, answer.new_tokens, answer.cut, (self._prompt(one),))
+            for answer, one in zip(answers, asked, strict=True)
+        ]
 
     def likelihoods(self, asked: Sequence[Asked]) -> list[Likelihood]:
         """See `VideoLanguageModel`."""
@@ -47,7 +52,15 @@ class OwnModel:
             [self._request(one) for one in asked],
             self.table.latents,
         )
-        return [Likelihood(one.total, one.tokens) for one in found]
+        return [
+            Likelihood(score.total, score.tokens, self._prompt(one))
+            for score, one in zip(found, asked, strict=True)
+        ]
 
     def _request(self, asked: Asked) -> Request:
         return clips_request(self.table, asked.clips, asked.question, asked.answer)
+
+    def _prompt(self, asked: Asked) -> str:
+        segments = {clip: self.table.segment(clip) for clip in asked.clips}
+        shown = {one.clip: name for name, one in segments.items() if isinstance(one, Video)}
+        return prompt_text(self._request(asked), self.tokenizer.family, shown)

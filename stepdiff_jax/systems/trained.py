@@ -1,10 +1,15 @@
-"""The experiment's own system: its language model on packed clips, with a run's weights."""
+"""Systems of ours: the experiment's language model on packed clips, with a run's weights.
+
+VCLM, Interleaved and StepDiff are one model; they differ in what its resampler was trained on.
+"""
 
 import dataclasses
 from pathlib import Path
 
 from stepdiff_jax.checkpoint import CHECKPOINTS
 from stepdiff_jax.config import Experiment
+from stepdiff_jax.config_files import read_experiment
+from stepdiff_jax.errors import InputError
 from stepdiff_jax.evaluation.system import Opening
 from stepdiff_jax.inference.encode import latent_table
 from stepdiff_jax.inference.trained import trained_model
@@ -17,14 +22,17 @@ from stepdiff_jax.weights.build import load_tokenizer
 
 @dataclasses.dataclass(frozen=True)
 class Trained(SystemOptions):
-    """VCLM, Interleaved or StepDiff: the experiment with its run's newest weights."""
+    """The experiment with its run's newest weights: StepDiff, if the run was trained on pairs."""
 
     allow_other_frozen_weights: bool = False
     """Accept weights that were trained with other frozen weights."""
+    run: Path | None = None
+    """Run directory with the trained weights; by default the experiment's own."""
 
     def reads(self, experiment: Experiment) -> tuple[Path, ...]:
         """See `SystemOptions`."""
-        return (*super().reads(experiment), Path(experiment.loop.run_directory) / CHECKPOINTS)
+        run = self.run or Path(experiment.loop.run_directory)
+        return (*super().reads(experiment), run / CHECKPOINTS)
 
     def open(self, opening: Opening) -> LanguageSystem:
         """See `SystemOptions`; each of the clips is encoded once."""
@@ -33,10 +41,40 @@ class Trained(SystemOptions):
         tokenizer = load_tokenizer(experiment)
         model = trained_model(
             experiment,
-            Path(experiment.loop.run_directory),
+            self.run or Path(experiment.loop.run_directory),
             experiment.mesh,
             caches=visual.caches,
             allow_other_frozen_weights=self.allow_other_frozen_weights,
         )
         table = latent_table(model, opening.clips.ids, visual)
         return LanguageSystem(OwnModel(model, tokenizer, table))
+
+
+@dataclasses.dataclass(frozen=True)
+class SingleVideos(Trained):
+    """VCLM (AnyMAL): the experiment's model, trained on single videos only."""
+
+    def open(self, opening: Opening) -> LanguageSystem:
+        """See `SystemOptions`."""
+        _require_trained_on(self.run or Path(opening.experiment.loop.run_directory), "single")
+        return super().open(opening)
+
+
+@dataclasses.dataclass(frozen=True)
+class Interleaved(Trained):
+    """Interleaved (AnyMAL): the experiment's model, trained on narrated sequences, not on pairs."""
+
+    def open(self, opening: Opening) -> LanguageSystem:
+        """See `SystemOptions`."""
+        _require_trained_on(self.run or Path(opening.experiment.loop.run_directory), "sequences")
+        return super().open(opening)
+
+
+def _require_trained_on(run: Path, source: str) -> None:
+    """Raise InputError unless a run was trained on a source, and not on pairs of videos."""
+    sources = [one.name for one in read_experiment(run).data.sources]
+    if source not in sources or "pairs" in sources:
+        raise InputError(
+            f"{run}: was trained on {', '.join(sources)}; --run must be a run on {source!r} and "
+            "not on 'pairs'"
+        )

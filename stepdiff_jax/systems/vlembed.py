@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -13,30 +13,43 @@ from stepdiff_jax.inference.encoder import open_encoder
 from stepdiff_jax.systems.clip_visuals import clip_visuals
 from stepdiff_jax.systems.options import SystemOptions
 
+Variant = Literal["average", "reference", "candidate", "difference"]
+
+PAIR_FEATURES: dict[Variant, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "average": lambda reference, candidate: reference + candidate,
+    "reference": lambda reference, _: reference,
+    "candidate": lambda _, candidate: candidate,
+    "difference": lambda reference, candidate: candidate - reference,
+}
+"""A pair's feature, of any length, from its clips' features of length 1 (ours)."""
+
 
 @dataclass(frozen=True)
 class VLEmbed:
     """Cosine similarities of InternVideo's or CLIP's features.
 
     videos: clip id -> feature [D]; texts: maps N texts to features [N, D]; any scale.
+    variant: what a pair's feature is in DiffMCQ.
     """
 
     videos: Mapping[str, np.ndarray]
     texts: Callable[[Sequence[str]], np.ndarray]
+    variant: Variant = "average"
 
     @property
     def settings(self) -> dict[str, Any]:
         """See `System`."""
-        return {"similarity": "cosine"}
+        return {"similarity": "cosine", "variant": self.variant}
 
     def caption(self, instances: Sequence[DiffCap]) -> None:
         """None: embeddings cannot generate text (the dashes in Table 1)."""
 
     def choose(self, instances: Sequence[DiffMCQ]) -> list[Scored]:
-        """Cosine between the difference and the mean of the pair's video features."""
+        """Cosine between the difference and the feature of the pair."""
         texts = unit_length(self.texts([one.difference for one in instances]))
+        feature = PAIR_FEATURES[self.variant]
         pairs = np.stack(
-            [[self._video(a) + self._video(b) for a, b in one.options] for one in instances]
+            [[feature(self._video(a), self._video(b)) for a, b in one.options] for one in instances]
         )
         return _scored(np.einsum("nd,nod->no", texts, unit_length(pairs)))
 
@@ -61,10 +74,15 @@ def _scored(table: np.ndarray) -> list[Scored]:
 class InternVideoEmbeddings(SystemOptions):
     """VLEmbed with the experiment's encoder, frozen: nothing is trained."""
 
+    variant: Variant = "average"
+    """A pair's feature in DiffMCQ: the mean of both clips', one of them, or the candidate's minus
+    the reference's."""
+
     def open(self, opening: Opening) -> VLEmbed:
         """See `SystemOptions`; each of the clips is encoded from its frames."""
         experiment = opening.experiment
         frames = clip_visuals(opening, replace(experiment.data, visual_input="frames"))
         encoder = open_encoder(experiment)
         features = [feature for _, feature in encode_clips(encoder.model, frames)]
-        return VLEmbed(dict(zip(opening.clips.ids, features, strict=True)), encoder.text_features)
+        videos = dict(zip(opening.clips.ids, features, strict=True))
+        return VLEmbed(videos, encoder.text_features, self.variant)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from stepdiff_jax.config import EncoderConfig
+from stepdiff_jax.config import EncoderConfig, TextTowerConfig
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.mismatch import Compared, require_same
 
@@ -37,6 +37,24 @@ def check_encoder_config(path: Path, config: EncoderConfig) -> None:
             return
         raise InputError(f"{file}: not the config of an encoder: {error!r}") from error
     require_same(file, _compared(stored, config, ""))
+
+
+def read_encoder_config(directory: Path) -> EncoderConfig:
+    """The config of the encoder whose weights are in a directory.
+
+    Raises:
+        InputError: there is no config.json, or it is not an encoder's.
+    """
+    file = directory / FILE
+    try:
+        stored = dict(json.loads(file.read_text(encoding="utf-8")))
+        stored["text"] = TextTowerConfig(**stored["text"])
+        stored["uniblock_layers"] = tuple(stored["uniblock_layers"])
+        return EncoderConfig(**stored)
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read: {error.strerror or error}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{file}: not the config of an encoder: {error!r}") from error
 
 
 def _compared(stored: Mapping[str, Any], config: Any, prefix: str) -> Iterator[Compared]:

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_prep.text.describe.base import Clip
-from data_prep.text.describe.torch_models import TransformersCaptioner, TransformersDetector
+from data_prep.text.describe.torch_models import TransformersDetector
+from stepdiff_jax.inference.captioners.base import Clip
+from stepdiff_jax.inference.captioners.external import TransformersCaptioner
 
 pytestmark = pytest.mark.parity
 pytest.importorskip("torch")

@@ -6,13 +6,14 @@ import numpy as np
 
 from data_prep.frames.decode import FRAMES
 from data_prep.schema.clips import StepClip
-from data_prep.text.describe.base import Captioner, Scorer
+from data_prep.text.describe.base import Scorer
 from data_prep.text.describe.files import CaptionsFile, ScoresFile
 from data_prep.text.describe.stage import Sources
 from data_prep.text.language_models.choice import open_model
 from data_prep.text.language_models.options import ModelOptions
 from stepdiff_jax.data.video import sample_frames
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.inference.captioners.base import Captioner
 
 CHECKPOINTS = "checkpoints"
 """Subdirectory of a run directory that a transformers model lacks."""
@@ -65,11 +66,11 @@ def _captioner(name: str) -> Captioner | None:
     if not name:
         return None
     if (Path(name) / CHECKPOINTS).is_dir():
-        from data_prep.text.describe.own_captioner import OwnCaptioner
+        from stepdiff_jax.inference.captioners.own import OwnCaptioner
 
         return OwnCaptioner.load(Path(name))
     try:
-        from data_prep.text.describe.torch_models import TransformersCaptioner
+        from stepdiff_jax.inference.captioners.external import TransformersCaptioner
 
         return TransformersCaptioner.load(name)
     except (ImportError, OSError, ValueError) as error:

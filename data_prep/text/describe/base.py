@@ -1,31 +1,9 @@
-"""Interfaces of the describe stage's captioners, detectors and grounding models."""
+"""The interface of the describe stage's detectors and grounding models."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-import numpy as np
-
-
-class Clip(NamedTuple):
-    """A clip's id and its frames, uint8 [T, H, W, 3]; None if no backend needs frames."""
-
-    id: str
-    frames: np.ndarray | None = None
-
-
-class Captions(NamedTuple):
-    """A captioner's output for a clip: sentences about actions, and object phrases."""
-
-    actions: tuple[str, ...]
-    objects: tuple[str, ...]
-
-
-class Captioner(Protocol):
-    """Describes actions and objects in a clip; may hallucinate."""
-
-    def caption(self, clip: Clip) -> Captions:
-        """Caption one clip."""
-        ...
+from stepdiff_jax.inference.captioners.base import Clip
 
 
 class Scorer(Protocol):

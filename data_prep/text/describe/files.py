@@ -6,8 +6,8 @@ from pathlib import Path
 
 from data_prep.schema import text as lines
 from data_prep.schema.line import stream_lines
-from data_prep.text.describe.base import Captions, Clip
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.inference.captioners.base import Captions, Clip
 
 
 class CaptionsFile:

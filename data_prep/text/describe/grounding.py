@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from data_prep.text.describe.base import Clip
 from stepdiff_jax.data.preprocess import resize_and_crop
+from stepdiff_jax.inference.captioners.base import Clip
 from stepdiff_jax.inference.encode import encode_clips, unit_length
 from stepdiff_jax.inference.encoder import Encoder
 

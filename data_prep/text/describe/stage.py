@@ -19,9 +19,10 @@ from data_prep.schema.text import (
     UnreadableDescription,
 )
 from data_prep.stage import Rejected, Shard, run_stage
-from data_prep.text.describe.base import Captioner, Captions, Clip, Scorer
+from data_prep.text.describe.base import Scorer
 from data_prep.text.language_models.base import LanguageModel, LanguageModelError, Prompt
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.inference.captioners.base import Captioner, Captions, Clip
 
 PROMPT = (
     "A clip of an instructional video shows the step: {keystep}.\n"

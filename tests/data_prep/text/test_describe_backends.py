@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from data_prep.text.describe.base import Clip
-from data_prep.text.describe.own_captioner import OwnCaptioner
 from faulty_server import serve
 from launch.cli import main
 from record_sources import write_video
@@ -15,6 +13,8 @@ from stepdiff_jax.checkpoint import CHECKPOINTS, CheckpointMetadata, Checkpoints
 from stepdiff_jax.config import Experiment, Source
 from stepdiff_jax.config_files import CONFIG_FILE, to_dict
 from stepdiff_jax.data.video import sample_frames
+from stepdiff_jax.inference.captioners.base import Clip
+from stepdiff_jax.inference.captioners.own import OwnCaptioner
 from stepdiff_jax.jsonl import read_jsonl, write_jsonl
 from stepdiff_jax.models.variables import split_variables
 from stepdiff_jax.weights.build import build_model

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from data_prep.text.describe.base import Clip
 from data_prep.text.describe.grounding import InternVideoGrounding
-from data_prep.text.describe.own_captioner import OwnCaptioner
 from data_prep.text.language_models.base import Completion, Prompt
 from data_prep.text.language_models.own import OwnLanguageModel
 from references.models import ENCODER, tokenizer, vclm
+from stepdiff_jax.inference.captioners.base import Clip
+from stepdiff_jax.inference.captioners.own import OwnCaptioner
 from stepdiff_jax.inference.encoder import Encoder
 
 MODEL = vclm()

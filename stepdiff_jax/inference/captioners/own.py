@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.text.describe.base import Captions, Clip
 from stepdiff_jax.config import EncoderConfig
 from stepdiff_jax.config_files import read_experiment
 from stepdiff_jax.data.preprocess import resize_and_crop
 from stepdiff_jax.data.prompts import single_conversation
 from stepdiff_jax.data.tokenizer import Tokenizer
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.inference.captioners.base import Captions, Clip
 from stepdiff_jax.inference.encode import latent_table
 from stepdiff_jax.inference.generate import generate
 from stepdiff_jax.inference.requests import Request

@@ -1,0 +1,1 @@
+"""Models that say what is seen in one clip: for step descriptions, and for Socratic models."""

@@ -1,0 +1,159 @@
+"""How the models of transformers are shown clips and asked about them.
+
+The sentences around the clips are those of `data/prompts.py`, the paper's for two; what each model
+wants around them is its own.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from stepdiff_jax.data.prompts import Text, Video, clips_prefix
+from stepdiff_jax.errors import InputError
+from stepdiff_jax.systems.language import Asked
+
+Part = str | int
+"""A text, or a clip by its index into `Asked.clips`."""
+
+
+def content(asked: Asked) -> list[Part]:
+    """The texts and clips of a question, in order, as one turn of the user."""
+    clips = [Video(index) for index in range(len(asked.clips))]
+    parts: list[Part] = []
+    for segment in clips_prefix(clips) if clips else ():
+        if isinstance(segment, Video):
+            parts.append(segment.clip)
+        elif isinstance(segment, Text):
+            parts.append(segment.text.lstrip())
+    end = ". " if clips else ""
+    return [*parts, f"{end}{asked.question}"]
+
+
+class Prompter(Protocol):
+    """Writes a question for one kind of model, up to where the answer begins."""
+
+    def text(self, asked: Asked) -> str:
+        """The prompt as one text, for logs, with <video:CLIP> for each clip."""
+        ...
+
+    def inputs(self, asked: Asked, frames: Sequence[Sequence[np.ndarray]]) -> Any:
+        """The processor's output for one prompt, as torch tensors.
+
+        Args:
+            frames: uint8 [H, W, 3] of each clip of the question.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class LlavaPrompter:
+    """LLaVA-1.5 (Vicuna): an image token wherever a frame is shown.
+
+    Not by its chat template, which would move all images before the text.
+    """
+
+    processor: Any
+
+    def text(self, asked: Asked) -> str:
+        """See `Prompter`."""
+        return self._written(asked, [_named(clip) for clip in asked.clips])
+
+    def inputs(self, asked: Asked, frames: Sequence[Sequence[np.ndarray]]) -> Any:
+        """See `Prompter`."""
+        images = "<image>"
+        text = self._written(asked, [images * len(shown) for shown in frames])
+        return self.processor(
+            text=[text], images=[one for shown in frames for one in shown], return_tensors="pt"
+        )
+
+    def _written(self, asked: Asked, slots: Sequence[str]) -> str:
+        shown = "".join(
+            part if isinstance(part, str) else f" {slots[part]}" for part in content(asked)
+        )
+        return f"USER: {shown} ASSISTANT:"
+
+
+@dataclass(frozen=True)
+class IdeficsPrompter:
+    """IDEFICS (instruct): texts and images in turn, as its processor takes them."""
+
+    processor: Any
+
+    def text(self, asked: Asked) -> str:
+        """See `Prompter`."""
+        return "".join(
+            part if isinstance(part, str) else f" {_named(asked.clips[part])}"
+            for part in self._parts(asked)
+        )
+
+    def inputs(self, asked: Asked, frames: Sequence[Sequence[np.ndarray]]) -> Any:
+        """See `Prompter`."""
+        from PIL import Image
+
+        prompt: list[Any] = []
+        for part in self._parts(asked):
+            if isinstance(part, str):
+                prompt.append(part)
+            else:
+                prompt += [Image.fromarray(frame) for frame in frames[part]]
+        return self.processor(text=[prompt], add_end_of_utterance_token=False, return_tensors="pt")
+
+    def _parts(self, asked: Asked) -> list[Part]:
+        first, *middle, last = ["", *content(asked)]
+        return [f"User: {first}".strip(), *middle, f"{last}<end_of_utterance>\nAssistant:"]
+
+
+@dataclass(frozen=True)
+class ChatPrompter:
+    """Any model with a chat template; clips as videos, or else as images.
+
+    videos: whether the processor takes videos; they are passed with the frames as sampled by us.
+    """
+
+    processor: Any
+    videos: bool
+
+    def text(self, asked: Asked) -> str:
+        """See `Prompter`."""
+        return self._written(asked, [[_text(_named(clip))] for clip in asked.clips])
+
+    def inputs(self, asked: Asked, frames: Sequence[Sequence[np.ndarray]]) -> Any:
+        """See `Prompter`."""
+        kind = "video" if self.videos else "image"
+        slots = [[{"type": kind}] * (1 if self.videos else len(shown)) for shown in frames]
+        text = self._written(asked, slots)
+        if self.videos:
+            shown: dict[str, Any] = {
+                "videos": [np.stack(one) for one in frames],
+                "do_sample_frames": False,
+            }
+        else:
+            shown = {"images": [one for clip in frames for one in clip]}
+        return self.processor(text=[text], **shown, return_tensors="pt")
+
+    def _written(self, asked: Asked, slots: Sequence[Sequence[Mapping[str, Any]]]) -> str:
+        turn: list[Mapping[str, Any]] = []
+        for part in content(asked):
+            turn += [_text(part)] if isinstance(part, str) else slots[part]
+        messages = [{"role": "user", "content": turn}]
+        return self.processor.apply_chat_template(messages, add_generation_prompt=True)
+
+
+def chat_prompter(processor: Any, weights: str) -> ChatPrompter:
+    """A prompter for a processor; raises InputError if it has no chat template."""
+    if not getattr(processor, "chat_template", None):
+        raise InputError(
+            f"--weights {weights}: its processor has no chat template, so that it is not known how "
+            "the model is prompted"
+        )
+    return ChatPrompter(processor, getattr(processor, "video_processor", None) is not None)
+
+
+def _named(clip: str) -> str:
+    return f"<video:{clip}>"
+
+
+def _text(text: str) -> dict[str, str]:
+    return {"type": "text", "text": text}
