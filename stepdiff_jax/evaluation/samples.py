@@ -54,8 +54,6 @@ class SampleLog:
         """Record the system's settings; drop what another evaluation has left."""
         if not self.samples:
             self.path.unlink(missing_ok=True)
-        elif self.path.read_bytes()[-1:] != b"\n":
-            self.sort()
         self.note(settings=dict(settings))
 
     def note(self, **fields: Any) -> None:
@@ -80,15 +78,29 @@ class SampleLog:
         return [self.samples[number] for number in numbers]
 
     def _read(self) -> None:
-        if not self.path.exists():
-            return
-        with self.path.open("rb") as file:
-            whole = (row for row in file if row.endswith(b"\n"))
-            for line in parse_lines(self.path, whole):
-                self.samples[_number(line)] = dict(line.fields)
+        for line in whole_lines(self.path):
+            self.samples[_number(line)] = dict(line.fields)
 
 
 _NOTHING: Mapping[str, Any] = {"can_answer": True, "settings": {}, "result": None}
+
+
+def whole_lines(path: Path) -> list[JsonLine]:
+    """The lines of a file that is appended to, none if it is missing.
+
+    A last line that was not finished, as by a kill, is removed from the file.
+
+    Raises:
+        InputError: a line is not a JSON object.
+    """
+    if not path.exists():
+        return []
+    with path.open("rb+") as file:
+        rows = file.readlines()
+        whole = [row for row in rows if row.endswith(b"\n")]
+        if len(whole) < len(rows):
+            file.truncate(sum(map(len, whole)))
+    return list(parse_lines(path, whole))
 
 
 def results_of(directory: Path, identity: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,10 @@ UNSEEN = "(not shown)"
 class Blind(SystemOptions):
     """The experiment's language model, which sees no clip; not in the paper (ours)."""
 
-    sees_clips = False
+    @property
+    def sees_clips(self) -> bool:
+        """See `SystemOptions`."""
+        return False
 
     def open(self, opening: Opening) -> LanguageSystem:
         """See `SystemOptions`; neither clips nor data are read."""

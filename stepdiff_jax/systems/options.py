@@ -17,10 +17,13 @@ if TYPE_CHECKING:  # the command line lists systems without numpy
 class SystemOptions(abc.ABC):
     """A system's own options: each field of a subclass is a flag, its docstring the help."""
 
-    sees_clips: ClassVar[bool] = True
-    """Whether the system looks at frames or features of the clips that it is asked about."""
     save_every: ClassVar[int] = 512
     """Instances that are answered and saved together."""
+
+    @property
+    def sees_clips(self) -> bool:
+        """Whether the system looks at frames or features of the clips that it is asked about."""
+        return True
 
     @abc.abstractmethod
     def open(self, opening: "Opening") -> "System":

@@ -10,7 +10,13 @@ TRAINED = "trained"
 SYSTEMS = {
     TRAINED: "stepdiff_jax.systems.trained:Trained",
     "vlembed": "stepdiff_jax.systems.vlembed:InternVideoEmbeddings",
+    "vlembed_clip": "stepdiff_jax.systems.vlembed_clip:ClipEmbeddings",
     "socratic": "stepdiff_jax.systems.socratic:Socratic",
+    "vclm_llava": "stepdiff_jax.systems.external_systems:Llava",
+    "vclm": "stepdiff_jax.systems.trained:SingleVideos",
+    "interleaved_idefics": "stepdiff_jax.systems.external_systems:Idefics",
+    "interleaved": "stepdiff_jax.systems.trained:Interleaved",
+    "multi_video": "stepdiff_jax.systems.external_systems:MultiVideo",
     "blind": "stepdiff_jax.systems.blind:Blind",
 }
 """Name -> MODULE:CLASS of its `SystemOptions`, imported on use."""
