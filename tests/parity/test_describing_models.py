@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from data_prep.text.describe.torch_models import TransformersDetector
+from external_models import TINY, WORDS, fast_tokenizer, write_llava
 from stepdiff_jax.inference.captioners.base import Clip
 from stepdiff_jax.inference.captioners.external import TransformersCaptioner
 
@@ -13,64 +14,6 @@ pytestmark = pytest.mark.parity
 pytest.importorskip("torch")
 
 CLIP = Clip("v_0_8", np.random.default_rng(0).integers(0, 255, (8, 40, 56, 3), np.uint8))
-WORDS = ["<unk>", "<image>", "<pad>", "</s>", "question", "answer", "what", "is", "the"]
-WORDS += ["person", "doing?", "a", "photo", "of"]
-WORDS += [f"word{number}" for number in range(30)]
-TINY = {
-    "hidden_size": 16,
-    "intermediate_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-}
-
-
-def fast_tokenizer():
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast
-
-    inner = Tokenizer(models.WordLevel({word: n for n, word in enumerate(WORDS)}, "<unk>"))
-    inner.normalizer = normalizers.Lowercase()
-    inner.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    return PreTrainedTokenizerFast(
-        tokenizer_object=inner,
-        unk_token="<unk>",
-        pad_token="<pad>",
-        eos_token="</s>",
-        additional_special_tokens=["<image>"],
-        model_max_length=16,
-    )
-
-
-def write_llava(path: Path) -> None:
-    from transformers import (
-        CLIPImageProcessor,
-        CLIPVisionConfig,
-        LlamaConfig,
-        LlavaConfig,
-        LlavaForConditionalGeneration,
-        LlavaProcessor,
-    )
-
-    vision = CLIPVisionConfig(image_size=16, patch_size=8, projection_dim=16, **TINY)
-    text = LlamaConfig(
-        vocab_size=len(WORDS), eos_token_id=3, pad_token_id=2, bos_token_id=3, **TINY
-    )
-    config = LlavaConfig(vision_config=vision, text_config=text, image_token_index=1)
-    LlavaForConditionalGeneration(config).save_pretrained(path)
-    size = {"shortest_edge": 16}
-    images = CLIPImageProcessor(size=size, crop_size={"height": 16, "width": 16})
-    template = (
-        "{% for m in messages %}{% for c in m['content'] %}{% if c['type'] == 'image' %}<image> "
-        "{% else %}{{ c['text'] }}{% endif %}{% endfor %}{% endfor %}"
-    )
-    LlavaProcessor(
-        image_processor=images,
-        tokenizer=fast_tokenizer(),
-        patch_size=8,
-        vision_feature_select_strategy="default",
-        num_additional_image_tokens=1,
-        chat_template=template,
-    ).save_pretrained(path)
 
 
 def write_owl(path: Path) -> None:
@@ -94,7 +37,7 @@ def write_owl(path: Path) -> None:
         torch.nn.init.zeros_(part.weight)  # random ones saturate the scores
     model.save_pretrained(path)
     images = Owlv2ImageProcessor(size={"height": 32, "width": 32})
-    Owlv2Processor(images, fast_tokenizer()).save_pretrained(path)
+    Owlv2Processor(images, fast_tokenizer(length=16)).save_pretrained(path)
 
 
 def test_captioner_answers_about_frames(tmp_path):
