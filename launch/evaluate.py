@@ -179,6 +179,15 @@ def _identity(options: Evaluate) -> dict[str, Any]:
         "system": {"name": options.system, **options.system_options.to_json()},
         "split": options.split,
         "files": listing_digests(
-            (*options.system_options.reads(experiment), *filter(None, [options.videos]))
+            (*options.system_options.reads(experiment), *_clip_files(options))
         ),
     }
+
+
+def _clip_files(options: Evaluate) -> list[Path]:
+    """Where the clips that the system sees lie."""
+    from stepdiff_jax.data.records import dataset_path
+
+    if not options.system_options.sees_clips:
+        return []
+    return [options.videos or dataset_path(options.experiment.data.directory, "clips")]
