@@ -173,6 +173,7 @@ def clip_source(options: Evaluate, clips: Sequence[str]) -> "ClipSource":
 def _identity(options: Evaluate) -> dict[str, Any]:
     """What the answers to all tasks depend on."""
     experiment = options.experiment
+    read = (*options.system_options.reads(experiment), *_clip_files(options))
     return {
         "version": __version__,
         "experiment": experiment_fields(experiment),
