@@ -179,9 +179,7 @@ def _identity(options: Evaluate) -> dict[str, Any]:
         "experiment": experiment_fields(experiment),
         "system": {"name": options.system, **options.system_options.to_json()},
         "split": options.split,
-        "files": listing_digests(
-            (*options.system_options.reads(experiment), *_clip_files(options))
-        ),
+        "files": listing_digests(read),
     }
 
 
