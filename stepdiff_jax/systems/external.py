@@ -3,9 +3,10 @@
 They need the extra [torch]; torch itself is never imported here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ import numpy as np
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.evaluation.system import ClipSource, Written
 from stepdiff_jax.inference.captioners.base import spread
-from stepdiff_jax.systems.external_prompts import Prompter
+from stepdiff_jax.systems.external_prompts import Prompter, Shown
+from stepdiff_jax.systems.external_scores import ReadPrompt, answer_tokens
 from stepdiff_jax.systems.language import Asked, Likelihood
 
 
@@ -36,25 +38,35 @@ class ExternalModel:
     @property
     def settings(self) -> dict[str, Any]:
         """See `VideoLanguageModel`."""
-        shown = {"frames": self.frames, "new_tokens": self.new_tokens}
-        return {"decoding": "greedy", **shown, **self.weights}
+        limits = {"frames": self.frames, "new_tokens": self.new_tokens}
+        return {"decoding": "greedy", **limits, **self.weights}
 
     def write(self, asked: Sequence[Asked]) -> list[Written]:
         """See `VideoLanguageModel`."""
         return [self._written(one) for one in asked]
 
     def likelihoods(self, asked: Sequence[Asked]) -> list[Likelihood]:
-        """See `VideoLanguageModel`; from the model's own forward pass over question and answer."""
-        read = lru_cache(maxsize=1)(self._read)
-        return [self._likelihood(one, read) for one in asked]
+        """See `VideoLanguageModel`; from the model's own forward pass over question and answer.
+
+        A question's answers that follow each other share its inputs, and the first token's
+        distribution if they have no other.
+        """
+        prompt: ReadPrompt | None = None
+        found = []
+        for one in asked:
+            if prompt is None or prompt.of != (one.clips, one.question):
+                prompt = ReadPrompt(self.model, (one.clips, one.question), self._read(one))
+            found.append(self._likelihood(one, prompt))
+        return found
 
     def _written(self, asked: Asked) -> Written:
-        inputs = self._read(asked.clips, asked.question)
+        inputs = self._read(asked)
         length = inputs["input_ids"].shape[1]
         self._require_room(length + self.new_tokens, asked)
-        output = self.model.generate(
-            **inputs, max_new_tokens=self.new_tokens, do_sample=False, num_beams=1
-        )
+        with self._one_line():
+            output = self.model.generate(
+                **inputs, max_new_tokens=self.new_tokens, do_sample=False, num_beams=1
+            )
         new = output[0, length:].tolist()
         stops = self.model.generation_config.eos_token_id
         ends = {stops} if isinstance(stops, int) else set(stops or ())
@@ -62,22 +74,30 @@ class ExternalModel:
         text = self.processor.decode(new[:kept], skip_special_tokens=True).strip()
         return Written(text, kept, kept == len(new), (self.prompter.text(asked),))
 
-    def _likelihood(self, asked: Asked, read: Any) -> Likelihood:
-        inputs = read(asked.clips, asked.question)
-        answer = self._tokenizer.encode(asked.answer, add_special_tokens=False)
+    def _likelihood(self, asked: Asked, prompt: ReadPrompt) -> Likelihood:
+        written = self.prompter.text(asked)
+        answer = answer_tokens(self._tokenizer, written, asked.answer)
         if not answer:
-            raise ValueError(f"no tokens in the answer {asked.answer!r}")
-        length = inputs["input_ids"].shape[1]
-        self._require_room(length + len(answer), asked)
-        logits = self.model(**_continued(inputs, answer)).logits
-        found = logits[0, -len(answer) - 1 : -1].float().log_softmax(-1).cpu().numpy()
+            raise InputError(f"the answer {asked.answer!r} has no tokens")
+        self._require_room(prompt.length + len(answer), asked)
+        with self._one_line():
+            found = prompt.first if len(answer) == 1 else prompt.continued(answer)
         total = found[np.arange(len(answer)), answer].astype(np.float64).sum()
-        return Likelihood(float(total), len(answer), self.prompter.text(asked))
+        return Likelihood(float(total), len(answer), written)
 
-    def _read(self, clips: tuple[str, ...], question: str) -> Any:
-        frames = [spread(self.clips.frames(clip), self.frames) for clip in clips]
-        inputs = self.prompter.inputs(Asked(clips, question), frames)
+    def _read(self, asked: Asked) -> Any:
+        shown = [self._shown(clip) for clip in asked.clips]
+        inputs = self.prompter.inputs(asked, shown)
         return inputs.to(self.model.device, self.model.dtype)
+
+    @cached_property
+    def _shown(self) -> Callable[[str], Shown]:
+        """Reads a clip; an instance's questions show the same few."""
+        return lru_cache(maxsize=16)(self._decoded)
+
+    def _decoded(self, clip: str) -> Shown:
+        frames, times = self.clips.frames(clip), self.clips.facts(clip)["times"]
+        return Shown(spread(frames, self.frames), spread(times, self.frames))
 
     @property
     def _tokenizer(self) -> Any:
@@ -91,17 +111,15 @@ class ExternalModel:
                 f"{tokens} tokens, but the model reads {room}; show fewer frames"
             )
 
-
-def _continued(inputs: Any, answer: Sequence[int]) -> dict[str, Any]:
-    """Inputs with an answer behind the question; what stands beside each token is continued."""
-    length = inputs["input_ids"].shape[1]
-    longer: dict[str, Any] = {}
-    for name, value in inputs.items():
-        if getattr(value, "ndim", 0) < 2 or value.shape[:2] != inputs["input_ids"].shape:
-            longer[name] = value
-            continue
-        longer[name] = value.new_empty((1, length + len(answer), *value.shape[2:]))
-        longer[name][:, :length] = value
-        longer[name][:, length:] = value[:, -1:]
-    longer["input_ids"][0, length:] = inputs["input_ids"].new_tensor(answer)
-    return longer
+    @contextmanager
+    def _one_line(self) -> Iterator[None]:
+        """Raise InputError if the device's memory does not suffice."""
+        try:
+            yield
+        except RuntimeError as error:
+            if type(error).__name__ != "OutOfMemoryError":
+                raise
+            raise InputError(
+                f"--device {self.model.device}: its memory does not suffice; show fewer --frames, "
+                "or try --dtype bfloat16"
+            ) from error

@@ -6,7 +6,7 @@ wants around them is its own.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -31,6 +31,13 @@ def content(asked: Asked) -> list[Part]:
     return [*parts, f"{end}{asked.question}"]
 
 
+class Shown(NamedTuple):
+    """What is shown of a clip: frames, uint8 [H, W, 3] each, and their times in seconds."""
+
+    frames: Sequence[np.ndarray]
+    times: Sequence[float]
+
+
 class Prompter(Protocol):
     """Writes a question for one kind of model, up to where the answer begins."""
 
@@ -38,11 +45,11 @@ class Prompter(Protocol):
         """The prompt as one text, for logs, with <video:CLIP> for each clip."""
         ...
 
-    def inputs(self, asked: Asked, frames: Sequence[Sequence[np.ndarray]]) -> Any:
+    def inputs(self, asked: Asked, shown: Sequence[Shown]) -> Any:
         """The processor's output for one prompt, as torch tensors.
 
         Args:
-            frames: uint8 [H, W, 3] of each clip of the question.
+            shown: of each clip of the question.
         """
         ...
 
@@ -60,13 +67,10 @@ class LlavaPrompter:
         """See `Prompter`."""
         return self._written(asked, [_named(clip) for clip in asked.clips])
 
-    def inputs(self, asked: Asked, frames: Sequence[Sequence[np.ndarray]]) -> Any:
+    def inputs(self, asked: Asked, shown: Sequence[Shown]) -> Any:
         """See `Prompter`."""
-        images = "<image>"
-        text = self._written(asked, [images * len(shown) for shown in frames])
-        return self.processor(
-            text=[text], images=[one for shown in frames for one in shown], return_tensors="pt"
-        )
+        text = self._written(asked, ["<image>" * len(clip.frames) for clip in shown])
+        return self.processor(text=[text], images=_all_frames(shown), return_tensors="pt")
 
     def _written(self, asked: Asked, slots: Sequence[str]) -> str:
         shown = "".join(
@@ -88,7 +92,7 @@ class IdeficsPrompter:
             for part in self._parts(asked)
         )
 
-    def inputs(self, asked: Asked, frames: Sequence[Sequence[np.ndarray]]) -> Any:
+    def inputs(self, asked: Asked, shown: Sequence[Shown]) -> Any:
         """See `Prompter`."""
         from PIL import Image
 
@@ -97,7 +101,7 @@ class IdeficsPrompter:
             if isinstance(part, str):
                 prompt.append(part)
             else:
-                prompt += [Image.fromarray(frame) for frame in frames[part]]
+                prompt += [Image.fromarray(frame) for frame in shown[part].frames]
         return self.processor(text=[prompt], add_end_of_utterance_token=False, return_tensors="pt")
 
     def _parts(self, asked: Asked) -> list[Part]:
@@ -109,7 +113,8 @@ class IdeficsPrompter:
 class ChatPrompter:
     """Any model with a chat template; clips as videos, or else as images.
 
-    videos: whether the processor takes videos; they are passed with the frames as sampled by us.
+    videos: whether clips are videos to the processor. These are passed with the frames that we
+        chose, and their times.
     """
 
     processor: Any
@@ -119,19 +124,25 @@ class ChatPrompter:
         """See `Prompter`."""
         return self._written(asked, [[_text(_named(clip))] for clip in asked.clips])
 
-    def inputs(self, asked: Asked, frames: Sequence[Sequence[np.ndarray]]) -> Any:
+    def inputs(self, asked: Asked, shown: Sequence[Shown]) -> Any:
         """See `Prompter`."""
-        kind = "video" if self.videos else "image"
-        slots = [[{"type": kind}] * (1 if self.videos else len(shown)) for shown in frames]
-        text = self._written(asked, slots)
-        if self.videos:
-            shown: dict[str, Any] = {
-                "videos": [np.stack(one) for one in frames],
-                "do_sample_frames": False,
-            }
+        given: dict[str, Any] = {}
+        if self.videos and shown:
+            slots = [[{"type": "video"}] for _ in shown]
+            given["videos"] = [np.stack(clip.frames) for clip in shown]
+            given["video_metadata"] = [_metadata(clip) for clip in shown]
+            given["do_sample_frames"] = False
         else:
-            shown = {"images": [one for clip in frames for one in clip]}
-        return self.processor(text=[text], **shown, return_tensors="pt")
+            slots = [[{"type": "image"}] * len(clip.frames) for clip in shown]
+            if shown:
+                # A list for the one prompt, as some processors take a flat one for several.
+                given["images"] = [_all_frames(shown)]
+        text = self._written(asked, slots)
+        # Some templates write the token that the tokenizer would put in front.
+        first = getattr(self.processor.tokenizer, "bos_token", None)
+        if first and text.startswith(first):
+            given["add_special_tokens"] = False
+        return self.processor(text=[text], **given, return_tensors="pt")
 
     def _written(self, asked: Asked, slots: Sequence[Sequence[Mapping[str, Any]]]) -> str:
         turn: list[Mapping[str, Any]] = []
@@ -149,6 +160,27 @@ def chat_prompter(processor: Any, weights: str) -> ChatPrompter:
             "the model is prompted"
         )
     return ChatPrompter(processor, getattr(processor, "video_processor", None) is not None)
+
+
+def _all_frames(shown: Sequence[Shown]) -> list[np.ndarray]:
+    return [frame for clip in shown for frame in clip.frames]
+
+
+TICKS = 1000
+"""Frames are numbered by their milliseconds, as they are not evenly spaced in general."""
+
+
+def _metadata(shown: Shown) -> dict[str, Any]:
+    """As transformers' `VideoMetadata`: times from the first frame on, and the frames' rate."""
+    times = np.asarray(shown.times, float) - shown.times[0]
+    between = times[-1] / max(1, len(times) - 1) or 1.0  # seconds; of a single frame, ours
+    length = round(TICKS * between * len(times))
+    return {
+        "total_num_frames": length,
+        "fps": TICKS,
+        "duration": length / TICKS,
+        "frames_indices": [round(TICKS * time) for time in times.tolist()],
+    }
 
 
 def _named(clip: str) -> str:

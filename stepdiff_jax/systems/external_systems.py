@@ -57,11 +57,13 @@ class External(SystemOptions, abc.ABC):
         weights.check(self.kinds, self.name)
         for clip in opening.clips.ids[:1]:
             opening.clips.frames(clip)  # so that missing clips are found before slow work
-        model, processor = weights.load()
+        processor = weights.load_processor()
+        prompter = self.prompter(processor)
+        model = weights.load_model()
         asked = ExternalModel(
             model,
             processor,
-            self.prompter(processor),
+            prompter,
             opening.clips,
             self.frames,
             self.new_tokens,

@@ -16,6 +16,7 @@ SYSTEMS = {
     "vclm": "stepdiff_jax.systems.trained:SingleVideos",
     "interleaved_idefics": "stepdiff_jax.systems.external_systems:Idefics",
     "interleaved": "stepdiff_jax.systems.trained:Interleaved",
+    "stepdiff": "stepdiff_jax.systems.trained:StepDiff",
     "multi_video": "stepdiff_jax.systems.external_systems:MultiVideo",
     "blind": "stepdiff_jax.systems.blind:Blind",
 }

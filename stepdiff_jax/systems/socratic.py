@@ -102,7 +102,9 @@ class Socratic(SystemOptions):
     def _open_captioner(self) -> Captioner:
         if self.captioner_run is not None:
             return OwnCaptioner.load(self.captioner_run)
-        weights = ExternalWeights(self.captioner, self.revision, self.dtype, self.device)
+        weights = ExternalWeights(
+            self.captioner, self.revision, self.dtype, self.device, flag="--captioner"
+        )
         weights.check(CAPTIONERS, "socratic")
         model, processor = weights.load()
         return TransformersCaptioner(model, processor, frames=self.captioner_frames)

@@ -20,10 +20,13 @@ from stepdiff_jax.systems.options import SystemOptions
 from stepdiff_jax.systems.own_model import OwnModel
 from stepdiff_jax.weights.build import load_tokenizer
 
+PAIRS = "pairs"
+"""Name of the records that StepDiff is trained on (PairQA)."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Trained(SystemOptions):
-    """The experiment with its run's newest weights: StepDiff, if the run was trained on pairs."""
+    """The experiment with its run's newest weights, whatever it was trained on."""
 
     allow_other_frozen_weights: bool = False
     """Accept weights that were trained with other frozen weights."""
@@ -32,8 +35,21 @@ class Trained(SystemOptions):
 
     def reads(self, experiment: Experiment) -> tuple[Path, ...]:
         """See `SystemOptions`."""
-        run = self.run or Path(experiment.loop.run_directory)
-        return (*super().reads(experiment), run / CHECKPOINTS)
+        return (*super().reads(experiment), self._directory(experiment) / CHECKPOINTS)
+
+    def _directory(self, experiment: Experiment) -> Path:
+        return self.run or Path(experiment.loop.run_directory)
+
+    def _require_trained_on(self, opening: Opening, source: str, without: str = "") -> None:
+        """Raise InputError unless the run was trained on a source, and not on another."""
+        run = self._directory(opening.experiment)
+        sources = [one.name for one in read_experiment(run).data.sources]
+        if source not in sources or without in sources:
+            but = f" and not on {without!r}" if without else ""
+            raise InputError(
+                f"{run}: was trained on {', '.join(sources)}; --run must be a run on "
+                f"{source!r}{but}"
+            )
 
     def open(self, opening: Opening) -> LanguageSystem:
         """See `SystemOptions`; each of the clips is encoded once."""
@@ -42,7 +58,7 @@ class Trained(SystemOptions):
         tokenizer = load_tokenizer(experiment)
         model = trained_model(
             experiment,
-            self.run or Path(experiment.loop.run_directory),
+            self._directory(experiment),
             experiment.mesh,
             caches=visual.caches,
             allow_other_frozen_weights=self.allow_other_frozen_weights,
@@ -53,12 +69,22 @@ class Trained(SystemOptions):
 
 
 @dataclasses.dataclass(frozen=True)
-class SingleVideos(Trained):
-    """VCLM (AnyMAL): the experiment's model, trained on single videos only."""
+class StepDiff(Trained):
+    """StepDiff: the experiment's model, trained on pairs of videos."""
 
     def open(self, opening: Opening) -> LanguageSystem:
         """See `SystemOptions`."""
-        _require_trained_on(self.run or Path(opening.experiment.loop.run_directory), "single")
+        self._require_trained_on(opening, PAIRS)
+        return super().open(opening)
+
+
+@dataclasses.dataclass(frozen=True)
+class SingleVideos(Trained):
+    """VCLM (AnyMAL): the experiment's model, trained on single videos and not on pairs."""
+
+    def open(self, opening: Opening) -> LanguageSystem:
+        """See `SystemOptions`."""
+        self._require_trained_on(opening, "single", without=PAIRS)
         return super().open(opening)
 
 
@@ -68,15 +94,5 @@ class Interleaved(Trained):
 
     def open(self, opening: Opening) -> LanguageSystem:
         """See `SystemOptions`."""
-        _require_trained_on(self.run or Path(opening.experiment.loop.run_directory), "sequences")
+        self._require_trained_on(opening, "sequences", without=PAIRS)
         return super().open(opening)
-
-
-def _require_trained_on(run: Path, source: str) -> None:
-    """Raise InputError unless a run was trained on a source, and not on pairs of videos."""
-    sources = [one.name for one in read_experiment(run).data.sources]
-    if source not in sources or "pairs" in sources:
-        raise InputError(
-            f"{run}: was trained on {', '.join(sources)}; --run must be a run on {source!r} and "
-            "not on 'pairs'"
-        )

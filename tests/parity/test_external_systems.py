@@ -13,6 +13,7 @@ from stepdiff_jax.evaluation.benchmark_files import DiffCap, DiffMCQ, DiffRank
 from stepdiff_jax.evaluation.system import ChoiceQuestion, Opening, Written
 from stepdiff_jax.inference.captioners.external import TransformersCaptioner
 from stepdiff_jax.systems.external_options import ExternalWeights
+from stepdiff_jax.systems.external_prompts import Shown
 from stepdiff_jax.systems.external_systems import External, Idefics, Llava, MultiVideo
 from stepdiff_jax.systems.language import Asked
 from stepdiff_jax.systems.socratic_captions import caption_clips, captions_path
@@ -22,6 +23,7 @@ torch = pytest.importorskip("torch")
 
 CLIPS = ("a_0_8", "b_0_8", "c_0_8")
 FRAMES = np.random.default_rng(0).integers(0, 255, (3, 8, 24, 32, 3), np.uint8)
+TIMES = 12.0 + 0.5 * np.arange(8)
 QUESTION = "what is the main difference between these videos"
 
 
@@ -38,7 +40,7 @@ class Clips:
         return FRAMES[CLIPS.index(clip)]
 
     def facts(self, clip: str) -> dict[str, Any]:
-        return {}
+        return {"times": TIMES.tolist()}
 
 
 KINDS = {
@@ -60,8 +62,8 @@ def opened(request, tmp_path_factory) -> Any:
 
 
 def inputs_of(opened: Any, asked: Asked) -> Any:
-    frames = [FRAMES[CLIPS.index(clip)][[0, 7]] for clip in asked.clips]
-    return opened.options.prompter(opened.processor).inputs(asked, frames)
+    shown = [Shown(FRAMES[CLIPS.index(clip)][[0, 7]], TIMES[[0, 7]]) for clip in asked.clips]
+    return opened.options.prompter(opened.processor).inputs(asked, shown)
 
 
 def test_answers_are_those_of_generate(opened):

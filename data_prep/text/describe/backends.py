@@ -13,6 +13,7 @@ from data_prep.text.language_models.choice import open_model
 from data_prep.text.language_models.options import ModelOptions
 from stepdiff_jax.data.video import sample_frames
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.hub_errors import unloadable
 from stepdiff_jax.inference.captioners.base import Captioner
 
 CHECKPOINTS = "checkpoints"
@@ -74,7 +75,7 @@ def _captioner(name: str) -> Captioner | None:
 
         return TransformersCaptioner.load(name)
     except (ImportError, OSError, ValueError) as error:
-        raise _unloadable(name, error) from error
+        raise unloadable(name, error) from error
 
 
 def _detector(name: str) -> Scorer | None:
@@ -85,7 +86,7 @@ def _detector(name: str) -> Scorer | None:
 
         return TransformersDetector.load(name)
     except (ImportError, OSError, ValueError) as error:
-        raise _unloadable(name, error) from error
+        raise unloadable(name, error) from error
 
 
 def _grounding(config: str) -> Scorer | None:
@@ -96,7 +97,3 @@ def _grounding(config: str) -> Scorer | None:
     from stepdiff_jax.inference.encoder import open_encoder
 
     return InternVideoGrounding(open_encoder(load_experiment(config)))
-
-
-def _unloadable(name: str, error: Exception) -> InputError:
-    return InputError(f"{name}: cannot be loaded: {' '.join(str(error).split())}")
