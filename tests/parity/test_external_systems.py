@@ -20,6 +20,7 @@ from stepdiff_jax.systems.socratic_captions import caption_clips, captions_path
 
 pytestmark = pytest.mark.parity
 torch = pytest.importorskip("torch")
+torch.set_num_threads(1)  # the products are tiny
 
 CLIPS = ("a_0_8", "b_0_8", "c_0_8")
 FRAMES = np.random.default_rng(0).integers(0, 255, (3, 8, 24, 32, 3), np.uint8)
@@ -159,7 +160,8 @@ def test_options_say_what_the_model_is():
 @pytest.mark.parametrize("write", [write_llava, write_blip2], ids=["llava", "blip2"])
 def test_captions_are_made_once(tmp_path, write):
     path: Path = write(tmp_path / "model")
-    captioner, clips = TransformersCaptioner.load(path), Clips()
+    model, processor = ExternalWeights(str(path)).load()
+    captioner, clips = TransformersCaptioner(model, processor, new_tokens=3), Clips()
     kept = captions_path(tmp_path, [str(path)])
     captions = caption_clips(kept, clips, captioner)
     assert list(captions) == list(CLIPS)
