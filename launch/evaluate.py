@@ -173,12 +173,20 @@ def clip_source(options: Evaluate, clips: Sequence[str]) -> "ClipSource":
 def _identity(options: Evaluate) -> dict[str, Any]:
     """What the answers to all tasks depend on."""
     experiment = options.experiment
+    read = (*options.system_options.reads(experiment), *_clip_files(options))
     return {
         "version": __version__,
         "experiment": experiment_fields(experiment),
         "system": {"name": options.system, **options.system_options.to_json()},
         "split": options.split,
-        "files": listing_digests(
-            (*options.system_options.reads(experiment), *filter(None, [options.videos]))
-        ),
+        "files": listing_digests(read),
     }
+
+
+def _clip_files(options: Evaluate) -> list[Path]:
+    """Where the clips that the system sees lie."""
+    from stepdiff_jax.data.records import dataset_path
+
+    if not options.system_options.sees_clips:
+        return []
+    return [options.videos or dataset_path(options.experiment.data.directory, "clips")]

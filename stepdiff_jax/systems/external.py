@@ -97,7 +97,9 @@ class ExternalModel:
 
     def _decoded(self, clip: str) -> Shown:
         frames, times = self.clips.frames(clip), self.clips.facts(clip)["times"]
-        return Shown(spread(frames, self.frames), spread(times, self.frames))
+        return Shown(
+            spread(frames, self.frames), [float(one) for one in spread(times, self.frames)]
+        )
 
     @property
     def _tokenizer(self) -> Any:

@@ -106,13 +106,14 @@ class ExternalWeights:
         from transformers import AutoModelForImageTextToText
 
         with self._one_line():
-            model, info = AutoModelForImageTextToText.from_pretrained(
+            loaded: Any = AutoModelForImageTextToText.from_pretrained(
                 self.weights,
                 revision=self.revision or None,
                 dtype=self.dtype,
                 trust_remote_code=False,
                 output_loading_info=True,
             )
+            model, info = loaded
             if missing := sorted(info["missing_keys"]):  # which transformers makes up at random
                 raise InputError(
                     f"{self.flag} {self.weights}: {len(missing)} of the model's tensors are "

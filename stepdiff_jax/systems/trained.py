@@ -13,6 +13,7 @@ from stepdiff_jax.errors import InputError
 from stepdiff_jax.evaluation.system import Opening
 from stepdiff_jax.inference.encode import latent_table
 from stepdiff_jax.inference.trained import trained_model
+from stepdiff_jax.progress import ProgressLine
 from stepdiff_jax.systems.clip_visuals import clip_visuals
 from stepdiff_jax.systems.language import LanguageSystem
 from stepdiff_jax.systems.options import SystemOptions
@@ -62,7 +63,8 @@ class Trained(SystemOptions):
             caches=visual.caches,
             allow_other_frozen_weights=self.allow_other_frozen_weights,
         )
-        table = latent_table(model, opening.clips.ids, visual)
+        with ProgressLine("clips", len(visual)) as line:
+            table = latent_table(model, opening.clips.ids, visual, progress=line.advance)
         return LanguageSystem(OwnModel(model, tokenizer, table))
 
 

@@ -10,6 +10,7 @@ from stepdiff_jax.evaluation.benchmark_files import DiffCap, DiffMCQ, DiffRank
 from stepdiff_jax.evaluation.system import ChoiceQuestion, Opening, Scored
 from stepdiff_jax.inference.encode import encode_clips, unit_length
 from stepdiff_jax.inference.encoder import open_encoder
+from stepdiff_jax.progress import ProgressLine
 from stepdiff_jax.systems.clip_visuals import clip_visuals
 from stepdiff_jax.systems.options import SystemOptions
 
@@ -83,6 +84,8 @@ class InternVideoEmbeddings(SystemOptions):
         experiment = opening.experiment
         frames = clip_visuals(opening, replace(experiment.data, visual_input="frames"))
         encoder = open_encoder(experiment)
-        features = [feature for _, feature in encode_clips(encoder.model, frames)]
+        with ProgressLine("clips", len(frames)) as line:
+            encoded = encode_clips(encoder.model, frames, progress=line.advance)
+            features = [feature for _, feature in encoded]
         videos = dict(zip(opening.clips.ids, features, strict=True))
         return VLEmbed(videos, encoder.text_features, self.variant)

@@ -13,6 +13,7 @@ from stepdiff_jax.evaluation.system import ClipSource, Opening
 from stepdiff_jax.inference.captioners.base import spread
 from stepdiff_jax.inference.encode import encode_clips, unit_length
 from stepdiff_jax.inference.encoder import open_encoder
+from stepdiff_jax.progress import ProgressLine
 from stepdiff_jax.systems.options import SystemOptions
 from stepdiff_jax.systems.vlembed import Variant, VLEmbed
 from stepdiff_jax.weights.encoder_config import read_encoder_config
@@ -32,7 +33,9 @@ class ClipEmbeddings(SystemOptions):
         """See `SystemOptions`."""
         encoder = open_encoder(with_clip(opening.experiment, self.clip))
         source = SingleFrames(opening.clips, encoder.config)
-        features = np.stack([feature for _, feature in encode_clips(encoder.model, source)])
+        with ProgressLine("frames", len(source)) as line:
+            encoded = encode_clips(encoder.model, source, progress=line.advance)
+            features = np.stack([feature for _, feature in encoded])
         per_clip = unit_length(features).reshape(len(opening.clips.ids), source.frames, -1)
         videos = dict(zip(opening.clips.ids, per_clip.mean(axis=1), strict=True))
         return VLEmbed(videos, encoder.text_features, self.variant)

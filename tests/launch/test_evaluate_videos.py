@@ -62,6 +62,17 @@ def test_clips_are_taken_from_video_files_and_the_log_says_which_frames(director
     assert first["frames"] == second["frames"]
 
 
+def test_clips_that_changed_are_seen_again(directory, capsys):
+    ranking = ("--task", "diffrank", "--system", "vlembed")
+    assert evaluate(directory, "benchmark", *ranking) == 0
+    capsys.readouterr()
+    assert evaluate(directory, "benchmark", *ranking) == 0
+    assert capsys.readouterr().err == ""
+    (directory / "videos/one.mp4").touch()
+    assert evaluate(directory, "benchmark", *ranking) == 0
+    assert f"starting over: files.{directory}/videos differs" in capsys.readouterr().err
+
+
 def test_choices_over_three_videos_are_scored(directory, capsys):
     assert evaluate(directory, "cvbench", "--task", "cvbench", "--system", "blind") == 0
     metrics = json.loads(capsys.readouterr().out)["cvbench"]

@@ -57,7 +57,8 @@ def rehearse(
     data_steps.prepare(walk, published)
     data_steps.prepare_benchmark(walk, published)
     model_steps.convert_weights(walk, checkpoint.relative_to(root), clip.relative_to(root))
-    weights.write_clip_tokenizer(root / model_steps.ENCODER / "tokenizer.json")
+    for encoder in (model_steps.ENCODER, model_steps.CLIP):
+        weights.write_clip_tokenizer(root / encoder / "tokenizer.json")
     flags = model_steps.smaller(llama, size)
     if annotations is not None:  # a part of HT-Step may lack the split for training
         flags = (*flags, "--data.split", "val_seen")

@@ -12,6 +12,7 @@ from stepdiff_jax.evaluation.benchmark_files import TASKS
 from tests.rehearsal.data_steps import BENCHMARK_DATA, DATA, lines
 from tests.rehearsal.published import weights
 from tests.rehearsal.published.htstep import Published
+from tests.rehearsal.system_steps import evaluate_systems
 from tests.rehearsal.walk import Failed, Walk, require
 
 ENCODER, CLIP = Path("weights/internvideo-mm-l-14"), Path("weights/clip-vit-l-14")
@@ -107,11 +108,7 @@ def evaluate(walk: Walk, published: Published, flags: tuple[object, ...], own_cl
             *("--predictions", _predictions(walk, task)),
             check=_same_score(walk, task),
         )
-    walk.run(
-        "evaluate, VLEmbed",
-        *(*words, *benchmark, "--data.directory", BENCHMARK_DATA, "--system", "vlembed"),
-        check=lambda out: _short(json.loads(out.strip().splitlines()[-1])),
-    )
+    evaluate_systems(walk, (*words, *benchmark), STEPDIFF, CLIP, INTERLEAVED)
 
 
 def use(walk: Walk, videos: list[Path]) -> None:
