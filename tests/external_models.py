@@ -19,12 +19,13 @@ TEMPLATE = (
 )
 
 
-def fast_tokenizer(length: int = 4096) -> Any:
-    """Words, of at most `length` tokens."""
+def fast_tokenizer(length: int = 4096, **special: str) -> Any:
+    """Words, of at most `length` tokens; `special`: further tokens by their names."""
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
-    inner = Tokenizer(models.WordLevel({word: n for n, word in enumerate(WORDS)}, "<unk>"))
+    words = [*WORDS, *special.values()]
+    inner = Tokenizer(models.WordLevel({word: n for n, word in enumerate(words)}, "<unk>"))
     inner.normalizer = normalizers.Lowercase()
     inner.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     return PreTrainedTokenizerFast(
@@ -35,6 +36,7 @@ def fast_tokenizer(length: int = 4096) -> Any:
         bos_token="</s>",
         additional_special_tokens=["<image>", *WORDS[4:6]],
         model_max_length=length,
+        extra_special_tokens=special,
     )
 
 
