@@ -25,6 +25,8 @@ def fast_tokenizer(length: int = 4096, **special: str) -> Any:
     from transformers import PreTrainedTokenizerFast
 
     words = [*WORDS, *special.values()]
+    # An empty dictionary would drop the additional ones.
+    named = {"extra_special_tokens": special} if special else {}
     inner = Tokenizer(models.WordLevel({word: n for n, word in enumerate(words)}, "<unk>"))
     inner.normalizer = normalizers.Lowercase()
     inner.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
@@ -36,7 +38,7 @@ def fast_tokenizer(length: int = 4096, **special: str) -> Any:
         bos_token="</s>",
         additional_special_tokens=["<image>", *WORDS[4:6]],
         model_max_length=length,
-        extra_special_tokens=special,
+        **named,
     )
 
 
