@@ -15,6 +15,7 @@ from tyro.conf import Positional, arg
 
 from launch.evaluate import evaluate
 from launch.printing import print_any_name
+from launch.tables.table1 import table1
 from stepdiff_jax import __version__
 from stepdiff_jax.arguments import (
     Command,
@@ -305,6 +306,7 @@ COMMANDS: dict[str, Command] = {
     "evaluate": evaluate,
     "aot": aot,
     "score": score,
+    "table1": table1,
     "weights": weights,
     "convert": convert,
     "compare": compare,

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro import MISSING
 from tyro.conf import arg
@@ -46,6 +46,8 @@ class Evaluate:
     """Look for the benchmark's clips in this split of the packed clips only, instead of in all."""
     videos: Path | None = None
     """Directory of video files to take the clips from, instead of the packed clips."""
+    clip_frames: Literal["all", "middle"] = "all"
+    """"middle": show the middle frame only, as to a model of images."""
     limit: int | None = None
     """Only the first instances of each task."""
     categories: tuple[str, ...] = ()
@@ -163,11 +165,15 @@ def clip_source(options: Evaluate, clips: Sequence[str]) -> "ClipSource":
     """Where the frames of clips come from."""
     from stepdiff_jax.data.packed_clips import PackedClips
     from stepdiff_jax.data.video_clips import VideoClips
+    from stepdiff_jax.evaluation.middle_frame import MiddleFrame
 
     experiment = options.experiment
+    source: ClipSource
     if options.videos is None:
-        return PackedClips(experiment.data.directory, clips, options.split)
-    return VideoClips(options.videos, clips, experiment.encoder.frames)
+        source = PackedClips(experiment.data.directory, clips, options.split)
+    else:
+        source = VideoClips(options.videos, clips, experiment.encoder.frames)
+    return MiddleFrame(source) if options.clip_frames == "middle" else source
 
 
 def _identity(options: Evaluate) -> dict[str, Any]:
@@ -179,6 +185,7 @@ def _identity(options: Evaluate) -> dict[str, Any]:
         "experiment": experiment_fields(experiment),
         "system": {"name": options.system, **options.system_options.to_json()},
         "split": options.split,
+        "clip_frames": options.clip_frames,
         "files": listing_digests(read),
     }
 

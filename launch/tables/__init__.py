@@ -1,0 +1,1 @@
+"""The paper's tables, measured anew: `stepdiff table1` and `table2`."""
