@@ -63,11 +63,11 @@ def rows(quickstart: Path, directory: Path, split: str) -> list[Row]:
         "VLEmbed (InternVideo)": (("--system", "vlembed"), "the kitchen's encoder"),
         "Socratic (BLIP-2)": (
             (*captioner, *MIDDLE),
-            "captions by the single-video model, which sees the middle frame",
+            "captions by the single-video model on the middle frame",
         ),
         "Socratic (LLaVA)": (
             captioner,
-            "captions by the single-video model, which sees all frames",
+            "captions by the single-video model on all frames",
         ),
         "Socratic (step description)": (step, "the name of the step, alike for all its videos"),
         "VCLM (LLaVA)": (

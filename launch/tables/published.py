@@ -26,8 +26,8 @@ _OURS = {
 def rows(size: str) -> list[Row]:
     """The paper's rows.
 
-    Weights of others are looked for in `weights/`: `clip-vit-l-14` (as `stepdiff convert clip` writes
-    it), `blip2`, `llava-1.5` and `idefics-instruct` (transformers' format); descriptions in
+    Weights of others are looked for in `weights/`: `clip-vit-l-14` (as `stepdiff convert clip`
+    writes it), `blip2`, `llava-1.5` and `idefics-instruct` (transformers' format); descriptions in
     `records/descriptions.jsonl`; runs in `runs/vclm_SIZE`, `runs/interleaved_SIZE` and
     `runs/stepdiff_SIZE`.
 
@@ -65,8 +65,10 @@ def _row(name: str, size: str) -> Row:
 
 
 def read_rows(path: Path) -> list[Row]:
-    """The rows of a TOML file: tables `[[row]]` with `name`, `config`, `flags` and, if it needs any,
-    `needs`, paths without which it cannot be measured. A name of the paper's gets its figures.
+    """The rows of a TOML file: tables `[[row]]` with `name`, `config`, `flags` and `needs`.
+
+    `needs` has the paths without which a row cannot be measured, if there are any. A name of the
+    paper's gets its figures.
 
     Raises:
         InputError: the file cannot be read, or a field is missing, unknown or of another type.

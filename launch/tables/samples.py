@@ -51,13 +51,14 @@ def sample_pairs(
     found = []
     for number in choose_pairs(instances):
         said = {name: texts[number] for name, texts in answers.items() if number in texts}
-        if said:
-            one = instances[number]
-            frames = {
-                role: [_encoded(frame) for frame in clips.frames(clip)]
-                for role, clip in (("reference", one.reference), ("candidate", one.candidate))
-            }
-            found.append(SamplePair(one, frames, said))
+        if not said:
+            continue
+        pair = instances[number]
+        frames = {
+            role: [_encoded(frame) for frame in clips.frames(clip)]
+            for role, clip in (("reference", pair.reference), ("candidate", pair.candidate))
+        }
+        found.append(SamplePair(pair, frames, said))
     return found
 
 

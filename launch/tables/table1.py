@@ -15,6 +15,15 @@ from stepdiff_jax.errors import InputError
 
 KITCHEN = "kitchen"
 
+INTRODUCTION = (
+    "The systems of the paper's Table 1, with 95 % bootstrap intervals; below each figure is the "
+    "paper's own."
+)
+NOT_COMPARABLE = (
+    "These are not comparable: the kitchen is another world, whose small systems stand in for the "
+    "paper's."
+)
+
 
 @dataclass(frozen=True)
 class Table1:
@@ -77,13 +86,11 @@ def run(options: Table1) -> int:
         benchmark = options.quickstart / "benchmark" / options.split
     else:
         benchmark = Path(options.benchmark)
-        rows = (
-            published.rows(options.size)
-            if options.rows is None
-            else published.read_rows(options.rows)
-        )
-        for task in BENCHMARK_TASKS:
-            BENCHMARK_TASKS[task].instances(benchmark)
+        rows = published.rows(options.size)
+        if options.rows is not None:
+            rows = published.read_rows(options.rows)
+        for task in BENCHMARK_TASKS.values():
+            task.instances(benchmark)
     found = measure_rows(rows, benchmark, directory, flags)
     said = leads(found, benchmark, apart=(kitchen.CEILING,))
     text = markdown(found) + "\n" + "\n".join(lead.sentence() for lead in said) + "\n"
@@ -94,16 +101,7 @@ def run(options: Table1) -> int:
         source = PackedClips(options.quickstart / "data", clips, options.split)
         samples = sample_pairs(found, captions, source)
     where = "on the rendered kitchen" if in_kitchen else f"on {options.benchmark}"
-    introduction = (
-        f"The systems of the paper's Table 1 {where}: figures with 95 % bootstrap intervals, and the "
-        "paper's own below them. "
-        + (
-            "They cannot be compared: the kitchen is another world, whose systems are small and "
-            "stand in for the paper's."
-            if in_kitchen
-            else ""
-        )
-    )
+    introduction = INTRODUCTION + (f" {NOT_COMPARABLE}" if in_kitchen else "")
     write_text(directory / "table1.md", text)
     write_json(directory / "table1.json", [_stored(one) for one in found], indent=1)
     write_text(
