@@ -20,7 +20,11 @@ TEMPLATE = (
 
 
 def fast_tokenizer(length: int = 4096, **special: str) -> Any:
-    """Words, of at most `length` tokens; `special`: further tokens by their names."""
+    """Words, of at most `length` tokens.
+
+    Args:
+        special: special tokens by their names, in place of those of LLaVA and IDEFICS.
+    """
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
@@ -34,9 +38,8 @@ def fast_tokenizer(length: int = 4096, **special: str) -> Any:
         pad_token="<pad>",
         eos_token="</s>",
         bos_token="</s>",
-        additional_special_tokens=["<image>", *WORDS[4:6]],
         model_max_length=length,
-        extra_special_tokens=special,
+        extra_special_tokens=special or ["<image>", *WORDS[4:6]],
     )
 
 
