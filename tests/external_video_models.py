@@ -145,7 +145,8 @@ def write_smolvlm(path: Path) -> Path:
         SmolVLMImageProcessor(**pixels),
         tokenizer,
         SmolVLMVideoProcessor(
-            **pixels, num_frames=8, fps=1, video_sampling={"video_size": {"longest_edge": 16}}
+            **pixels,
+            video_sampling={"max_frames": 8, "fps": 1, "video_size": {"longest_edge": 16}},
         ),
         image_seq_len=4,
         chat_template=chat_template("<image>", "<video>"),
