@@ -20,13 +20,15 @@ TEMPLATE = (
 
 
 def fast_tokenizer(length: int = 4096, **special: str) -> Any:
-    """Words, of at most `length` tokens; `special`: further tokens by their names."""
+    """Words, of at most `length` tokens.
+
+    Args:
+        special: special tokens by their names, in place of those of LLaVA and IDEFICS.
+    """
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
     words = [*WORDS, *special.values()]
-    # An empty dictionary would drop the additional ones.
-    named = {"extra_special_tokens": special} if special else {}
     inner = Tokenizer(models.WordLevel({word: n for n, word in enumerate(words)}, "<unk>"))
     inner.normalizer = normalizers.Lowercase()
     inner.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
@@ -36,9 +38,8 @@ def fast_tokenizer(length: int = 4096, **special: str) -> Any:
         pad_token="<pad>",
         eos_token="</s>",
         bos_token="</s>",
-        additional_special_tokens=["<image>", *WORDS[4:6]],
         model_max_length=length,
-        **named,
+        extra_special_tokens=special or ["<image>", *WORDS[4:6]],
     )
 
 

@@ -19,7 +19,7 @@ Part = str | int
 
 
 def content(asked: Asked) -> list[Part]:
-    """The texts and clips of a question, in order, as one turn of the user."""
+    """The texts and clips of a question, in order, as one turn; a text is first and last."""
     clips = [Video(index) for index in range(len(asked.clips))]
     parts: list[Part] = []
     for segment in clips_prefix(clips) if clips else ():
@@ -105,8 +105,10 @@ class IdeficsPrompter:
         return self.processor(text=[prompt], add_end_of_utterance_token=False, return_tensors="pt")
 
     def _parts(self, asked: Asked) -> list[Part]:
-        first, *middle, last = ["", *content(asked)]
-        return [f"User: {first}".strip(), *middle, f"{last}<end_of_utterance>\nAssistant:"]
+        parts = content(asked)
+        parts[0] = f"User: {parts[0]}"
+        parts[-1] = f"{parts[-1]}<end_of_utterance>\nAssistant:"
+        return parts
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ class ChatPrompter:
         if self.videos and shown:
             slots = [[{"type": "video"}] for _ in shown]
             given["videos"] = [np.stack(clip.frames) for clip in shown]
-            given["video_metadata"] = [_metadata(clip) for clip in shown]
+            given["video_metadata"] = [clip_metadata(clip) for clip in shown]
             given["do_sample_frames"] = False
         else:
             slots = [[{"type": "image"}] * len(clip.frames) for clip in shown]
@@ -170,8 +172,11 @@ TICKS = 1000
 """Frames are numbered by their milliseconds, as they are not evenly spaced in general."""
 
 
-def _metadata(shown: Shown) -> dict[str, Any]:
-    """As transformers' `VideoMetadata`: times from the first frame on, and the frames' rate."""
+def clip_metadata(shown: Shown) -> dict[str, Any]:
+    """As transformers' `VideoMetadata`: times from the first frame on, and the frames' rate.
+
+    The times are those that Qwen-VL's positions and SmolVLM's prompt are made from.
+    """
     times = np.asarray(shown.times, float) - shown.times[0]
     between = times[-1] / max(1, len(times) - 1) or 1.0  # seconds; of a single frame, ours
     length = round(TICKS * between * len(times))

@@ -16,7 +16,8 @@ def answer_tokens(tokenizer: Any, prompt: str, answer: str) -> list[int]:
     """
     last_line = prompt[prompt.rstrip().rfind("\n") + 1 :]
     special = tuple(tokenizer.all_special_tokens)
-    between = "" if last_line[-1:].isspace() or last_line.endswith(special) else " "
+    ends = not last_line or last_line[-1].isspace() or last_line.endswith(special)
+    between = "" if ends else " "
     before = tokenizer.encode(last_line, add_special_tokens=False)
     both = tokenizer.encode(f"{last_line}{between}{answer}", add_special_tokens=False)
     if both[: len(before)] == before:

@@ -147,6 +147,8 @@ def test_clips_are_found_in_all_splits(directory, capsys):
         ),
         ("--system vclm_llava", "Missing from stepdiff evaluate kitchen: --weights STR"),
         ("--system vclm --weights w", "Unrecognized options: --weights"),
+        ("--system stepdiff --weights w", "Unrecognized options: --weights"),
+        ("--system stepdiff", "{}/run/config.json: cannot be read: "),
         (
             "--system vclm_llava --weights a/b",
             "--weights a/b: a name on the hub needs --revision, a commit or a tag, got ''",

@@ -1,6 +1,7 @@
 """Any model of transformers with a chat template as a system, by the forms that processors take."""
 
 import importlib
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -8,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from external_chat_models import write_gemma3, write_qwen2_5_vl
+from external_chat_models import write_gemma3
 from external_models import write_llava
+from external_video_models import write_internvl, write_qwen2_5_vl, write_smolvlm
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.evaluation.system import Opening
 from stepdiff_jax.systems.external_options import ExternalWeights
@@ -55,20 +57,22 @@ def works(package: str) -> bool:
     return True
 
 
-KINDS = {
-    "gemma3": write_gemma3,
-    "qwen2_5_vl": pytest.param(
-        write_qwen2_5_vl,
-        marks=pytest.mark.skipif(not works("torchvision"), reason="needs torchvision"),
-    ),
-}
+def kind(write: Callable[[Path], Path], *packages: str) -> Any:
+    """A parameter that is skipped without the packages that its processor needs."""
+    missing = [package for package in packages if not works(package)]
+    marks = pytest.mark.skipif(bool(missing), reason=f"needs {', '.join(missing)}")
+    return pytest.param(write, marks=marks, id=write.__name__.removeprefix("write_"))
 
 
-@pytest.fixture(
-    scope="module",
-    params=[one if not callable(one) else pytest.param(one) for one in KINDS.values()],
-    ids=list(KINDS),
-)
+KINDS = [
+    kind(write_gemma3),
+    kind(write_qwen2_5_vl, "torchvision"),
+    kind(write_internvl, "torchvision"),
+    kind(write_smolvlm, "torchvision", "num2words"),
+]
+
+
+@pytest.fixture(scope="module", params=KINDS)
 def opened(request, tmp_path_factory) -> Any:
     """A system, the model and processor as transformers loads them, and what was read."""
     path = request.param(tmp_path_factory.mktemp("model"))
@@ -80,7 +84,7 @@ def opened(request, tmp_path_factory) -> Any:
 
 def prompt_of(processor: Any, asked: Asked, answer: list[int]) -> Any:
     """What the processor makes of the same question when it decides on the form itself."""
-    form = "video" if hasattr(processor, "video_processor") else "image"
+    form = "video" if getattr(processor, "video_processor", None) else "image"
     texts = ("Here is the first video:", ". Here is the second video:", f". {asked.question}")
     system = "You are a helpful AI assistant that answers questions about a pair of videos. "
     texts = (f"{system}Answer in a single sentence. {texts[0]}", *texts[1:])

@@ -1,0 +1,61 @@
+"""Systems of ours are told apart by what a run was trained on."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from configs.kitchen import experiment
+from stepdiff_jax.config import Source
+from stepdiff_jax.config_files import to_dict
+from stepdiff_jax.data.packed_clips import PackedClips
+from stepdiff_jax.errors import InputError
+from stepdiff_jax.evaluation.system import Opening
+from stepdiff_jax.files import write_json
+from stepdiff_jax.systems.trained import Interleaved, SingleVideos, StepDiff
+
+
+def opening(run: Path, *sources: str) -> Opening:
+    """For a run directory, without weights, of a mixture of these."""
+    kitchen = experiment()
+    data = dataclasses.replace(kitchen.data, mixture=tuple(map(Source, sources)))
+    loop = dataclasses.replace(kitchen.loop, run_directory=str(run))
+    trained = dataclasses.replace(kitchen, data=data, loop=loop)
+    write_json(run / "config.json", to_dict(trained))
+    return Opening(trained, None, PackedClips(run / "data", ["a_0_1"]))
+
+
+@pytest.mark.parametrize(
+    ("system", "sources", "wanted"),
+    [
+        (StepDiff, ("sequences",), "'pairs'"),
+        (StepDiff, ("single",), "'pairs'"),
+        (SingleVideos, ("sequences",), "'single' and not on 'pairs'"),
+        (SingleVideos, ("single", "pairs"), "'single' and not on 'pairs'"),
+        (Interleaved, ("single",), "'sequences' and not on 'pairs'"),
+        (Interleaved, ("pairs", "sequences"), "'sequences' and not on 'pairs'"),
+    ],
+)
+def test_a_run_on_something_else_is_refused(tmp_path, system, sources, wanted):
+    with pytest.raises(InputError) as caught:
+        system().open(opening(tmp_path, *sources))
+    assert str(caught.value) == (
+        f"{tmp_path}: was trained on {', '.join(sources)}; --run must be a run on {wanted}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("system", "source"),
+    [(StepDiff, "pairs"), (SingleVideos, "single"), (Interleaved, "sequences")],
+)
+def test_a_run_on_what_it_needs_is_looked_for_further(tmp_path, system, source):
+    with pytest.raises(InputError, match=f"^{re.escape(str(tmp_path))}/data/.*no dataset here"):
+        system().open(opening(tmp_path, source))
+
+
+def test_another_run_is_named_by_its_directory(tmp_path):
+    opening(tmp_path / "other", "single")
+    own = opening(tmp_path / "own", "pairs")
+    with pytest.raises(InputError, match=r"other: was trained on single; "):
+        StepDiff(run=tmp_path / "other").open(own)
