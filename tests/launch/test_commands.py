@@ -79,7 +79,11 @@ def test_evaluate_writes_official_predictions_and_what_it_ran_on(directory, caps
     assert list(metrics) == list(TASKS)
     results = json.loads((directory / "run" / "results.json").read_text())
     assert results["tasks"] == metrics
-    assert results["system"] == {"name": "trained", "allow_other_frozen_weights": False}
+    assert results["system"] == {
+        "name": "trained",
+        "allow_other_frozen_weights": False,
+        "run": None,
+    }
     assert results["ran_on"]["devices"] == "8 x cpu"
     for task in TASKS:  # `score` reads what `evaluate` wrote, and agrees
         predictions = directory / "run" / "predictions" / "train" / f"{task}.jsonl"
