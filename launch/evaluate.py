@@ -131,8 +131,9 @@ def run(options: Evaluate) -> Mapping[str, Any] | None:
     ]
     check_output(options.directory)
     identity = _identity(options)
-    # Hosts may have copies of the files, which differ in their times of change.
-    agreed = {name: value for name, value in identity.items() if name != "files"}
+    # Hosts may have copies of the files, in other places and with other times of change.
+    by_host = ("files", "benchmark")
+    agreed = {name: value for name, value in identity.items() if name not in by_host}
     require_agreement(lambda _: flatten(agreed))
     session = Session(options.predictions, tasks, identity)
     if session.clips:
@@ -155,6 +156,7 @@ def run(options: Evaluate) -> Mapping[str, Any] | None:
         "split": options.split or ALL_SPLITS,
         "tasks": {task: one["metrics"] for task, one in found.items()},
         "intervals": {task: one["intervals"] for task, one in found.items()},
+        "instances": {task: one["instances"] for task, one in found.items()},
         "outputs": {task: one["outputs"] for task, one in found.items() if "outputs" in one},
     }
     write_results(options.directory / "results.json", results)
@@ -186,14 +188,21 @@ def _identity(options: Evaluate) -> dict[str, Any]:
         "system": {"name": options.system, **options.system_options.to_json()},
         "split": options.split,
         "clip_frames": options.clip_frames,
+        "benchmark": str(options.benchmark.resolve()),
         "files": listing_digests(read),
     }
 
 
 def _clip_files(options: Evaluate) -> list[Path]:
     """Where the clips that the system sees lie."""
+    from stepdiff_jax.data.features import FEATURES_DIRECTORY
     from stepdiff_jax.data.records import dataset_path
 
     if not options.system_options.sees_clips:
         return []
-    return [options.videos or dataset_path(options.experiment.data.directory, "clips")]
+    if options.videos is not None:
+        return [options.videos]
+    data = options.experiment.data
+    features = [Path(data.directory) / FEATURES_DIRECTORY]
+    clips = dataset_path(data.directory, "clips")
+    return [clips, *(features if data.visual_input == "features" else [])]

@@ -16,12 +16,10 @@ import numpy as np
 from absl import logging as absl_logging
 from orbax.checkpoint import v1 as ocp
 
+from stepdiff_jax.config import CHECKPOINTS
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.local_path import local_path
 from stepdiff_jax.outside import is_outside
-
-CHECKPOINTS = "checkpoints"
-"""Directory of a run's checkpoints, with one subdirectory per step."""
 
 MANIFEST = "manifest.ocdbt"
 """The file of a stored tree that says where its arrays' bytes are; without it, all are lost."""

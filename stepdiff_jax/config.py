@@ -231,6 +231,10 @@ INFERENCE_MESH = MeshConfig(replica=1, data=-1, fsdp=1, tensor=-1)
 """Chooses `tensor` by the devices' memory (`stepdiff_jax.inference.mesh`)."""
 
 
+CHECKPOINTS = "checkpoints"
+"""Directory of a run's checkpoints, with one subdirectory per step."""
+
+
 @dataclass(frozen=True)
 class LoopConfig:
     """The training loop: the seed, and how often to save and log, in steps."""

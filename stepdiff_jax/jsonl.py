@@ -123,6 +123,24 @@ def parse_lines(path: Path, rows: Iterable[bytes]) -> Iterator[JsonLine]:
         offset += len(row)
 
 
+def whole_lines(path: Path) -> list[JsonLine]:
+    """The lines of a file that is appended to, none if it is missing.
+
+    A last line that was not finished, as by a kill, is removed from the file.
+
+    Raises:
+        InputError: a line is not a JSON object.
+    """
+    if not path.exists():
+        return []
+    with path.open("rb+") as file:
+        rows = file.readlines()
+        whole = [row for row in rows if row.endswith(b"\n")]
+        if len(whole) < len(rows):
+            file.truncate(sum(map(len, whole)))
+    return list(parse_lines(path, whole))
+
+
 def _decoded(path: Path, row: bytes, offset: int) -> str:
     try:
         return row.removesuffix(b"\n").decode()

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from launch.tables.rows import Measured, measured_only
 from stepdiff_jax.evaluation.intervals import paired_comparison
-from stepdiff_jax.evaluation.samples import whole_lines
 from stepdiff_jax.evaluation.tasks import BENCHMARK_TASKS
+from stepdiff_jax.jsonl import whole_lines
 from stepdiff_jax.report.tables import decimal
 
 OURS, BASE = "StepDiff", "Interleaved (AnyMAL)"

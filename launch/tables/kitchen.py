@@ -11,7 +11,7 @@ from data_prep.kitchen.oracle import read_truth
 from data_prep.kitchen.world import KEYSTEPS
 from launch.tables.paper import TABLE_1
 from launch.tables.rows import Row
-from stepdiff_jax.config import Experiment
+from stepdiff_jax.config import CHECKPOINTS, Experiment
 from stepdiff_jax.jsonl import write_jsonl
 
 MIDDLE = ("--clip-frames", "middle")
@@ -104,7 +104,7 @@ def _stepdiff(quickstart: Path) -> Experiment:
 
 def _trained(experiment: Experiment) -> bool:
     """Whether the run has made all of its steps."""
-    checkpoints = Path(experiment.loop.run_directory) / "checkpoints"
+    checkpoints = Path(experiment.loop.run_directory) / CHECKPOINTS
     return (checkpoints / str(experiment.optimizer.steps)).is_dir()
 
 

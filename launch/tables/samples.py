@@ -8,8 +8,8 @@ import numpy as np
 
 from launch.tables.rows import Measured, measured_only
 from stepdiff_jax.evaluation.benchmark_files import DiffCap
-from stepdiff_jax.evaluation.samples import whole_lines
 from stepdiff_jax.evaluation.system import ClipSource
+from stepdiff_jax.jsonl import whole_lines
 from stepdiff_jax.report.page import Html, element, join, jpeg
 
 COUNT, SEED = 6, 0

@@ -34,7 +34,7 @@ class Table1:
     """
 
     benchmark: Annotated[Positional[str], arg(metavar="BENCHMARK")]
-    """"kitchen", or a directory with the benchmark's three files."""
+    """"kitchen", or a directory with the benchmark's files, or some of them."""
     directory: Path | None = None
     """Output directory; by default runs/table1/kitchen or runs/table1/<benchmark>."""
     quickstart: Path = Path("runs/quickstart")
@@ -89,14 +89,18 @@ def run(options: Table1) -> int:
         rows = published.rows(options.size)
         if options.rows is not None:
             rows = published.read_rows(options.rows)
-        for task in BENCHMARK_TASKS.values():
-            task.instances(benchmark)
-    found = measure_rows(rows, benchmark, directory, flags)
+    tasks = [task for task in BENCHMARK_TASKS if benchmark_path(benchmark, task).exists()]
+    if not tasks:
+        files = ", ".join(task.file for task in BENCHMARK_TASKS.values())
+        raise InputError(f"{benchmark}: has none of {files}")
+    for task in tasks:
+        BENCHMARK_TASKS[task].instances(benchmark)  # an invalid file would fail every row
+    found = measure_rows(rows, benchmark, directory, [*flags, "--task", *tasks])
     said = leads(found, benchmark, apart=(kitchen.CEILING,))
     text = markdown(found) + "\n" + "\n".join(lead.sentence() for lead in said) + "\n"
-    captions = read_diffcap(benchmark_path(benchmark, "diffcap"))
     samples = []
     if in_kitchen:
+        captions = read_diffcap(benchmark_path(benchmark, "diffcap"))
         clips = [clip for one in captions for clip in (one.reference, one.candidate)]
         source = PackedClips(options.quickstart / "data", clips, options.split)
         samples = sample_pairs(found, captions, source)

@@ -22,6 +22,7 @@ class PackedClips:
     def __init__(self, directory: Path | str, clips: Collection[str], split: str | None = None):
         self.directory, self.split = directory, split
         self.ids = tuple(dict.fromkeys(clips))
+        self._facts: dict[str, dict[str, Any]] = {}
 
     @cached_property
     def places(self) -> dict[str, Place]:
@@ -39,6 +40,9 @@ class PackedClips:
 
     def facts(self, clip: str) -> dict[str, Any]:
         """The stored frames' times (seconds), and the SHA-256 of their JPEG bytes."""
-        record = self.record(clip)
-        digest = hashlib.sha256(b"".join(record.frames)).hexdigest()
-        return {"times": record.times.tolist(), "frames": digest, "decoder": "JPEG"}
+        if clip not in self._facts:
+            record = self.record(clip)
+            digest = hashlib.sha256(b"".join(record.frames)).hexdigest()
+            facts = {"times": record.times.tolist(), "frames": digest, "decoder": "JPEG"}
+            self._facts[clip] = facts
+        return self._facts[clip]

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from stepdiff_jax.config import Experiment
-from stepdiff_jax.config_files import flatten, to_dict
+from stepdiff_jax.config import CHECKPOINTS, Experiment
+from stepdiff_jax.config_files import CONFIG_FILE, flatten, to_dict
 
 MODEL_FIELDS = ("encoder.", "llama.", "resampler.", "data.directory", "data.visual_input", "name")
 """Fields of an experiment that answers depend on; a name ending in a dot stands for all below."""
@@ -26,8 +26,11 @@ def experiment_fields(experiment: Experiment) -> dict[str, Any]:
 def listing_digest(path: Path) -> str:
     """A digest, in 16 hex digits, of the names, sizes and times of change of a path's files.
 
-    Their content is not read, which takes minutes at 70B. "absent" if there is nothing.
+    Their content is not read, which takes minutes at 70B. "absent" if there is nothing. Of a run
+    directory only the checkpoints count: evaluations write to it.
     """
+    if (path / CONFIG_FILE).is_file() and (path / CHECKPOINTS).is_dir():
+        path = path / CHECKPOINTS
     if not path.exists():
         return "absent"
     digest = hashlib.sha256()

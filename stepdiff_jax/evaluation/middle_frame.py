@@ -1,5 +1,6 @@
 """Clips of which only the middle frame is shown, as to a model of images (ours)."""
 
+import hashlib
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ class MiddleFrame:
     def __init__(self, clips: ClipSource):
         self._clips = clips
         self.ids = clips.ids
+        self._facts: dict[str, dict[str, Any]] = {}
 
     def frames(self, clip: str) -> np.ndarray:
         """uint8 [T, H, W, 3], all equal."""
@@ -20,7 +22,13 @@ class MiddleFrame:
         return np.repeat(frames[len(frames) // 2][None], len(frames), axis=0)
 
     def facts(self, clip: str) -> dict[str, Any]:
-        """The source's own, with one time for all frames."""
-        facts = self._clips.facts(clip)
-        times = facts["times"]
-        return {**facts, "times": [times[len(times) // 2]] * len(times)}
+        """The source's own, but for the time of the frame and the SHA-256 of its pixels."""
+        if clip not in self._facts:
+            facts, frame = self._clips.facts(clip), self.frames(clip)[0]
+            times = facts["times"]
+            shown = {
+                "times": [times[len(times) // 2]] * len(times),
+                "frames": hashlib.sha256(frame.tobytes()).hexdigest(),
+            }
+            self._facts[clip] = facts | shown
+        return self._facts[clip]

@@ -16,7 +16,7 @@ from stepdiff_jax.evaluation.identity import difference
 from stepdiff_jax.evaluation.post_process import post_process
 from stepdiff_jax.evaluation.system import Scored, Written
 from stepdiff_jax.files import write_json
-from stepdiff_jax.jsonl import JsonLine, parse_lines, write_jsonl
+from stepdiff_jax.jsonl import JsonLine, whole_lines, write_jsonl
 
 Sample = dict[str, Any]
 
@@ -85,26 +85,10 @@ class SampleLog:
 _NOTHING: Mapping[str, Any] = {"can_answer": True, "settings": {}, "result": None}
 
 
-def whole_lines(path: Path) -> list[JsonLine]:
-    """The lines of a file that is appended to, none if it is missing.
-
-    A last line that was not finished, as by a kill, is removed from the file.
-
-    Raises:
-        InputError: a line is not a JSON object.
-    """
-    if not path.exists():
-        return []
-    with path.open("rb+") as file:
-        rows = file.readlines()
-        whole = [row for row in rows if row.endswith(b"\n")]
-        if len(whole) < len(rows):
-            file.truncate(sum(map(len, whole)))
-    return list(parse_lines(path, whole))
-
-
 def results_of(directory: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
     """Task -> the result of each finished task in a directory that depends on the same.
+
+    Each has, under `instances`, which instances of the benchmark it is of, as the task's identity.
 
     Args:
         identity: what all tasks depend on; a task's own has more fields.
@@ -115,7 +99,8 @@ def results_of(directory: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
         if state is not None and state["result"] is not None:
             shared = {name: state["identity"].get(name) for name in identity}
             if not difference(shared, identity):
-                results[path.stem.removeprefix("samples_")] = state["result"]
+                task = path.stem.removeprefix("samples_")
+                results[task] = {**state["result"], "instances": state["identity"]["instances"]}
     return results
 
 

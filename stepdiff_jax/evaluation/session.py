@@ -4,8 +4,7 @@ All processes answer together; the first one alone reads and writes the logs.
 """
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,13 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 from stepdiff_jax.evaluation.post_process import degenerate
-from stepdiff_jax.evaluation.run import Chosen, answer_in_parts, samples_of, write_predictions
+from stepdiff_jax.evaluation.run import (
+    Answered,
+    Chosen,
+    answer_in_parts,
+    samples_of,
+    write_predictions,
+)
 from stepdiff_jax.evaluation.samples import Sample, SampleLog, results_of
 from stepdiff_jax.evaluation.system import ClipSource, System, Written
 from stepdiff_jax.progress import ProgressLine
@@ -65,21 +70,10 @@ class Session:
                 if log.changed:
                     print(f"{log.path}: starting over: {log.changed} differs", file=sys.stderr)
                 log.start(system.settings)
-            with ExitStack() as stack:
-                progress = None
-                if log is not None:
-                    done = len(log.samples)
-                    line = ProgressLine(name, done + len(left.instances), done)
-                    progress = stack.enter_context(line)
-                for answered in answer_in_parts(system, left, size):
-                    if log is not None and answered is None:
-                        log.note(can_answer=False)
-                    elif log is not None and answered is not None:
-                        log.append(samples_of(left, answered, clips))
-                        if progress is not None:
-                            progress.advance(len(answered[0]))
-                    if stopping():
-                        return False
+            parts = answer_in_parts(system, left, size)
+            for _ in parts if log is None else _logged(parts, left, log, clips):
+                if stopping():
+                    return False
         return True
 
     def results(self) -> dict[str, Any]:
@@ -108,6 +102,21 @@ class Session:
         if jax.process_count() > 1:
             done = np.asarray(multihost_utils.broadcast_one_to_all(done))
         return chosen.without({number for number, one in zip(numbers, done, strict=True) if one})
+
+
+def _logged(
+    parts: Iterator[Answered | None], left: Chosen, log: SampleLog, clips: ClipSource | None
+) -> Iterator[Answered | None]:
+    """The same parts, each of which is in the log when it is given."""
+    done = len(log.samples)
+    with ProgressLine(left.task.name, done + len(left.instances), done) as line:
+        for answered in parts:
+            if answered is None:
+                log.note(can_answer=False)
+            else:
+                log.append(samples_of(left, answered, clips))
+                line.advance(len(answered[0]))
+            yield answered
 
 
 def any_process(wanted: bool) -> bool:

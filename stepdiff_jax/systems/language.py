@@ -105,16 +105,23 @@ class LanguageSystem:
         )
 
     def answer(self, instances: Sequence[ChoiceQuestion]) -> list[Scored]:
-        """log p(letter | clips, question with lettered options) of each option (ours)."""
-        return self._scored(
+        """log p(letter | clips, question with lettered options) of each option, per token (ours).
+
+        A tokenizer may have one token for one letter and several for another.
+        """
+        asked = [
             [
-                [
-                    Asked(one.clips, lettered_question(one), ascii_uppercase[number])
-                    for number in range(len(one.options))
-                ]
-                for one in instances
+                Asked(one.clips, lettered_question(one), ascii_uppercase[number])
+                for number in range(len(one.options))
             ]
-        )
+            for one in instances
+        ]
+        return [
+            found._replace(
+                scores=tuple(total / max(1, n) for total, n in zip(found.scores, found.tokens))
+            )
+            for found in self._scored(asked)
+        ]
 
     def _scored(self, asked: Sequence[Sequence[Asked]]) -> list[Scored]:
         """One `Scored` per instance, from the questions of its options."""

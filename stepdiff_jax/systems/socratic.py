@@ -19,7 +19,7 @@ from stepdiff_jax.systems.external_systems import require_one_process
 from stepdiff_jax.systems.language import LanguageSystem
 from stepdiff_jax.systems.options import SystemOptions
 from stepdiff_jax.systems.own_model import OwnModel
-from stepdiff_jax.systems.socratic_captions import caption_clips, captions_path
+from stepdiff_jax.systems.socratic_captions import caption_clips, captions_path, described
 from stepdiff_jax.weights.build import load_tokenizer
 
 CAPTIONERS = ("blip-2", "llava", "llava_next", "qwen2_vl", "qwen2_5_vl", "smolvlm", "internvl")
@@ -59,7 +59,7 @@ class Socratic(SystemOptions):
         """See `SystemOptions`."""
         self._require_one_source()
         if self.descriptions is not None:
-            descriptions = read_descriptions(self.descriptions)
+            descriptions = described(read_jsonl(self.descriptions))
             require_clips(opening.clips.ids, descriptions, str(self.descriptions))
         else:
             descriptions = self._captions(opening)
@@ -108,18 +108,3 @@ class Socratic(SystemOptions):
         weights.check(CAPTIONERS, "socratic")
         model, processor = weights.load()
         return TransformersCaptioner(model, processor, frames=self.captioner_frames)
-
-
-def read_descriptions(path: Path) -> dict[str, str]:
-    """Clip id -> description.
-
-    Raises:
-        InputError: the file cannot be read, a line lacks a field, or a clip is repeated.
-    """
-    descriptions: dict[str, str] = {}
-    for line in read_jsonl(path):
-        clip = line.string("clip")
-        if clip in descriptions:
-            line.fail("clip", "is repeated", clip)
-        descriptions[clip] = line.string("description")
-    return descriptions

@@ -2,11 +2,12 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
-from stepdiff_jax.evaluation.samples import whole_lines
 from stepdiff_jax.evaluation.system import ClipSource
 from stepdiff_jax.inference.captioners.base import Captioner, Clip
+from stepdiff_jax.jsonl import JsonLine, whole_lines
 from stepdiff_jax.progress import ProgressLine
 
 
@@ -22,7 +23,7 @@ def caption_clips(path: Path, clips: ClipSource, captioner: Captioner) -> dict[s
     Raises:
         InputError: the file cannot be read, or a clip's frames are missing.
     """
-    captions = read_captions(path)
+    captions = described(whole_lines(path))
     missing = [clip for clip in clips.ids if clip not in captions]
     if not missing:
         return captions
@@ -37,6 +38,12 @@ def caption_clips(path: Path, clips: ClipSource, captioner: Captioner) -> dict[s
     return captions
 
 
-def read_captions(path: Path) -> dict[str, str]:
-    """The captions of a file, or none; a last line that was not finished is removed."""
-    return {line.string("clip"): line.string("description") for line in whole_lines(path)}
+def described(lines: Iterable[JsonLine]) -> dict[str, str]:
+    """Clip id -> description; raises InputError if a line lacks one, or a clip is repeated."""
+    descriptions: dict[str, str] = {}
+    for line in lines:
+        clip = line.string("clip")
+        if clip in descriptions:
+            line.fail("clip", "is repeated", clip)
+        descriptions[clip] = line.string("description")
+    return descriptions

@@ -6,8 +6,7 @@ VCLM, Interleaved and StepDiff are one model; they differ in what its resampler 
 import dataclasses
 from pathlib import Path
 
-from stepdiff_jax.checkpoint import CHECKPOINTS
-from stepdiff_jax.config import Experiment
+from stepdiff_jax.config import CHECKPOINTS, Experiment
 from stepdiff_jax.config_files import read_experiment
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.evaluation.system import Opening

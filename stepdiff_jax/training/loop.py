@@ -13,8 +13,8 @@ import jax
 
 from stepdiff_jax.bounds import check_bounds
 from stepdiff_jax.check_config import check_config
-from stepdiff_jax.checkpoint import CHECKPOINTS, Checkpoints
-from stepdiff_jax.config import Experiment, LoopConfig
+from stepdiff_jax.checkpoint import Checkpoints
+from stepdiff_jax.config import CHECKPOINTS, Experiment, LoopConfig
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.local_path import local_path
 from stepdiff_jax.training.experiment_program import build_program, with_executable

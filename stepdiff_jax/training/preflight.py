@@ -13,8 +13,8 @@ import numpy as np
 from jax.sharding import Mesh
 
 from stepdiff_jax.check_config import check_config
-from stepdiff_jax.checkpoint import CHECKPOINTS, check_trained
-from stepdiff_jax.config import Experiment
+from stepdiff_jax.checkpoint import check_trained
+from stepdiff_jax.config import CHECKPOINTS, Experiment
 from stepdiff_jax.data.records import open_records
 from stepdiff_jax.data.video import decode_jpeg
 from stepdiff_jax.data.visual import encoder_frames

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import jax
 
-from stepdiff_jax.checkpoint import CHECKPOINTS
-from stepdiff_jax.config import Experiment
+from stepdiff_jax.config import CHECKPOINTS, Experiment
 from stepdiff_jax.config_files import CONFIG_FILE, flatten, read_experiment, to_dict
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.files import write_json

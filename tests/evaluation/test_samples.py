@@ -56,7 +56,8 @@ def test_results_are_those_of_the_same_system(tmp_path):
     log = written(tmp_path, [0], {**IDENTITY, "instances": "1"})
     assert results_of(tmp_path, IDENTITY) == {}
     log.note(result={"metrics": {"CIDEr": 1.0}})
-    assert results_of(tmp_path, IDENTITY) == {"diffcap": {"metrics": {"CIDEr": 1.0}}}
+    result = {"metrics": {"CIDEr": 1.0}, "instances": "1"}
+    assert results_of(tmp_path, IDENTITY) == {"diffcap": result}
     assert results_of(tmp_path, {**IDENTITY, "files": {}}) == {}
 
 

@@ -1,5 +1,6 @@
 """`stepdiff table1` on rows of a file: measured, missing, failing; and what it writes."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -114,6 +115,18 @@ def test_what_is_measured_is_not_measured_again(directory, capsys):
     assert path.stat().st_mtime_ns > before  # written anew, in the benchmark's order
 
 
+def test_a_benchmark_may_have_some_of_the_files(directory, tmp_path, capsys):
+    assert main(["table1", str(tmp_path)]) == 2
+    assert f"{tmp_path}: has none of diffcap_dataset.jsonl" in capsys.readouterr().err
+    only = "diffrank_dataset.jsonl"
+    (tmp_path / only).write_bytes((directory / "benchmark" / only).read_bytes())
+    (tmp_path / "rows.toml").write_text(ROWS.format(directory).split('[[row]]\nname = "VCLM')[0])
+    words = f"table1 {tmp_path} --rows {tmp_path}/rows.toml --directory {tmp_path}/out"
+    assert main(words.split()) == 0
+    stored = json.loads((tmp_path / "out/table1.json").read_text())
+    assert [set(one["metrics"]) for one in stored] == [{"ktau", "ktau_nan_as_zero"}] * 2
+
+
 def test_all_rows_of_the_paper_are_there(tmp_path):
     kitchen = kitchen_rows(tmp_path, tmp_path, "test")
     assert [row.name for row in kitchen[:-1]] == list(TABLE_1)
@@ -168,8 +181,9 @@ def test_the_middle_frame_stands_for_all():
             return np.arange(5, dtype=np.uint8)[:, None, None, None]
 
         def facts(self, clip):
-            return {"times": [0.0, 1.0, 2.0, 3.0, 4.0], "frames": "digest"}
+            return {"times": [0.0, 1.0, 2.0, 3.0, 4.0], "frames": "all", "decoder": "none"}
 
     middle = MiddleFrame(Clips())
     assert middle.frames("a").ravel().tolist() == [2] * 5
-    assert middle.facts("a") == {"times": [2.0] * 5, "frames": "digest"}
+    digest = hashlib.sha256(bytes([2])).hexdigest()
+    assert middle.facts("a") == {"times": [2.0] * 5, "frames": digest, "decoder": "none"}

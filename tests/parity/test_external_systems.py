@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from external_models import write_blip2, write_idefics, write_llava
+from random_clips import CLIPS, TIMES, RandomClips
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.evaluation.benchmark_files import DiffCap, DiffMCQ, DiffRank
 from stepdiff_jax.evaluation.system import ChoiceQuestion, Opening, Written
@@ -22,26 +23,8 @@ pytestmark = pytest.mark.parity
 torch = pytest.importorskip("torch")
 torch.set_num_threads(1)  # the products are tiny
 
-CLIPS = ("a_0_8", "b_0_8", "c_0_8")
-FRAMES = np.random.default_rng(0).integers(0, 255, (3, 8, 24, 32, 3), np.uint8)
-TIMES = 12.0 + 0.5 * np.arange(8)
+FRAMES = RandomClips(24, 32).stored
 QUESTION = "what is the main difference between these videos"
-
-
-class Clips:
-    """Random frames."""
-
-    ids = CLIPS
-
-    def __init__(self) -> None:
-        self.read: list[str] = []
-
-    def frames(self, clip: str) -> np.ndarray:
-        self.read.append(clip)
-        return FRAMES[CLIPS.index(clip)]
-
-    def facts(self, clip: str) -> dict[str, Any]:
-        return {"times": TIMES.tolist()}
 
 
 KINDS = {
@@ -57,7 +40,7 @@ def opened(request, tmp_path_factory) -> Any:
     options, write = KINDS[request.param]
     path = write(tmp_path_factory.mktemp(request.param))
     own = options(str(path), frames=2, new_tokens=5)
-    system = own.open(Opening(None, None, Clips()))
+    system = own.open(Opening(None, None, RandomClips(24, 32)))
     model, processor = ExternalWeights(str(path)).load()
     return SimpleNamespace(system=system, options=own, model=model, processor=processor)
 
@@ -132,7 +115,7 @@ def test_all_tasks(opened):
 def test_wrong_weights_are_one_line(tmp_path, options, message):
     path = write_llava(tmp_path / "llava")
     with pytest.raises(InputError, match=message) as caught:
-        options(str(path)).open(Opening(None, None, Clips()))
+        options(str(path)).open(Opening(None, None, RandomClips(24, 32)))
     assert "\n" not in str(caught.value)
 
 
@@ -141,12 +124,14 @@ def test_a_model_without_a_chat_template_is_refused(tmp_path):
     for stored in path.glob("*chat_template*"):
         stored.unlink()
     with pytest.raises(InputError, match="its processor has no chat template"):
-        MultiVideo(str(path)).open(Opening(None, None, Clips()))
+        MultiVideo(str(path)).open(Opening(None, None, RandomClips(24, 32)))
 
 
 def test_questions_that_do_not_fit_are_refused(tmp_path):
     path = write_llava(tmp_path, positions=40)
-    system: Any = Llava(str(path), frames=4, new_tokens=5).open(Opening(None, None, Clips()))
+    system: Any = Llava(str(path), frames=4, new_tokens=5).open(
+        Opening(None, None, RandomClips(24, 32))
+    )
     with pytest.raises(InputError, match=r"takes .* tokens, but the model reads 40; show fewer"):
         system.model.write([Asked(CLIPS[:2], QUESTION)])
 
@@ -161,13 +146,13 @@ def test_options_say_what_the_model_is():
 def test_captions_are_made_once(tmp_path, write):
     path: Path = write(tmp_path / "model")
     model, processor = ExternalWeights(str(path)).load()
-    captioner, clips = TransformersCaptioner(model, processor, new_tokens=3), Clips()
+    captioner, clips = TransformersCaptioner(model, processor, new_tokens=3), RandomClips(24, 32)
     kept = captions_path(tmp_path, [str(path)])
     captions = caption_clips(kept, clips, captioner)
     assert list(captions) == list(CLIPS)
     lines = kept.read_text().splitlines()
     kept.write_text("\n".join(lines[:2]) + "\n" + lines[2][:9])  # killed while it wrote
-    again = Clips()
+    again = RandomClips(24, 32)
     assert caption_clips(kept, again, captioner) == captions
     assert again.read == [CLIPS[2]]
     assert kept.read_text().splitlines() == lines

@@ -12,6 +12,7 @@ import pytest
 from external_chat_models import write_gemma3
 from external_models import write_llava
 from external_video_models import write_internvl, write_qwen2_5_vl, write_smolvlm
+from random_clips import CLIPS, TIMES, RandomClips
 from stepdiff_jax.errors import InputError
 from stepdiff_jax.evaluation.system import Opening
 from stepdiff_jax.systems.external_options import ExternalWeights
@@ -23,29 +24,11 @@ pytestmark = pytest.mark.parity
 torch = pytest.importorskip("torch")
 torch.set_num_threads(1)  # the products are tiny
 
-CLIPS = ("a_0_8", "b_0_8", "c_0_8")
-FRAMES = np.random.default_rng(0).integers(0, 255, (3, 8, 40, 40, 3), np.uint8)
-TIMES = 12.0 + 0.5 * np.arange(8)
+FRAMES = RandomClips(40, 40).stored
 SHOWN = [0, 2, 5, 7]
 """Of 8 frames, 4."""
 
 QUESTION = "what is the main difference between these videos"
-
-
-class Clips:
-    """Random frames, every half a second."""
-
-    ids = CLIPS
-
-    def __init__(self) -> None:
-        self.read: list[str] = []
-
-    def frames(self, clip: str) -> np.ndarray:
-        self.read.append(clip)
-        return FRAMES[CLIPS.index(clip)]
-
-    def facts(self, clip: str) -> dict[str, Any]:
-        return {"times": TIMES.tolist()}
 
 
 def works(package: str) -> bool:
@@ -76,7 +59,7 @@ KINDS = [
 def opened(request, tmp_path_factory) -> Any:
     """A system, the model and processor as transformers loads them, and what was read."""
     path = request.param(tmp_path_factory.mktemp("model"))
-    clips = Clips()
+    clips = RandomClips(40, 40)
     system = MultiVideo(str(path), frames=4, new_tokens=5).open(Opening(None, None, clips))
     model, processor = ExternalWeights(str(path)).load()
     return SimpleNamespace(system=system, model=model, processor=processor, clips=clips)
@@ -163,7 +146,7 @@ def test_clips_are_read_once_for_the_questions_about_them(opened):
 
 def test_the_start_token_is_there_once(tmp_path):
     path = write_gemma3(tmp_path)
-    system: Any = MultiVideo(str(path), frames=1).open(Opening(None, None, Clips()))
+    system: Any = MultiVideo(str(path), frames=1).open(Opening(None, None, RandomClips(40, 40)))
     prompter = system.model.prompter
     ids = prompter.inputs(Asked((), "what is"), [])["input_ids"][0].tolist()
     assert ids.count(3) == 1
@@ -181,7 +164,7 @@ def test_weights_that_lack_tensors_are_refused(tmp_path):
     name = next(name for name in tensors if "multi_modal_projector" in name)
     save_file({one: tensors[one] for one in tensors if one != name}, file, {"format": "pt"})
     with pytest.raises(InputError, match=r"1 of the model's tensors are missing, such as ") as got:
-        Llava(str(path)).open(Opening(None, None, Clips()))
+        Llava(str(path)).open(Opening(None, None, RandomClips(40, 40)))
     assert "\n" not in str(got.value)
 
 
@@ -189,6 +172,6 @@ def test_a_model_with_code_of_its_own_is_refused_without_a_question(tmp_path, ca
     auto = '"auto_map": {"AutoConfig": "configuration_own.OwnConfig"}'
     (tmp_path / "config.json").write_text('{"model_type": "own", ' + auto + "}")
     with pytest.raises(InputError, match="cannot be loaded: ") as got:
-        MultiVideo(str(tmp_path)).open(Opening(None, None, Clips()))
+        MultiVideo(str(tmp_path)).open(Opening(None, None, RandomClips(40, 40)))
     assert "\n" not in str(got.value)
     assert "y/N" not in capsys.readouterr().out

@@ -11,8 +11,10 @@ from stepdiff_jax.config import Source
 from stepdiff_jax.config_files import to_dict
 from stepdiff_jax.data.packed_clips import PackedClips
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.evaluation.identity import listing_digests
 from stepdiff_jax.evaluation.system import Opening
 from stepdiff_jax.files import write_json
+from stepdiff_jax.systems.socratic import Socratic
 from stepdiff_jax.systems.trained import Interleaved, SingleVideos, StepDiff
 
 
@@ -59,3 +61,20 @@ def test_another_run_is_named_by_its_directory(tmp_path):
     own = opening(tmp_path / "own", "pairs")
     with pytest.raises(InputError, match=r"other: was trained on single; "):
         StepDiff(run=tmp_path / "other").open(own)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [lambda run: StepDiff(run=run), lambda run: Socratic(captioner_run=run)],
+    ids=["run", "captioner"],
+)
+def test_what_an_evaluation_writes_to_a_run_is_not_what_its_answers_depend_on(tmp_path, options):
+    run = tmp_path / "run"
+    write_json(run / "config.json", {})
+    write_json(run / "checkpoints/2/state.json", {})
+    read = options(run).reads(experiment())
+    before = listing_digests(read)
+    write_json(run / "systems/stepdiff/results.json", {})
+    assert listing_digests(read) == before
+    write_json(run / "checkpoints/4/state.json", {})
+    assert listing_digests(read) != before

@@ -9,8 +9,8 @@ import pytest
 from faulty_server import serve
 from launch.cli import main
 from record_sources import write_video
-from stepdiff_jax.checkpoint import CHECKPOINTS, CheckpointMetadata, Checkpoints
-from stepdiff_jax.config import Experiment, Source
+from stepdiff_jax.checkpoint import CheckpointMetadata, Checkpoints
+from stepdiff_jax.config import CHECKPOINTS, Experiment, Source
 from stepdiff_jax.config_files import CONFIG_FILE, to_dict
 from stepdiff_jax.data.video import sample_frames
 from stepdiff_jax.inference.captioners.base import Clip
