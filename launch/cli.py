@@ -16,6 +16,7 @@ from tyro.conf import Positional, arg
 from launch.evaluate import evaluate
 from launch.printing import print_any_name
 from launch.tables.table1 import table1
+from launch.tables.table2 import table2
 from stepdiff_jax import __version__
 from stepdiff_jax.arguments import (
     Command,
@@ -307,6 +308,7 @@ COMMANDS: dict[str, Command] = {
     "aot": aot,
     "score": score,
     "table1": table1,
+    "table2": table2,
     "weights": weights,
     "convert": convert,
     "compare": compare,

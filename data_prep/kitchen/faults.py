@@ -7,10 +7,11 @@ good questions that it removes. All of it is ours.
 """
 
 import json
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -149,10 +150,49 @@ FAULTS: dict[str, Fault] = {
 
 @dataclass(frozen=True)
 class Spoiled:
-    """A question, its answer and the pair's descriptions, with the injected error ("" for none)."""
+    """A question, its answer and the pair's descriptions, with the injected error ("" for none).
+
+    weight: the loss weight of the answer.
+    certain: False for a graded verdict that contradicts the exact comparison, and for a question
+        that was asked before: whether the filter should keep it is undefined.
+    """
 
     asked: Asked
     fault: str
+    weight: float
+    certain: bool
+
+
+def spoil(
+    questions: Sequence[Mapping[str, Any]],
+    reference: Scene,
+    candidate: Scene,
+    rng: np.random.Generator,
+    kinds: deque[str],
+    share: float,
+) -> Iterator[Spoiled]:
+    """A pair's questions, a share of them with an injected error.
+
+    Args:
+        questions: as `oracle.ask` makes them.
+        kinds: names of `FAULTS`, which take turns where possible; turned with every error.
+    """
+    texts = language.describe(reference, rng), language.describe(candidate, rng)
+    earlier: tuple[QA, ...] = ()
+    for item in questions:
+        qa, fault = (item["question"], item["answer"]), ""
+        certain = _is_certain(qa, reference, candidate) and qa not in earlier
+        if certain and rng.random() < share:
+            kind = kinds[0]
+            repeated = earlier[rng.integers(len(earlier))] if earlier else None
+            base = repeated if kind == "duplicate" else qa
+            changed = FAULTS[kind](base, reference, candidate, rng) if base else None
+            if changed is not None:
+                qa, fault = changed, kind
+                kinds.rotate(-1)
+        yield Spoiled(Asked(*qa, *texts, earlier), fault, item["weight"], certain)
+        if certain and not fault:
+            earlier += (qa,)
 
 
 def spoiled_questions(
@@ -165,26 +205,10 @@ def spoiled_questions(
     """
     rng = np.random.default_rng((seed, 7))
     scenes = {clip.clip: clip.scene for clip in clips}
-    kinds = list(FAULTS)
-    turn = 0
+    kinds = deque(FAULTS)
     for row in paired_questions(clips, partners=1, seed=seed, questions=5, error_rate=0.0):
-        reference, candidate = scenes[row["reference"]], scenes[row["candidate"]]
-        texts = language.describe(reference, rng), language.describe(candidate, rng)
-        earlier: tuple[QA, ...] = ()
-        for item in row["questions"]:
-            qa, fault = (item["question"], item["answer"]), ""
-            if not _is_certain(qa, reference, candidate) or qa in earlier:
-                continue
-            if rng.random() < share:
-                kind = kinds[turn % len(kinds)]
-                repeated = earlier[rng.integers(len(earlier))] if earlier else None
-                base = repeated if kind == "duplicate" else qa
-                changed = FAULTS[kind](base, reference, candidate, rng) if base else None
-                if changed is not None:
-                    qa, fault, turn = changed, kind, turn + 1
-            yield Spoiled(Asked(*qa, *texts, earlier), fault)
-            if not fault:
-                earlier += (qa,)
+        pair = scenes[row["reference"]], scenes[row["candidate"]]
+        yield from (one for one in spoil(row["questions"], *pair, rng, kinds, share) if one.certain)
 
 
 def removed_shares(spoiled: Sequence[Spoiled], thresholds: Thresholds) -> dict:

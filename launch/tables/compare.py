@@ -19,7 +19,7 @@ TITLES = {"diffcap": "DiffCap", "diffmcq": "DiffMCQ", "diffrank": "DiffRank"}
 
 
 class Lead(NamedTuple):
-    """StepDiff's difference to the best other system on a task, and its 95 % interval."""
+    """StepDiff's difference to another system on a task, and its 95 % interval."""
 
     task: str
     other: str
@@ -40,28 +40,50 @@ class Lead(NamedTuple):
 
 
 def leads(rows: Sequence[Measured], benchmark: Path, apart: Sequence[str] = ()) -> list[Lead]:
-    """StepDiff's lead on each task that it and another system have done.
+    """StepDiff's lead over the best other system, on each task that both have done.
 
     Args:
         apart: names of rows that are not ranked.
     """
     found = []
-    by_name = {one.row.name: one for one in measured_only(rows) if one.row.name not in apart}
-    ours = by_name.pop(OURS, None)
     for task, metric in MAIN.items():
-        ranked = [one for one in by_name.values() if one.metrics.get(metric) is not None]
-        if ours is None or ours.metrics.get(metric) is None or not ranked:
-            continue
-        second = max(ranked, key=lambda one: one.metrics[metric] or 0.0)
-        compared = _compared(task, benchmark, ours, second)
-        name = metric
-        if compared.get("ktau", {}).get("defined_lines_only"):
-            name = "ktau_nan_as_zero"
-        figures = compared[name]
-        found.append(
-            Lead(task, second.row.name, figures["difference"], figures["low"], figures["high"])
-        )
+        ours, others = _done(rows, task, apart)
+        if ours is not None and others:
+            second = max(others, key=lambda one: one.metrics[metric] or 0.0)
+            found.append(_lead(task, benchmark, ours, second))
     return found
+
+
+def leads_over_each(rows: Sequence[Measured], benchmark: Path) -> list[Lead]:
+    """StepDiff's lead over every other system, on each task that both have done."""
+    found = []
+    for task in MAIN:
+        ours, others = _done(rows, task)
+        if ours is not None:
+            found += [_lead(task, benchmark, ours, other) for other in others]
+    return found
+
+
+def _done(
+    rows: Sequence[Measured], task: str, apart: Sequence[str] = ()
+) -> tuple[Measured | None, list[Measured]]:
+    """StepDiff, and the others, if they have done the task."""
+    done = [
+        one
+        for one in measured_only(rows)
+        if one.row.name not in apart and one.metrics.get(MAIN[task]) is not None
+    ]
+    ours = next((one for one in done if one.row.name == OURS), None)
+    return ours, [one for one in done if one is not ours]
+
+
+def _lead(task: str, benchmark: Path, ours: Measured, other: Measured) -> Lead:
+    compared = _compared(task, benchmark, ours, other)
+    name = MAIN[task]
+    if compared.get("ktau", {}).get("defined_lines_only"):
+        name = "ktau_nan_as_zero"
+    figures = compared[name]
+    return Lead(task, other.row.name, figures["difference"], figures["low"], figures["high"])
 
 
 def _compared(task: str, benchmark: Path, first: Measured, second: Measured) -> dict[str, Any]:

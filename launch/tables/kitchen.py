@@ -26,13 +26,9 @@ def prepare(quickstart: Path, directory: Path, split: str) -> None:
         quickstart: directory of a quickstart, which is run if it has not been.
         directory: where descriptions go to.
     """
-    from launch.quickstart.run import Quickstart
-    from launch.quickstart.run import run as run_quickstart
     from stepdiff_jax.training.loop import train
 
-    wanted = [_interleaved(quickstart), _stepdiff(quickstart)]
-    if not all(_trained(one) for one in wanted):
-        run_quickstart(Quickstart(directory=quickstart))
+    prepare_quickstart(quickstart)
     single = _single(quickstart)
     if not _trained(single):
         train(single)
@@ -42,6 +38,14 @@ def prepare(quickstart: Path, directory: Path, split: str) -> None:
     for name, texts in (("step", step), ("true", true)):
         rows = [{"clip": clip, "description": text} for clip, text in texts.items()]
         write_jsonl(_descriptions(directory, name), rows)
+
+
+def prepare_quickstart(directory: Path) -> None:
+    """Run a quickstart, unless its models have made all of their steps."""
+    from launch.quickstart.run import Quickstart, run
+
+    if not all(map(_trained, (_interleaved(directory), _stepdiff(directory)))):
+        run(Quickstart(directory=directory))
 
 
 def rows(quickstart: Path, directory: Path, split: str) -> list[Row]:

@@ -11,21 +11,27 @@ HEADINGS = {"accuracy": "DiffMCQ accuracy", "ktau": "DiffRank tau"}
 
 def markdown(rows: Sequence[Measured]) -> str:
     """The table, with the paper's figures in parentheses; then what rows stand in for or lack."""
-    heads = ["system", *(HEADINGS.get(metric, metric) for metric in METRICS)]
+    heads = ["system", *map(heading, METRICS)]
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for one in rows:
-        lines.append(f"| {one.row.name} | {' | '.join(_cell(one, m) for m in METRICS)} |")
+        cells = (cell(one, metric, one.row.paper.get(metric)) for metric in METRICS)
+        lines.append(f"| {one.row.name} | {' | '.join(cells)} |")
     notes = [f"- {one.row.name}: {note}." for one in rows for note in (_note(one),) if note]
     return "\n".join([*lines, "", *notes]) + "\n"
 
 
-def _cell(one: Measured, metric: str) -> str:
+def heading(metric: str) -> str:
+    """The heading of a metric's column."""
+    return HEADINGS.get(metric, metric)
+
+
+def cell(one: Measured, metric: str, paper: float | None = None) -> str:
+    """A figure, its interval, and the paper's."""
     figure = one.metrics.get(metric)
     shown = MISSING if figure is None else f"**{decimal(figure)}**"
     interval = one.interval(metric) if figure is not None else None
     if interval is not None:
         shown += f" {decimal(interval[0])} to {decimal(interval[1])}"
-    paper = one.row.paper.get(metric)
     return shown if paper is None else f"{shown} ({decimal(paper)})"
 
 

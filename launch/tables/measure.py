@@ -9,6 +9,7 @@ from launch.evaluate import parse
 from launch.evaluate import run as evaluate
 from launch.tables.rows import Measured, Row, missing
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.evaluation.tasks import BENCHMARK_TASKS, benchmark_path
 
 
 def measure_rows(
@@ -19,11 +20,20 @@ def measure_rows(
     Args:
         directory: each row's predictions and results go to a directory of its name in it.
         flags: of `stepdiff evaluate`, for all rows.
+    Raises:
+        InputError: the benchmark has no file of the three tasks, or an invalid one, which would
+            fail every row.
     """
+    tasks = [task for task in BENCHMARK_TASKS if benchmark_path(benchmark, task).exists()]
+    if not tasks:
+        files = ", ".join(task.file for task in BENCHMARK_TASKS.values())
+        raise InputError(f"{benchmark}: has none of {files}")
+    for task in tasks:
+        BENCHMARK_TASKS[task].instances(benchmark)
     found = []
     for number, row in enumerate(rows, start=1):
         print(f"[{number}/{len(rows)}] {row.name}", file=sys.stderr, flush=True)
-        found.append(_measure(row, benchmark, directory / row.slug, flags))
+        found.append(_measure(row, benchmark, directory / row.slug, [*flags, "--task", *tasks]))
     return found
 
 

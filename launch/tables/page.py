@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from launch.tables.compare import TITLES, Lead, improvement
-from launch.tables.markdown import HEADINGS
+from launch.tables.markdown import heading
 from launch.tables.paper import METRICS
 from launch.tables.rows import Measured
 from launch.tables.samples import SamplePair, sample_html
@@ -17,16 +17,15 @@ def table_page(
     introduction: str,
     rows: Sequence[Measured],
     leads: Sequence[Lead],
-    samples: Sequence[SamplePair],
+    samples: Sequence[SamplePair] = (),
+    more: Sequence[str] = (),
 ) -> str:
     """The document.
 
     Args:
         leads: StepDiff's, said below the table; samples: pairs with every system's answer.
+        more: elements between the notes on the rows and the samples.
     """
-    panels = {
-        TITLES[task]: found for task in TITLES for found in (improvement(rows, task),) if found
-    }
     parts: list[str] = [
         element("h1", title),
         element("p", introduction),
@@ -35,19 +34,26 @@ def table_page(
         element("h2", "The rows"),
         _notes(rows),
     ]
-    if panels:
-        parts += [
-            element("h2", "StepDiff over Interleaved, by category"),
-            bars(panels, title=f"{title}: StepDiff over Interleaved"),
-        ]
+    parts += more
     if samples:
         parts += [element("h2", "Sample pairs"), *map(sample_html, samples)]
     return page(title, *parts)
 
 
+def improvement_plot(rows: Sequence[Measured]) -> list[str]:
+    """StepDiff over Interleaved by category (Fig. 7); nothing without both."""
+    panels = {
+        TITLES[task]: found for task in TITLES for found in (improvement(rows, task),) if found
+    }
+    if not panels:
+        return []
+    title = "StepDiff over Interleaved, by category"
+    return [element("h2", title), bars(panels, title=title)]
+
+
 def _table(rows: Sequence[Measured]) -> Html:
     best = {metric: _best(rows, metric) for metric in METRICS}
-    headings = [element("th", HEADINGS.get(metric, metric), scope="col") for metric in METRICS]
+    headings = [element("th", heading(metric), scope="col") for metric in METRICS]
     lines = [
         element(
             "tr",

@@ -1,12 +1,13 @@
-"""The rows of Table 1 for the released benchmark, by the places where weights and runs are kept."""
+"""The rows of both tables for the released benchmark, by the places of weights and runs."""
 
 import tomllib
 from pathlib import Path
 from typing import Any
 
-from launch.tables.paper import TABLE_1
+from launch.tables.paper import SMALLER, TABLE_1, TABLE_2
 from launch.tables.rows import Row
 from stepdiff_jax.errors import InputError
+from stepdiff_jax.families.common.find import find_size, size_names
 
 WEIGHTS = Path("weights")
 RUNS = Path("runs")
@@ -36,6 +37,51 @@ def rows(size: str) -> list[Row]:
     """
     found = {name: _row(name, size) for name in TABLE_1}
     return list(found.values())
+
+
+def ablations(size: str) -> list[Row]:
+    """The rows of Table 2: runs in `runs/stepdiff_SIZE` and, of the ablations, beside it.
+
+    Args:
+        size: 7b, 13b or 70b; the smaller language model is 13b, or 7b if that is the size.
+    """
+    config, smaller = f"stepdiff_{size}", f"stepdiff_{'7b' if size == '13b' else '13b'}"
+    without_interleaved = (
+        f"stepdiff train {config} --data.mixture.sequences 0 "
+        f"--loop.run-directory {RUNS}/{config}_without_interleaved"
+    )
+    without_filter = (
+        f"stepdiff train {config} --data.directory datasets/stepdiff_unfiltered "
+        f"--loop.run-directory {RUNS}/{config}_without_filter"
+    )
+    return [
+        _trained("StepDiff", config, config),
+        _trained(
+            "StepDiff without interleaved data",
+            config,
+            f"{config}_without_interleaved",
+            without_interleaved,
+        ),
+        _trained(
+            "StepDiff without QA filtering", config, f"{config}_without_filter", without_filter
+        ),
+        _trained(SMALLER, smaller, smaller),
+    ]
+
+
+def language_models() -> dict[str, Row]:
+    """Published size of a family -> StepDiff with it, in `runs/stepdiff_LABEL`."""
+    return {
+        name: _trained(f"StepDiff, {name}", f"stepdiff@{name}", f"stepdiff_{find_size(name).label}")
+        for name in size_names()
+    }
+
+
+def _trained(name: str, config: str, run: str, made_by: str = "") -> Row:
+    flags = ("--system", "stepdiff", "--run", str(RUNS / run))
+    command = made_by or f"stepdiff train {config}"
+    paper = TABLE_2.get(name, {})
+    return Row(name, config, flags, (RUNS / run,), paper, made_by=command)
 
 
 def _row(name: str, size: str) -> Row:

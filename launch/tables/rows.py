@@ -1,8 +1,9 @@
 """The rows of a table: what each is called, and the evaluation that measures it."""
 
+import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ class Row:
     name: as in the paper; config, flags: of `stepdiff evaluate`, without benchmark and directories.
     needs: files and directories without which it cannot be measured.
     stands_in: what is measured instead of the paper's system, if it is something else.
+    made_by: the command that makes what it needs, if it is one of ours.
     """
 
     name: str
@@ -24,6 +26,7 @@ class Row:
     needs: tuple[Path, ...] = ()
     paper: Figures = field(default_factory=dict)
     stands_in: str = ""
+    made_by: str = ""
 
     @property
     def slug(self) -> str:
@@ -56,6 +59,11 @@ class Measured:
             found["ktau"] = found["ktau_nan_as_zero"]
         return found
 
+    def stored(self) -> dict[str, Any]:
+        """As JSON values."""
+        fields = json.loads(json.dumps(asdict(self), default=str))
+        return fields | {"metrics": self.metrics}
+
     def interval(self, metric: str) -> tuple[float, float] | None:
         """The metric's 95 % interval over all instances; of an undefined tau, as `metrics`."""
         for found in (self.results or {}).get("intervals", {}).values():
@@ -79,7 +87,9 @@ class Measured:
 def missing(row: Row) -> str:
     """What a row needs and is not there, in words; empty if it can be measured."""
     absent = [str(path) for path in row.needs if not path.exists()]
-    return f"no {', no '.join(absent)}" if absent else ""
+    if not absent:
+        return ""
+    return f"no {', no '.join(absent)}" + (f" (made by `{row.made_by}`)" if row.made_by else "")
 
 
 def measured_only(rows: Sequence[Measured]) -> list[Measured]:
