@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
+from launch.ask.command import ask
 from launch.evaluate import evaluate
 from launch.printing import print_any_name
 from launch.tables.table1 import table1
@@ -313,6 +314,7 @@ COMMANDS: dict[str, Command] = {
     "convert": convert,
     "compare": compare,
     "rank": rank,
+    "ask": ask,
     "prep": prep,
     "bench": bench,
 }

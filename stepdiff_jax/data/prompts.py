@@ -177,3 +177,14 @@ def difference_question(category: str) -> str:
 def ranking_question(category: str) -> str:
     """The question of DiffRank (section 3.4); its score is the likelihood of "YES"."""
     return f"do these two videos show the same {category}? Answer YES or NO."
+
+
+EXTENDED_QUESTIONS = {
+    "differences": "describe the differences between these videos",
+    "why": "why are they different?",
+    "how different": "how different are they?",
+    "mistakes": "what mistake does the person in the second video make?",
+    "next": "what should the person in the second video do next?",
+}
+"""Name -> question beyond the benchmark's (section 4.4). "why" and "how different" are worded as in
+Fig. 5, which also bootstraps mistake detection; the other wordings, and "next", are **ours**."""

@@ -1,10 +1,11 @@
-"""`StepDiff`: a trained model that compares video files."""
+"""`StepDiff`: a trained model that compares video files and answers questions about them."""
 
 import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from flax import nnx
 
 from stepdiff_jax.addresses import refuse_stores
 from stepdiff_jax.config import EncoderConfig
@@ -16,15 +17,19 @@ from stepdiff_jax.data.video_span import parse_video
 from stepdiff_jax.inference.clips import LatentTable
 from stepdiff_jax.inference.encode import latent_table
 from stepdiff_jax.inference.generate import generate
-from stepdiff_jax.inference.requests import pair_request
+from stepdiff_jax.inference.requests import clips_request, pair_request
 from stepdiff_jax.inference.score import log_likelihoods
 from stepdiff_jax.inference.trained import trained_model
 from stepdiff_jax.models.vclm import VCLM
 from stepdiff_jax.weights.build import load_tokenizer
+from stepdiff_jax.weights.fingerprint import fingerprint
+
+BATCH_GROUPS = 8
+"""Groups of videos that are answered at once (ours)."""
 
 
 class StepDiff:
-    """Answers questions about pairs of video files, with the weights of one run."""
+    """Answers questions about video files, with the weights of one run."""
 
     def __init__(self, model: VCLM, tokenizer: Tokenizer, encoder: EncoderConfig):
         self.model, self.tokenizer, self.encoder = model, tokenizer, encoder
@@ -45,21 +50,56 @@ class StepDiff:
         )
         return cls(model, load_tokenizer(experiment), experiment.encoder)
 
+    @property
+    def identity(self) -> str:
+        """16 hex digits that identify the weights, trained and frozen."""
+        return fingerprint(nnx.state(self.model))
+
     def compare(
         self, reference: str, candidate: str, *, question: str, new_tokens: int = 64
     ) -> str:
         """The greedy answer to a question about two videos (`path` or `path@start-end`)."""
-        table = self._table([reference, candidate])
-        request = pair_request(table, reference, candidate, question)
-        (answer,) = generate(
+        return self.ask([reference, candidate], question, new_tokens=new_tokens)
+
+    def ask(self, videos: Sequence[str], question: str, *, new_tokens: int = 64) -> str:
+        """The greedy answer to a question about one video or several, named as for `compare`.
+
+        One is introduced to the model in AnyMAL's words, two in those of section 3.3, more by
+        number (ours).
+        """
+        ((answer,),) = self.answers([videos], [question], new_tokens=new_tokens)
+        return answer
+
+    def answers(
+        self, groups: Sequence[Sequence[str]], questions: Sequence[str], *, new_tokens: int = 64
+    ) -> list[list[str]]:
+        """The greedy answers to all questions about each group of videos.
+
+        Each video is encoded once, and a group's videos are read once for all questions.
+
+        Raises:
+            InputError: a video cannot be read.
+            ValueError: a group has no videos.
+        """
+        if not all(groups):
+            raise ValueError("a group has no videos")
+        table = self._table([video for videos in groups for video in videos])
+        requests = [
+            clips_request(table, videos, question) for videos in groups for question in questions
+        ]
+        found = generate(
             self.model,
             self.tokenizer,
-            [request],
+            requests,
             table.latents,
             new_tokens=new_tokens,
-            batch_rows=1,
+            batch_rows=min(len(groups), BATCH_GROUPS),
+            branches=len(questions),
         )
-        return answer.text
+        return [
+            [answer.text for answer in found[start : start + len(questions)]]
+            for start in range(0, len(found), len(questions))
+        ]
 
     def differences(
         self, reference: str, candidate: str, categories: Sequence[str] = CATEGORIES
