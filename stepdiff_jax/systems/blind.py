@@ -9,8 +9,8 @@ from stepdiff_jax.evaluation.system import Opening
 from stepdiff_jax.inference.clips import DescriptionTable
 from stepdiff_jax.inference.trained import untrained_model
 from stepdiff_jax.systems.language import LanguageSystem
-from stepdiff_jax.systems.options import SystemOptions
 from stepdiff_jax.systems.own_model import OwnModel
+from stepdiff_jax.systems.writing import Writing
 from stepdiff_jax.weights.build import load_tokenizer
 
 UNSEEN = "(not shown)"
@@ -18,7 +18,7 @@ UNSEEN = "(not shown)"
 
 
 @dataclass(frozen=True)
-class Blind(SystemOptions):
+class Blind(Writing):
     """The experiment's language model, which sees no clip; not in the paper (ours)."""
 
     @property
@@ -31,4 +31,4 @@ class Blind(SystemOptions):
         tokenizer = load_tokenizer(opening.experiment)
         model = untrained_model(opening.experiment, opening.experiment.mesh)
         table = DescriptionTable(dict.fromkeys(opening.clips.ids, UNSEEN))
-        return LanguageSystem(OwnModel(model, tokenizer, table))
+        return LanguageSystem(OwnModel(model, tokenizer, table, self.decoding))

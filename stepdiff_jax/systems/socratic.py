@@ -17,9 +17,9 @@ from stepdiff_jax.jsonl import read_jsonl
 from stepdiff_jax.systems.external_options import DType, ExternalWeights
 from stepdiff_jax.systems.external_systems import require_one_process
 from stepdiff_jax.systems.language import LanguageSystem
-from stepdiff_jax.systems.options import SystemOptions
 from stepdiff_jax.systems.own_model import OwnModel
 from stepdiff_jax.systems.socratic_captions import caption_clips, captions_path, described
+from stepdiff_jax.systems.writing import Writing
 from stepdiff_jax.weights.build import load_tokenizer
 
 CAPTIONERS = ("blip-2", "llava", "llava_next", "qwen2_vl", "qwen2_5_vl", "smolvlm", "internvl")
@@ -27,7 +27,7 @@ CAPTIONERS = ("blip-2", "llava", "llava_next", "qwen2_vl", "qwen2_5_vl", "smolvl
 
 
 @dataclass(frozen=True)
-class Socratic(SystemOptions):
+class Socratic(Writing):
     """The experiment's language model, reading a description in the place of each video.
 
     Descriptions come from one of --descriptions, --captioner-run and --captioner. Captions are kept
@@ -65,7 +65,9 @@ class Socratic(SystemOptions):
             descriptions = self._captions(opening)
         tokenizer = load_tokenizer(opening.experiment)
         model = untrained_model(opening.experiment, opening.experiment.mesh)
-        return LanguageSystem(OwnModel(model, tokenizer, DescriptionTable(descriptions)))
+        return LanguageSystem(
+            OwnModel(model, tokenizer, DescriptionTable(descriptions), self.decoding)
+        )
 
     def _require_one_source(self) -> None:
         given = {

@@ -15,8 +15,8 @@ from stepdiff_jax.inference.trained import trained_model
 from stepdiff_jax.progress import ProgressLine
 from stepdiff_jax.systems.clip_visuals import clip_visuals
 from stepdiff_jax.systems.language import LanguageSystem
-from stepdiff_jax.systems.options import SystemOptions
 from stepdiff_jax.systems.own_model import OwnModel
+from stepdiff_jax.systems.writing import Writing
 from stepdiff_jax.weights.build import load_tokenizer
 
 PAIRS = "pairs"
@@ -24,7 +24,7 @@ PAIRS = "pairs"
 
 
 @dataclasses.dataclass(frozen=True)
-class Trained(SystemOptions):
+class Trained(Writing):
     """The experiment with its run's newest weights, whatever it was trained on."""
 
     allow_other_frozen_weights: bool = False
@@ -64,7 +64,7 @@ class Trained(SystemOptions):
         )
         with ProgressLine("clips", len(visual)) as line:
             table = latent_table(model, opening.clips.ids, visual, progress=line.advance)
-        return LanguageSystem(OwnModel(model, tokenizer, table))
+        return LanguageSystem(OwnModel(model, tokenizer, table, self.decoding))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,6 +9,7 @@ from configs import kitchen
 from data_prep.text.language_models.base import Completion, Prompt
 from data_prep.text.language_models.own import OwnLanguageModel
 from stepdiff_jax.config import MeshConfig
+from stepdiff_jax.inference.beam_search import beam_search
 from stepdiff_jax.inference.encode import encode_clips, encode_texts, latent_table
 from stepdiff_jax.inference.generate import generate
 from stepdiff_jax.inference.requests import pair_request
@@ -85,6 +86,20 @@ def test_answers_and_likelihoods_about_videos_are_the_same(one, sharded):
     assert any(expected)
     assert texts == expected
     np.testing.assert_allclose(scores, wanted, rtol=1e-4)
+
+
+def test_a_beam_search_finds_the_same(one, sharded):
+    def told(model: VCLM) -> list[str]:
+        table = latent_table(model, CLIPS, FRAMES)
+        requests = [pair_request(table, *one[:3]) for one in ASKED]
+        found = beam_search(
+            model, TOKENIZER, requests, table.latents, beams=3, new_tokens=8, batch_rows=3
+        )
+        return [one.text for one in found]
+
+    expected = told(one)
+    assert len(set(expected)) > 1
+    assert told(sharded) == expected
 
 
 def test_features_are_the_same(one, sharded):

@@ -83,6 +83,9 @@ def test_evaluate_writes_official_predictions_and_what_it_ran_on(directory, caps
         "name": "trained",
         "allow_other_frozen_weights": False,
         "run": None,
+        "beams": 1,
+        "length_penalty": 1.0,
+        "new_tokens": 64,
     }
     assert results["ran_on"]["devices"] == "8 x cpu"
     for task in TASKS:  # `score` reads what `evaluate` wrote, and agrees

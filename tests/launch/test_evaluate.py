@@ -66,6 +66,22 @@ def test_every_system_has_options_that_say_what_it_is():
         assert options.__doc__ and options.__doc__ != SystemOptions.__doc__
 
 
+@pytest.mark.parametrize(("beams", "kind"), [("1", "greedy"), ("3", "beam search")])
+def test_answers_may_be_searched_with_beams(directory, beams, kind):
+    words = ("--system", "blind", "--task", "diffcap", "--new-tokens", "6", "--beams", beams)
+    assert evaluate(directory, *words) == 0
+    path = directory / "run/systems/blind/predictions/train/samples_diffcap.json"
+    settings = {"decoding": kind, "beams": int(beams), "length_penalty": 1.0, "new_tokens": 6}
+    assert json.loads(path.read_text())["settings"] == settings
+    (sample,) = read_jsonl(path.with_suffix(".jsonl"))
+    assert sample.fields["tokens"] == 6
+
+
+def test_beams_are_positive(directory, capsys):
+    assert evaluate(directory, "--system", "blind", "--beams", "0") == 2
+    assert "--beams must be at least 1, got 0" in capsys.readouterr().err
+
+
 def test_vlembed_compares_features(directory, capsys):
     assert evaluate(directory, "--system", "vlembed") == 0
     metrics = json.loads(capsys.readouterr().out)
