@@ -125,6 +125,15 @@ def use(walk: Walk, videos: list[Path]) -> None:
         *("rank", first, second, third, "--category", "Actions", *model),
         check=_ranked(second, third),
     )
+    groups = [[first], [first, second], [third, second, first]]
+    text = "".join(json.dumps({"videos": list(map(str, one))}) + "\n" for one in groups)
+    (walk.directory / "groups.jsonl").write_text(text)
+    walk.run(
+        "ask",
+        *("ask", "--pairs", "groups.jsonl", "--answers", "answers.jsonl", "--page", "answers.html"),
+        *("--question", "why?", "--question", QUESTION, "--new-tokens", 8, "--json", *model),
+        check=_asked(walk, groups),
+    )
     walk.run(
         "convert torch",
         *("convert", "torch", STEPDIFF, "--to", "exported", "--llm", "include"),
@@ -133,6 +142,21 @@ def use(walk: Walk, videos: list[Path]) -> None:
     walk.run(
         "convert jax", "convert", "jax", "exported", "--to", "runs/back", check=_came_back(walk)
     )
+
+
+def _asked(walk: Walk, groups: list[list[Path]]) -> Callable[[str], str]:
+    """All questions about each group of videos are answered, printed, kept and on the page."""
+
+    def check(out: str) -> str:
+        printed = [json.loads(line) for line in out.splitlines()]
+        require([one["videos"] for one in printed] == [list(map(str, one)) for one in groups], out)
+        kept = lines(walk.directory / "answers.jsonl")
+        require(len(kept) == 2 * len(groups), f"answers.jsonl has {len(kept)} lines")
+        images = (walk.directory / "answers.html").read_text().count("<img")
+        require(images == 8 * sum(map(len, groups)), f"answers.html has {images} frames")
+        return f"{len(kept)} answers about 1, 2 and 3 videos"
+
+    return check
 
 
 def last_line(output: str) -> str:

@@ -26,7 +26,7 @@ def evaluate_systems(
     systems: dict[str, tuple[object, ...]] = {
         "vlembed": ("--variant", "difference"),
         "vlembed_clip": ("--clip", clip),
-        "interleaved": ("--run", interleaved),
+        "interleaved": ("--run", interleaved, "--beams", 2, "--new-tokens", 8),
         "socratic": ("--captioner", llava),
         "multi_video": ("--weights", llava, "--frames", 2, "--new-tokens", 8),
     }
