@@ -29,7 +29,7 @@ class Lead(NamedTuple):
 
     def sentence(self) -> str:
         """In words."""
-        metric = MAIN[self.task]
+        metric = MAIN[self.task].replace("ktau", "tau")
         between = f"{decimal(self.low)} to {decimal(self.high)}"
         ahead = "ahead of" if self.difference > 0 else "behind"
         sure = "" if self.low > 0 or self.high < 0 else ", so the order is not certain"

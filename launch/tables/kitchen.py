@@ -78,13 +78,19 @@ def rows(quickstart: Path, directory: Path, split: str) -> list[Row]:
             ("--system", "vclm", *single, *MIDDLE),
             "the single-video model on both middle frames",
         ),
-        "VCLM (AnyMAL)": (("--system", "vclm", *single), "the single-video model"),
+        "VCLM (AnyMAL)": (("--system", "vclm", *single), "our model, trained on single videos"),
         "Interleaved (IDEFICS)": (
             ("--system", "interleaved", *interleaved, *MIDDLE),
-            "Interleaved on the middle frames",
+            "the Interleaved model below on the middle frames",
         ),
-        "Interleaved (AnyMAL)": (("--system", "interleaved", *interleaved), "Interleaved"),
-        "StepDiff": (("--system", "stepdiff", *stepdiff), "StepDiff"),
+        "Interleaved (AnyMAL)": (
+            ("--system", "interleaved", *interleaved),
+            "the same model, trained on narrated sequences",
+        ),
+        "StepDiff": (
+            ("--system", "stepdiff", *stepdiff),
+            "the same model, trained on pairs of videos, too",
+        ),
         CEILING: (true, "the language model, reading perfect descriptions"),
     }
     common = ("--data.directory", str(quickstart / "data"), "--split", split)

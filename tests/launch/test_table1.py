@@ -160,7 +160,7 @@ def test_a_lead_says_whether_it_is_certain():
         "difference: .050 to .150)."
     )
     behind = Lead("diffrank", "Socratic (LLaVA)", -0.1, -0.25, 0.05).sentence()
-    assert ".100 ktau behind Socratic" in behind and "not certain" in behind
+    assert ".100 tau behind Socratic" in behind and "not certain" in behind
 
 
 def test_samples_are_of_different_categories():
