@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from tyro.conf import Positional, arg
+from tyro.conf import Positional, UseAppendAction, arg
 
 from stepdiff_jax.arguments import parse_arguments
 from stepdiff_jax.data.prompts import EXTENDED_QUESTIONS
@@ -29,8 +29,8 @@ class Ask:
     videos: Annotated[Positional[tuple[str, ...]], arg(metavar="VIDEO...")]
     model: Path
     """A run directory with trained weights."""
-    question: tuple[str, ...] = ()
-    """One question or several."""
+    question: Annotated[tuple[str, ...], UseAppendAction] = ()
+    """A question; give the option again for each further one."""
     prompts: Path | None = None
     """TOML file of questions by name: lines of name = "question"."""
     pairs: Path | None = None

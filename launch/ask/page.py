@@ -19,16 +19,17 @@ def answers_page(asked: Sequence[Asked], questions: Mapping[str, str], frames: i
     Raises:
         InputError: a video cannot be read.
     """
-    parts = [element("dt", name) for name in questions]
     explained = [
-        part for name, one in zip(parts, questions.values()) for part in (name, element("dd", one))
+        part
+        for name, question in questions.items()
+        if name != question
+        for part in (element("dt", name), element("dd", question))
     ]
     return page(
         "Answers about videos",
         element("h1", "Answers about videos"),
         element("p", f"Groups of videos: {len(asked)}. Shown are the frames that the model sees."),
-        element("h2", "Questions"),
-        element("dl", *explained),
+        *((element("h2", "Questions"), element("dl", *explained)) if explained else ()),
         element("h2", "Answers"),
         *(_card(one, frames) for one in asked),
     )

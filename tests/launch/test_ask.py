@@ -60,6 +60,12 @@ def test_all_questions_of_all_groups_at_once_equal_each_by_itself(run, videos):
     assert len({answer for answers in together for answer in answers}) > 1
 
 
+def test_every_question_given_is_asked(run, videos, capsys):
+    questions = ("--question", "why?", "--question", "what is cut?", "--new-tokens", "3")
+    said = asked(capsys, *videos[:2], *questions, "--model", str(run))
+    assert [line.split("?")[0] for line in said.splitlines()] == ["why", "what is cut"]
+
+
 def test_by_default_the_extended_questions_are_asked(run, videos, capsys):
     said = asked(capsys, *videos[:2], "--model", str(run), "--json", "--new-tokens", "2")
     fields = json.loads(said)
