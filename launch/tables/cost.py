@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from launch.tables.markdown import cell, heading
+from launch.tables.page import figure_cell
 from launch.tables.paper import METRICS
 from launch.tables.rows import Measured
 from stepdiff_jax.config import Experiment
@@ -67,7 +68,9 @@ def sizes_markdown(rows: Sequence[SizeRow]) -> str:
     """Cost beside quality, a line for each language model."""
     heads = [*HEADS, *map(heading, METRICS)]
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
-    lines += [f"| {' | '.join([*_costs(one), *_figures(one)])} |" for one in rows]
+    for one in rows:
+        figures = (cell(one.measured, metric).replace("**", "") for metric in METRICS)
+        lines.append(f"| {' | '.join([*_costs(one), *figures])} |")
     return "\n".join(lines) + "\n"
 
 
@@ -78,7 +81,8 @@ def sizes_html(rows: Sequence[SizeRow]) -> Html:
         element(
             "tr",
             element("th", one.name, scope="row"),
-            *(element("td", text) for text in (*_costs(one)[1:], *_figures(one))),
+            *(element("td", text) for text in _costs(one)[1:]),
+            *(figure_cell(one.measured, metric) for metric in METRICS),
         )
         for one in rows
     ]
@@ -98,12 +102,9 @@ def _costs(one: SizeRow) -> list[str]:
     ]
 
 
-def _figures(one: SizeRow) -> list[str]:
-    return [cell(one.measured, metric).replace("**", "") for metric in METRICS]
-
-
 def _count(number: int) -> str:
-    for unit, size in (("B", 10**9), ("M", 10**6)):
-        if number >= size:
-            return f"{number / size:.3g} {unit}"
-    return str(number)
+    unit, size = next(
+        ((unit, size) for unit, size in (("B", 10**9), ("M", 10**6)) if number >= size),
+        ("K", 10**3),
+    )
+    return f"{number / size:.3g} {unit}"

@@ -58,7 +58,10 @@ def _table(rows: Sequence[Measured]) -> Html:
         element(
             "tr",
             element("th", one.row.name, scope="row"),
-            *(_cell(one, metric, best[metric]) for metric in METRICS),
+            *(
+                figure_cell(one, metric, best[metric], one.row.paper.get(metric))
+                for metric in METRICS
+            ),
             class_="highlight" if one.row.name == "StepDiff" else None,
         )
         for one in rows
@@ -74,8 +77,11 @@ def _best(rows: Sequence[Measured], metric: str) -> float | None:
     return max((one for one in figures if one is not None), default=None)
 
 
-def _cell(one: Measured, metric: str, best: float | None) -> Html:
-    figure, paper = one.metrics.get(metric), one.row.paper.get(metric)
+def figure_cell(
+    one: Measured, metric: str, best: float | None = None, paper: float | None = None
+) -> Html:
+    """A figure with its interval and the paper's; strong if it is the best."""
+    figure = one.metrics.get(metric)
     shown: list[str] = [MISSING if figure is None else decimal(figure)]
     if figure is not None and figure == best:
         shown = [element("strong", shown[0])]
