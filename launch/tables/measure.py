@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from launch.evaluate import parse
+from launch.evaluate import Evaluate, parse
 from launch.evaluate import run as evaluate
 from launch.tables.rows import Measured, Row, missing
 from stepdiff_jax.errors import InputError
@@ -33,23 +33,28 @@ def measure_rows(
     found = []
     for number, row in enumerate(rows, start=1):
         print(f"[{number}/{len(rows)}] {row.name}", file=sys.stderr, flush=True)
-        found.append(_measure(row, benchmark, directory / row.slug, [*flags, "--task", *tasks]))
+        found.append(_measure(row, benchmark, directory, [*flags, "--task", *tasks]))
     return found
+
+
+def evaluation(row: Row, benchmark: Path, directory: Path, flags: Sequence[str]) -> Evaluate:
+    """The evaluation that measures a row; raises InputError as `stepdiff evaluate` does."""
+    words = [
+        row.config,
+        *("--benchmark", str(benchmark)),
+        *row.flags,
+        *flags,
+        *("--loop.run-directory", str(directory / row.slug)),
+    ]
+    return parse("stepdiff evaluate", words)
 
 
 def _measure(row: Row, benchmark: Path, directory: Path, flags: Sequence[str]) -> Measured:
     absent = missing(row)
     if absent:
         return Measured(row, absent=absent)
-    words = [
-        row.config,
-        *("--benchmark", str(benchmark)),
-        *row.flags,
-        *flags,
-        *("--loop.run-directory", str(directory)),
-    ]
     try:
-        options = parse("stepdiff evaluate", words)
+        options = evaluation(row, benchmark, directory, flags)
         results = evaluate(options)
     except InputError as error:
         print(f"{row.name}: {error}", file=sys.stderr, flush=True)

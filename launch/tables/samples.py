@@ -1,12 +1,13 @@
 """Pairs with their frames, the true differences and every system's answer (Figs. 4 to 6)."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from launch.tables.rows import Measured, measured_only
+from stepdiff_jax.errors import InputError
 from stepdiff_jax.evaluation.benchmark_files import DiffCap
 from stepdiff_jax.evaluation.system import ClipSource
 from stepdiff_jax.jsonl import whole_lines
@@ -21,11 +22,15 @@ SIDE = 160
 
 @dataclass(frozen=True)
 class SamplePair:
-    """A DiffCap instance, JPEG frames of its clips by role, and system -> answer."""
+    """A DiffCap instance, JPEG frames of its clips by role, and system -> answer.
+
+    problem: why there are no frames.
+    """
 
     instance: DiffCap
     frames: Mapping[str, Sequence[bytes]]
     answers: Mapping[str, str]
+    problem: str = ""
 
 
 def choose_pairs(instances: Sequence[DiffCap], count: int = COUNT) -> list[int]:
@@ -39,8 +44,12 @@ def choose_pairs(instances: Sequence[DiffCap], count: int = COUNT) -> list[int]:
     return rounds[:count]
 
 
+OpenClips = Callable[[Sequence[str]], ClipSource]
+"""Finds the frames of some clips; it, or what it returns, raises InputError if they are missing."""
+
+
 def sample_pairs(
-    rows: Sequence[Measured], instances: Sequence[DiffCap], clips: ClipSource
+    rows: Sequence[Measured], instances: Sequence[DiffCap], open_clips: OpenClips
 ) -> list[SamplePair]:
     """The chosen pairs that at least one system has described."""
     answers: dict[str, dict[int, str]] = {}
@@ -54,11 +63,15 @@ def sample_pairs(
         if not said:
             continue
         pair = instances[number]
-        frames = {
-            role: [_encoded(frame) for frame in clips.frames(clip)]
-            for role, clip in (("reference", pair.reference), ("candidate", pair.candidate))
-        }
-        found.append(SamplePair(pair, frames, said))
+        try:
+            clips = open_clips((pair.reference, pair.candidate))
+            frames = {
+                role: [_encoded(frame) for frame in clips.frames(clip)]
+                for role, clip in (("reference", pair.reference), ("candidate", pair.candidate))
+            }
+            found.append(SamplePair(pair, frames, said))
+        except InputError as error:
+            found.append(SamplePair(pair, {}, said, str(error)))
     return found
 
 
@@ -83,6 +96,8 @@ def sample_html(sample: SamplePair) -> Html:
         )
         for role, frames in sample.frames.items()
     ]
+    if sample.problem:
+        figures = [element("p", f"{one.reference}, {one.candidate}: {sample.problem}")]
     return element(
         "article", element("h3", one.category), *figures, element("dl", *entries), class_="card"
     )

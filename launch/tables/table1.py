@@ -2,7 +2,8 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from launch.tables.options import TableOptions
 from stepdiff_jax.arguments import parse_arguments
@@ -40,13 +41,14 @@ def table1(prog: str, arguments: Sequence[str]) -> None:
 
 def run(options: Table1) -> int:
     """Measure and write the table; returns the number of rows that failed."""
+    from launch.evaluate import clip_source
     from launch.tables import kitchen, published
     from launch.tables.compare import leads
     from launch.tables.markdown import markdown
-    from launch.tables.measure import measure_rows
+    from launch.tables.measure import evaluation, measure_rows
     from launch.tables.page import improvement_plot, table_page
+    from launch.tables.rows import measured_only
     from launch.tables.samples import sample_pairs
-    from stepdiff_jax.data.packed_clips import PackedClips
     from stepdiff_jax.evaluation.benchmark_files import read_diffcap
     from stepdiff_jax.evaluation.tasks import benchmark_path
     from stepdiff_jax.files import write_json, write_text
@@ -63,11 +65,11 @@ def run(options: Table1) -> int:
     said = leads(found, benchmark, apart=(kitchen.CEILING,))
     text = markdown(found) + "\n" + "\n".join(lead.sentence() for lead in said) + "\n"
     samples = []
-    if options.in_kitchen:
-        captions = read_diffcap(benchmark_path(benchmark, "diffcap"))
-        clips = [clip for one in captions for clip in (one.reference, one.candidate)]
-        source = PackedClips(options.quickstart / "data", clips, options.split)
-        samples = sample_pairs(found, captions, source)
+    captions = benchmark_path(benchmark, "diffcap")
+    if captions.exists() and measured_only(found):
+        shown = evaluation(measured_only(found)[0].row, benchmark, directory, options.flags)
+        whole = replace(shown, clip_frames="all")
+        samples = sample_pairs(found, read_diffcap(captions), partial(clip_source, whole))
     introduction = INTRODUCTION + (f" {NOT_COMPARABLE}" if options.in_kitchen else "")
     title = f"Table 1 {options.where}"
     page = table_page(title, introduction, found, said, samples, improvement_plot(found))

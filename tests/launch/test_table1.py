@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,20 @@ def test_what_can_be_measured_is_and_what_cannot_is_said(directory, capsys):
     page = (directory / "out/table1.html").read_text()
     assert "StepDiff over Interleaved, by category" in page
     assert page.count("<svg") == 1
+    # Six sample pairs, without the frames of clips that the first row's config does not find.
+    assert page.count("<article") == 6 and page.count("<img") == 0
+    assert "runs/quickstart/data" in page and page.count("<dt>StepDiff</dt>") == 6
+
+
+def test_sample_pairs_are_shown_with_their_frames(directory, tmp_path):
+    rows = ROWS.format(directory).split("[[row]]")[1]
+    flags = f'"--data.directory", "{directory}/data", "--clip-frames", "middle", "--system"'
+    (tmp_path / "rows.toml").write_text("[[row]]" + rows.replace('"--system"', flags))
+    words = f"table1 {directory}/benchmark --rows {tmp_path}/rows.toml --directory {tmp_path}/out"
+    assert main(words.split()) == 0
+    page = (tmp_path / "out/table1.html").read_text()
+    assert page.count("<article") == 6 and page.count("<img") == 6 * 2 * 8
+    assert len(set(re.findall(r"data:image/jpeg;base64,[^\"]+", page))) > 8  # not the middle alone
 
 
 def test_what_is_measured_is_not_measured_again(directory, capsys):
