@@ -89,9 +89,11 @@ class Block(nnx.Module):
         """[B, L, E] -> [B, L, E], and the cache with this layer's keys and values at `slot`."""
         config, lora = self.config, self.lora
         normed = rms_norm(x, self.attention_norm[...], config.norm_epsilon)
-        query = project(normed, self.query, lora.get("query")).reshape(
-            *x.shape[:-1], config.heads, config.head_width
-        )
+        query = project(normed, self.query, lora.get("query"))
+        if cache is not None:
+            # Otherwise XLA for TPUs transposes all layers' matrices before the loop over tokens.
+            query = jax.lax.optimization_barrier(query)
+        query = query.reshape(*x.shape[:-1], config.heads, config.head_width)
         key, value = self.keys_values(normed, tables)
         if cache is not None:
             cache = KeyValues(
